@@ -1,0 +1,105 @@
+"""Where compiled kernels keep their cache, and the one decorator that makes a kernel.
+
+numba's own cache has two faults for us: a cached loop is not rebuilt when a function it calls
+in *another* module changes, and it fails at import where no cache folder is writable. So the
+cache folder is chosen here, before numba is first imported: a per-user folder named by the hash
+of every kernel source in the project, the numba version and the CPU. Where no such folder can
+be written, caching is switched off with one warning and everything still works.
+
+Every module that compiles anything imports `kernel` from here and never numba's decorators.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import logging
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+logger = logging.getLogger(__name__)
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+KERNEL_PACKAGES = ("core", "indicators", "strategies", "feeds", "backtests")
+"""Packages whose sources may hold compiled functions; all of them enter the cache's name."""
+
+
+def user_cache_folder() -> Path:
+    """Return this user's cache folder for the project (not created), by platform convention."""
+    override = os.environ.get("TOLA_CACHE_DIR")
+    if override:
+        return Path(override)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    return base / "tola"
+
+
+def source_digest(root: Path | None = None) -> str:
+    """Return a short hash of all kernel sources, the numba version, Python and the CPU.
+
+    Only files that mention this module count as kernel sources.
+    """
+    top = root or Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256()
+    for package in KERNEL_PACKAGES:
+        for path in sorted((top / package).rglob("*.py")):
+            text = path.read_bytes()
+            if b"core.compile" in text:
+                digest.update(path.relative_to(top).as_posix().encode() + b"\0" + text)
+    digest.update(importlib.metadata.version("numba").encode())
+    digest.update(sys.version.encode())
+    digest.update((platform.processor() or platform.machine()).encode())
+    return digest.hexdigest()[:16]
+
+
+def _prepare_cache() -> bool:
+    """Point numba at our cache folder; say whether it can be written."""
+    folder = user_cache_folder() / "kernels" / source_digest()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as cause:
+        logger.warning("compiled kernels are not cached (%s); set TOLA_CACHE_DIR", cause)
+        return False
+    os.environ["NUMBA_CACHE_DIR"] = str(folder)
+    return True
+
+
+CACHED = _prepare_cache()
+
+import numba  # noqa: E402  (the cache folder must be in the environment before this import)
+
+
+def kernel(function: _Function) -> _Function:
+    """Compile a function that keeps the kernel arithmetic.
+
+    Allowed: + - * /, comparisons, abs, min, max, floor, sqrt, log on scalars and explicit loops.
+    Not allowed: array reductions, `**`, numpy ufuncs, fastmath. So compiled, one-bar and
+    uncompiled runs (NUMBA_DISABLE_JIT=1) agree bit for bit. Divide only by what was tested
+    (the error model is Python's: a zero divisor raises).
+    """
+    compiled: _Function = numba.njit(cache=CACHED, error_model="python", fastmath=False)(function)
+    return compiled
+
+
+def record_dtype(fields: list[Any]) -> np.dtype[Any]:
+    """Return an aligned structured type whose scalars have attributes, compiled or not.
+
+    Kernels take records (`state.ring[i]`, `bar.high`): numba reads these as plain structs and
+    numpy as `np.record`, so the same text runs uncompiled. Sub-records and fixed arrays of
+    records nest.
+    """
+    return np.dtype((np.record, np.dtype(fields, align=True)))

@@ -1,0 +1,344 @@
+"""The run folder: names, columns, and how results are written and read.
+
+A run is published whole: everything is written into a hidden sibling folder, which is renamed
+to its final name at the end, so a half-written run never looks like a finished one. Reports
+read runs through `RunFolder` and nothing else.
+
+Files
+-----
+run.json      all that is needed to run it again (plans, parameters with origin, data hashes)
+summary.json  the object `backtest --json` prints
+trades.csv fills.csv orders.csv setups.csv   tables of all plans, times UTC ISO 8601
+equity-ACCOUNT.csv days-ACCOUNT.csv   one each per account (a run of one account: the same names)
+funnel.json   counts from bars to fills, {plan_id: {...}}
+bars-PLAN.parquet, zones-PLAN.csv   what the chart shows, per plan
+report.html, plots/*.png   written by reports
+
+summary.json
+------------
+`run`, `mode`, `seconds`, `interrupted`, `files`; `accounts`: a list of {account, currency,
+cash_start, equity_end, net_profit, return_pct, max_drawdown_pct, worst_day, plans: [plan_id]};
+`plans`: a list with one object a plan, holding the fields of `backtest --json` (strategy,
+instrument, timeframe, trades, profit_factor, costs, refused, risk, band, ...) with `plan_id` and
+`account`; `correlation` of daily P&L where an account runs several plans. A run of one plan also
+carries that plan's fields at the top level.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.errors import ConfigError, TolaError, near_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TRADE_COLUMNS = (
+    "trade_id", "plan_id", "entry_bar", "exit_bar", "entry_time", "exit_time", "side", "quantity",
+    "entry_price", "exit_price", "stop", "target", "pnl", "costs", "r_multiple", "mae_r", "mfe_r",
+    "legs", "pattern", "exit_reason", "ambiguous",
+)  # fmt: skip
+"""trades.csv; `*_bar` is START of the bar holding the fill, pnl is net of costs in account
+currency, r_multiple is empty without a stop."""
+
+FILL_COLUMNS = ("trade_id", "leg", "time", "side", "quantity", "price", "reason", "costs")
+ORDER_COLUMNS = (
+    "order_id", "plan_id", "symbol", "role", "side", "kind", "quantity", "price", "limit_price",
+    "state", "time", "filled", "fill_price", "parent_id", "reason", "rule", "limit", "value",
+)  # fmt: skip
+"""orders.csv; one row for each state an order enters, oldest first."""
+
+SETUP_COLUMNS = (
+    "plan_id", "bar", "side", "entry", "stop", "target", "pattern", "taken", "reason", "cancel",
+)  # fmt: skip
+EQUITY_COLUMNS = ("time", "equity", "drawdown")
+"""equity-ACCOUNT.csv; END of each bar on which equity changed, account currency; drawdown <= 0."""
+
+DAY_COLUMNS = (
+    "day", "start_equity", "low_equity", "end_equity", "pnl", "limit", "headroom", "trades",
+    "locked", "rule",
+)  # fmt: skip
+"""days-ACCOUNT.csv; headroom = how much more could have been lost before the limit, at the worst moment."""
+
+ZONE_COLUMNS = ("kind", "side", "known", "end", "top", "bottom", "origin")
+"""zones-PLAN.csv; known and end are bar indices (end -1: still open at the end of data), origin
+the bar the zone was taken from. A zone may be drawn from `known` on, never before."""
+
+INTERRUPTED_MARK = "interrupted"
+
+_MONEY = frozenset(
+    {"pnl", "costs", "equity", "drawdown", "start_equity", "low_equity", "end_equity", "headroom"}
+)
+
+
+def iso_time(ns: int) -> str:
+    """Return int64 ns UTC as ISO 8601 with Z, with as many decimals as it needs."""
+    seconds, rest = divmod(int(ns), 1_000_000_000)
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{rest:09d}".rstrip("0") + "Z" if rest else text + "Z"
+
+
+def _cell(column: str, value: Any) -> str:
+    """Return one CSV cell: money to the cent (half even), other floats in full, None empty."""
+    if value is None:
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return "1" if value else "0"
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        if math.isnan(number):
+            return ""
+        if column in _MONEY:
+            return f"{number:.2f}"
+        if column.endswith("_r") or column == "r_multiple":
+            return f"{number:.6f}"
+        return f"{number:.10g}"
+    return str(value)
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write a CSV with a header; a row's missing columns are empty."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow([_cell(column, row.get(column)) for column in columns])
+
+
+def _plain(value: Any) -> Any:
+    """Return a JSON-fit value: numpy scalars to Python's, NaN and infinities to null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Path):
+        return value.as_posix()
+    return value
+
+
+def json_text(value: Any, *, indent: int | None = 2) -> str:
+    """Return strict JSON (no NaN) of a result object."""
+    return json.dumps(_plain(value), indent=indent, allow_nan=False, ensure_ascii=False)
+
+
+class RunWriter:
+    """Write one run folder and publish it whole.
+
+    Use as a context manager; on a clean exit the folder gets its final name, on an error it is
+    removed. `keep()` publishes what is there although the run was interrupted.
+
+    Parameters
+    ----------
+    runs : Path
+        The folder of runs; the run becomes runs/0001, runs/0002, ...
+    out : Path, optional
+        Exact folder instead.
+
+    Raises
+    ------
+    ConfigError : `out` exists already, or the folder cannot be made.
+    """
+
+    def __init__(self, runs: Path, out: Path | None = None) -> None:
+        if out is not None and out.exists():
+            raise ConfigError(f"--out {out}: exists already; name a new folder or remove it")
+        self._runs = runs
+        self._out = out
+        parent = runs if out is None else out.parent
+        self.path = parent / f".{'run' if out is None else out.name}-{os.getpid()}.partial"
+        try:
+            self.path.mkdir(parents=True)
+        except OSError as cause:
+            raise ConfigError(
+                f"{parent}: cannot write a run folder there ({cause.strerror}); use --out"
+            ) from cause
+
+    def __enter__(self) -> RunWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            shutil.rmtree(self.path, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise TolaError(
+                    f"the run could not be written ({error}); nothing was kept: "
+                    "free space or choose another folder with --out"
+                ) from error
+
+    def table(self, name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write a CSV table of the run."""
+        write_table(self.path / name, columns, rows)
+
+    def json(self, name: str, value: Any) -> None:
+        """Write a JSON document of the run."""
+        (self.path / name).write_text(json_text(value) + "\n", encoding="utf-8")
+
+    def bars(self, plan_id: str, bars: np.ndarray[Any, Any]) -> None:
+        """Write a plan's bars (BAR array) as Parquet."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        names = ("start", "end", "open", "high", "low", "close", "volume", "day")
+        columns = {name: np.ascontiguousarray(bars[name]) for name in names}
+        pq.write_table(pa.table(columns), self.path / f"bars-{plan_id}.parquet")
+
+    def publish(self) -> RunFolder:
+        """Give the folder its final name.
+
+        Raises
+        ------
+        ConfigError : the wished name has come to exist meanwhile.
+        """
+        if self._out is not None:
+            try:
+                self.path.rename(self._out)
+            except OSError as cause:
+                raise ConfigError(f"--out {self._out}: exists already; name a new one") from cause
+            return RunFolder(self._out)
+        while True:
+            final = self._runs / f"{_next_number(self._runs):04d}"
+            try:
+                self.path.rename(final)
+            except OSError:
+                if not final.exists():
+                    raise
+                continue
+            return RunFolder(final)
+
+
+def _next_number(runs: Path) -> int:
+    numbers = [int(entry.name) for entry in runs.iterdir() if entry.name.isdigit()]
+    return max(numbers, default=0) + 1
+
+
+def list_runs(runs: Path) -> list[RunFolder]:
+    """Return the finished runs of a folder, oldest first."""
+    if not runs.is_dir():
+        return []
+    found = [entry for entry in runs.iterdir() if (entry / "summary.json").is_file()]
+    return [RunFolder(entry) for entry in sorted(found, key=_age)]
+
+
+def _age(path: Path) -> tuple[int, int, str]:
+    numbered = path.name.isdigit()
+    return (int(not numbered), int(path.name) if numbered else 0, path.name)
+
+
+def find_run(wanted: str, runs: Path) -> RunFolder:
+    """Return a run by 'last', '-1' (counted from the end), a unique prefix, or a folder's path.
+
+    Raises
+    ------
+    ConfigError : there is no such run, or the prefix is not unique.
+    """
+    known = list_runs(runs)
+    if wanted == "last" or (wanted.startswith("-") and wanted[1:].isdigit()):
+        back = 1 if wanted == "last" else int(wanted[1:])
+        if not 1 <= back <= len(known):
+            raise ConfigError(f"run {wanted!r}: {runs} holds {len(known)} runs; make one: backtest")
+        return known[-back]
+    if (Path(wanted) / "summary.json").is_file():
+        return RunFolder(Path(wanted))
+    matches = [run for run in known if run.name.startswith(wanted)]
+    exact = [run for run in matches if run.name == wanted]
+    if len(exact or matches) == 1:
+        return (exact or matches)[0]
+    if matches:
+        names = ", ".join(run.name for run in matches)
+        raise ConfigError(f"run {wanted!r} is not unique: {names}")
+    raise ConfigError(f"unknown run {wanted!r}" + near_name(wanted, [r.name for r in known]))
+
+
+class RunFolder:
+    """A finished run, read lazily. Tables are DataFrames with the columns named above."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = path.name
+
+    def _json(self, name: str) -> Any:
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except FileNotFoundError as cause:
+            raise ConfigError(f"{self.path}: {name} is missing; is this a run folder?") from cause
+        except ValueError as cause:
+            raise ConfigError(f"{self.path / name}: not valid JSON ({cause})") from cause
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The object `backtest --json` printed."""
+        summary: dict[str, Any] = self._json("summary.json")
+        return summary
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """All that is needed to run it again."""
+        run: dict[str, Any] = self._json("run.json")
+        return run
+
+    @property
+    def funnel(self) -> dict[str, Any]:
+        """Counts from bars to fills, by plan."""
+        funnel: dict[str, Any] = self._json("funnel.json")
+        return funnel
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a CSV of the run; columns that hold times become aware UTC stamps."""
+        import pandas as pd
+
+        frame = pd.read_csv(self.path / name)
+        for column in frame.columns:
+            if column == "time" or column.endswith(("_time", "_bar")) or column == "bar":
+                frame[column] = pd.to_datetime(frame[column], utc=True, format="ISO8601")
+        return frame
+
+    def equity(self, account: str) -> pd.DataFrame:
+        """Return an account's equity curve: time, equity, drawdown (account currency)."""
+        return self.table(f"equity-{account}.csv")
+
+    def days(self, account: str) -> pd.DataFrame:
+        """Return an account's trading days as the daily-loss analyzer saw them."""
+        return self.table(f"days-{account}.csv")
+
+    @property
+    def trades(self) -> pd.DataFrame:
+        """trades.csv."""
+        return self.table("trades.csv")
+
+    @property
+    def plans(self) -> list[str]:
+        """The plans whose bars this run holds."""
+        return sorted(entry.stem[len("bars-") :] for entry in self.path.glob("bars-*.parquet"))
+
+    def bars(self, plan_id: str) -> pd.DataFrame:
+        """Return a plan's bars: start, end (ns UTC), open, high, low, close, volume, day."""
+        import pandas as pd
+
+        return pd.read_parquet(self.path / f"bars-{plan_id}.parquet")
+
+    def zones(self, plan_id: str) -> pd.DataFrame:
+        """Return a plan's drawn zones (empty where it draws none)."""
+        import pandas as pd
+
+        path = self.path / f"zones-{plan_id}.csv"
+        return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=list(ZONE_COLUMNS))

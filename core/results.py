@@ -69,7 +69,7 @@ DAY_COLUMNS = (
     "day", "start_equity", "low_equity", "end_equity", "pnl", "limit", "headroom", "trades",
     "locked", "rule",
 )  # fmt: skip
-"""days-ACCOUNT.csv; headroom = how much more could have been lost before the limit, at the worst moment."""
+"""days-ACCOUNT.csv; headroom = what could still have been lost at the worst moment of the day."""
 
 ZONE_COLUMNS = ("kind", "side", "known", "end", "top", "bottom", "origin")
 """zones-PLAN.csv; known and end are bar indices (end -1: still open at the end of data), origin

@@ -1,0 +1,136 @@
+"""What a fill and a night cost: one record of rates, and the kernels that apply it.
+
+Rates are shares of turnover (quantity x price x multiplier) or money per 1.0 of quantity, all in
+the instrument's quote currency; the caller multiplies by fx. Every charge is worked out per fill
+and rounded by its own rule. The dated tables behind a record are in `charges.toml`
+(`core.instruments` picks the rows of a day); this module knows no dates.
+"""
+
+from __future__ import annotations
+
+from math import floor
+from typing import Any
+
+import numpy as np
+
+from core.compile import kernel, record_dtype
+
+COST_KINDS = (
+    "commission",
+    "brokerage",
+    "stt",
+    "ctt",
+    "exchange",
+    "sebi",
+    "stamp",
+    "gst",
+)
+"""Kinds of charge, in the order `charge_by_kind` writes them."""
+
+COST = record_dtype(
+    [
+        ("commission_per_unit", "f8"),
+        ("commission_rate", "f8"),
+        ("brokerage_rate", "f8"),
+        ("brokerage_cap", "f8"),
+        ("stt_buy_rate", "f8"),
+        ("stt_sell_rate", "f8"),
+        ("ctt_buy_rate", "f8"),
+        ("ctt_sell_rate", "f8"),
+        ("exchange_rate", "f8"),
+        ("exchange_per_unit", "f8"),
+        ("sebi_rate", "f8"),
+        ("stamp_buy_rate", "f8"),
+        ("gst_rate", "f8"),
+        ("round_charge", "f8"),
+        ("round_tax", "f8"),
+        ("round_stamp", "f8"),
+        ("swap_long", "f8"),
+        ("swap_short", "f8"),
+        ("swap_triple_weekday", "i1"),
+    ]
+)
+"""Rates in force on one day.
+
+commission_per_unit : money per 1.0 of quantity and side (futures, CFD lots).
+commission_rate : share of turnover per side.
+brokerage_rate, brokerage_cap : share of turnover, at most the cap per order (cap 0 = no cap;
+    rate 0 with a cap: the cap is a flat fee).
+stt_*, ctt_* : Indian transaction taxes by side; exchange_rate, sebi_rate, stamp_buy_rate : shares
+    of turnover; exchange_per_unit : exchange and clearing fees per 1.0 of quantity and side.
+gst_rate : on brokerage, exchange and SEBI charges.
+round_charge, round_tax, round_stamp : rounding steps in money (0 = not rounded); tax is STT or CTT.
+swap_long, swap_short : money PAID per 1.0 of quantity and night (negative = received).
+swap_triple_weekday : weekday (Monday = 0) whose 17:00 New York roll counts three; -1 none.
+"""
+
+
+def no_costs() -> np.ndarray[Any, Any]:
+    """Return a one-item COST array in which everything is free."""
+    cost = np.zeros(1, COST)
+    cost["swap_triple_weekday"] = -1
+    return cost
+
+
+@kernel
+def round_money(value: float, step: float) -> float:
+    """Round half up to a whole number of steps (0.01 paisa or cent, 1.0 rupee; 0 = as it is)."""
+    if step <= 0.0:
+        return value
+    if step < 1.0:
+        inverse = floor(1.0 / step + 0.5)
+        return floor(value * inverse + 0.5 + 1e-9) / inverse
+    return floor(value / step + 0.5 + 1e-9) * step
+
+
+@kernel
+def charge_by_kind(
+    cost: Any, is_buy: bool, quantity: float, price: float, multiplier: float, out: Any
+) -> float:
+    """Write one fill's charges by kind and return their sum.
+
+    Parameters
+    ----------
+    cost : COST record
+    is_buy : side of the fill.
+    quantity, price : never signed; quantity as the instrument trades (lots, contracts, units).
+    multiplier : quote money per 1.0 price move of 1.0 quantity.
+    out : ndarray of float64, shape (8,), in the order of COST_KINDS, quote currency, >= 0 = paid.
+    """
+    turnover = quantity * price * multiplier
+    out[0] = round_money(
+        cost.commission_per_unit * quantity + cost.commission_rate * turnover, cost.round_charge
+    )
+    brokerage = cost.brokerage_rate * turnover
+    if cost.brokerage_cap > 0.0 and (cost.brokerage_rate == 0.0 or brokerage > cost.brokerage_cap):
+        brokerage = cost.brokerage_cap
+    out[1] = round_money(brokerage, cost.round_charge)
+    stt = cost.stt_buy_rate if is_buy else cost.stt_sell_rate
+    out[2] = round_money(stt * turnover, cost.round_tax)
+    ctt = cost.ctt_buy_rate if is_buy else cost.ctt_sell_rate
+    out[3] = round_money(ctt * turnover, cost.round_tax)
+    out[4] = round_money(
+        cost.exchange_rate * turnover + cost.exchange_per_unit * quantity, cost.round_charge
+    )
+    out[5] = round_money(cost.sebi_rate * turnover, cost.round_charge)
+    stamp = cost.stamp_buy_rate if is_buy else 0.0
+    out[6] = round_money(stamp * turnover, cost.round_stamp)
+    out[7] = round_money(cost.gst_rate * (out[1] + out[4] + out[5]), cost.round_charge)
+    total = 0.0
+    for kind in range(8):
+        total += out[kind]
+    return total
+
+
+@kernel
+def charge(cost: Any, is_buy: bool, quantity: float, price: float, multiplier: float) -> float:
+    """Return all charges of one fill in quote currency (the sum of `charge_by_kind`)."""
+    return charge_by_kind(cost, is_buy, quantity, price, multiplier, np.zeros(8))
+
+
+@kernel
+def swap(cost: Any, size: float, nights: int) -> float:
+    """Return the swap paid for a signed position over weighted nights (negative = received)."""
+    if size > 0.0:
+        return cost.swap_long * size * nights
+    return cost.swap_short * -size * nights

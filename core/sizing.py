@@ -1,0 +1,42 @@
+"""How much to trade: never more than the risk, the largest position or the margin allows."""
+
+from __future__ import annotations
+
+from core.compile import kernel
+from core.prices import quantity_to_steps
+
+
+@kernel
+def size_steps(
+    risk_money: float,
+    stop_distance: float,
+    point_value: float,
+    lot: float,
+    max_quantity: float,
+    free_margin: float,
+    margin_per_unit: float,
+) -> int:
+    """Return the number of whole lot steps to trade; 0 means the setup is refused `size_zero`.
+
+    Parameters
+    ----------
+    risk_money : account currency at risk between entry and stop.
+    stop_distance : |planned entry - initial stop| in price units, > 0.
+    point_value : account money per 1.0 price move of 1.0 quantity (multiplier x fx).
+    lot : quantity step.
+    max_quantity : largest quantity allowed (inf: no limit).
+    free_margin, margin_per_unit : account currency; per 1.0 of quantity (0: no margin limit).
+
+    Notes
+    -----
+    Steps are floor(quantity / lot + 1e-9): never rounded up to the smallest lot.
+    """
+    loss_per_unit = stop_distance * point_value
+    if loss_per_unit <= 0.0 or risk_money <= 0.0:
+        return 0
+    steps = quantity_to_steps(risk_money / loss_per_unit, lot)
+    if max_quantity < steps * lot:
+        steps = min(steps, quantity_to_steps(max_quantity, lot))
+    if margin_per_unit > 0.0:
+        steps = min(steps, quantity_to_steps(free_margin / margin_per_unit, lot))
+    return max(steps, 0)

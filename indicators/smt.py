@@ -1,0 +1,153 @@
+"""SMT divergence: a new swing extreme that a related series does not confirm.
+
+`step_further` takes every completed bar of the related series, `step_own` every bar of the
+instrument, and `judge` is asked when a swing is accepted. A positively related series (silver)
+is read on the same side, an inversely related one (dollar index) on the other.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from core.compile import kernel, record_dtype
+from core.errors import ConfigError
+
+OWN_BARS = 256
+"""Own START stamps remembered; `max_distance` plus the pivot's right side must stay below."""
+FURTHER_BARS = 1024
+"""Bars of the related series remembered, oldest dropped."""
+HOUR_NS = 3_600_000_000_000
+
+PARAMS = record_dtype(
+    [("inverse", "i1"), ("max_distance", "i8"), ("window", "i8"), ("max_stale_ns", "i8")]
+)
+"""inverse : 1 for an inversely related series. max_distance : own bars between the two swings.
+window : bars of the related series to each side. max_stale_ns : age beyond which it is unknown."""
+
+
+def params(
+    inverse: bool = True, max_distance: int = 60, window: int = 3, max_stale_hours: float = 24.0
+) -> np.ndarray[Any, Any]:
+    """Return SMT settings as a 1-item array of PARAMS.
+
+    Parameters
+    ----------
+    inverse : bool
+        True for an inversely related series (dollar index), False for silver.
+    max_distance : int
+        Most own bars between the two swings, 1..200.
+    window : int
+        Bars of the related series to each side of a swing's time, 0..50.
+    max_stale_hours : float
+        Age of the related series beyond which there is no judgement, > 0.
+
+    Raises
+    ------
+    ConfigError : naming the field, its value and what is allowed.
+    """
+    if not 1 <= max_distance <= 200:
+        raise ConfigError(f"smt max_distance={max_distance!r}: expected 1 to 200")
+    if not 0 <= window <= 50:
+        raise ConfigError(f"smt window={window!r}: expected 0 to 50")
+    if not max_stale_hours > 0.0:
+        raise ConfigError(f"smt max_stale_hours={max_stale_hours!r}: expected a number > 0")
+    made = np.zeros(1, PARAMS)
+    made["inverse"] = inverse
+    made["max_distance"] = max_distance
+    made["window"] = window
+    made["max_stale_ns"] = int(max_stale_hours * HOUR_NS)
+    return made
+
+
+RELATED = record_dtype(
+    [
+        ("own_count", "i8"),
+        ("own_start", "i8", (OWN_BARS,)),
+        ("count", "i8"),
+        ("end", "i8"),
+        ("start", "i8", (FURTHER_BARS,)),
+        ("high", "f8", (FURTHER_BARS,)),
+        ("low", "f8", (FURTHER_BARS,)),
+    ]
+)
+"""Rings of own START stamps and of the related series' bars."""
+
+
+@kernel
+def step_further(bar: Any, state: Any) -> None:
+    """Take one completed bar of the related series; called for each of them, oldest first."""
+    slot = state.count % FURTHER_BARS
+    state.start[slot] = bar.start
+    state.high[slot] = bar.high
+    state.low[slot] = bar.low
+    state.end = bar.end
+    state.count += 1
+
+
+@kernel
+def step_own(bar: Any, state: Any) -> None:
+    """Take one bar of the instrument itself."""
+    state.own_start[state.own_count % OWN_BARS] = bar.start
+    state.own_count += 1
+
+
+@kernel
+def related_extreme(state: Any, params: Any, origin: int, want_high: bool) -> float:
+    """Return the related series' highest high (or lowest low) around own bar `origin`.
+
+    The window is `window` of its bars to each side of its last bar that starts not after the
+    own bar, as far as completed by now; NaN where it has none or that bar is stale.
+    """
+    if origin < 0 or origin >= state.own_count or state.own_count - origin > OWN_BARS:
+        return np.nan
+    at = state.own_start[origin % OWN_BARS]
+    oldest = max(0, state.count - FURTHER_BARS)
+    centre = state.count - 1
+    while centre >= oldest and state.start[centre % FURTHER_BARS] > at:
+        centre -= 1
+    if centre < oldest or at - state.start[centre % FURTHER_BARS] > params.max_stale_ns:
+        return np.nan
+    value = -np.inf if want_high else np.inf
+    for i in range(
+        max(oldest, centre - params.window), min(state.count, centre + params.window + 1)
+    ):
+        slot = i % FURTHER_BARS
+        value = max(value, state.high[slot]) if want_high else min(value, state.low[slot])
+    return value
+
+
+@kernel
+def judge(
+    bar: Any,
+    side: int,
+    first: float,
+    first_origin: int,
+    second: float,
+    second_origin: int,
+    state: Any,
+    params: Any,
+) -> int:
+    """Return the divergence (+1 bullish, -1 bearish, 0 none) of two accepted swings of a type.
+
+    Parameters
+    ----------
+    bar : BAR
+        The bar at which the second swing became known.
+    side : int
+        +1 for two swing lows (bullish), -1 for two swing highs (bearish).
+    first, second : float
+        Their prices; first_origin, second_origin their bars (counted as `step_own` did).
+    """
+    if first_origin < 0 or second_origin - first_origin > params.max_distance:
+        return 0
+    if not (second - first) * side < 0.0 or state.count == 0:
+        return 0
+    if bar.end - state.end > params.max_stale_ns:
+        return 0
+    want_high = (side > 0) == (params.inverse == 1)
+    before = related_extreme(state, params, first_origin, want_high)
+    now = related_extreme(state, params, second_origin, want_high)
+    failed = now < before if want_high else now > before
+    return side if failed else 0

@@ -102,4 +102,25 @@ def record_dtype(fields: list[Any]) -> np.dtype[Any]:
     numpy as `np.record`, so the same text runs uncompiled. Sub-records and fixed arrays of
     records nest.
     """
-    return np.dtype((np.record, np.dtype(fields, align=True)))
+    names: list[str] = []
+    formats: list[Any] = []
+    offsets: list[int] = []
+    size = 0
+    for field in fields:
+        name, base = field[0], np.dtype(field[1])
+        shape = field[2] if len(field) > 2 else ()
+        # numpy forgets the alignment of an np.record type, so nested records are placed here:
+        # on multiples of 8, as numba expects an aligned struct to lie.
+        step = 8 if base.names else base.alignment
+        size = -(-size // step) * step
+        names.append(name)
+        formats.append((base, shape) if shape else base)
+        offsets.append(size)
+        size += np.dtype(formats[-1]).itemsize
+    layout: Any = {
+        "names": names,
+        "formats": formats,
+        "offsets": offsets,
+        "itemsize": -(-size // 8) * 8,
+    }
+    return np.dtype((np.record, np.dtype(layout, align=True)))

@@ -1,0 +1,62 @@
+"""Average true range (Wilder) and the volatility filters built on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from core.compile import kernel, record_dtype
+from indicators.parameters import ParamsArray, Real, Whole, params_dtype, read_params
+
+RULES = {
+    "atr_period": Whole(14, 1, 100_000),
+}
+PARAMS = params_dtype(RULES)
+
+STATE = record_dtype([("count", "i8"), ("close", "f8"), ("sum", "f8"), ("atr", "f8")])
+"""Zeros are a fresh state. sum : of the true ranges until the first average."""
+
+OUT = record_dtype([("tr", "f8"), ("atr", "f8"), ("before", "f8")])
+"""tr : true range of this bar, NaN on bar 0. atr : ATR at this bar's close, NaN before bar
+`atr_period`. before : ATR at the close of the bar before; filters that judge a bar use it, so
+that a large bar can't raise its own hurdle."""
+
+
+def params(**values: Any) -> ParamsArray:
+    """Return checked ATR parameters: `atr_period` (default 14)."""
+    return read_params("atr", RULES, values)
+
+
+@kernel
+def true_range(high: float, low: float, close_before: float) -> float:
+    """Return max(high - low, |high - close before|, |low - close before|) in price units."""
+    return max(high - low, max(abs(high - close_before), abs(low - close_before)))
+
+
+@kernel
+def step(bar: Any, state: Any, params: Any, out: Any) -> None:
+    """Advance the ATR by one bar.
+
+    Notes
+    -----
+    At bar n = atr_period the mean of the true ranges of bars 1..n, then
+    (ATR before * (n - 1) + TR) / n. Bar 0 has no true range.
+    """
+    period = params.atr_period
+    out.before = state.atr if state.count > period else np.nan
+    out.atr = np.nan
+    out.tr = np.nan
+    if state.count > 0:
+        reach = true_range(bar.high, bar.low, state.close)
+        out.tr = reach
+        if state.count < period:
+            state.sum += reach
+        elif state.count == period:
+            state.atr = (state.sum + reach) / period
+            out.atr = state.atr
+        else:
+            state.atr = (state.atr * (period - 1) + reach) / period
+            out.atr = state.atr
+    state.close = bar.close
+    state.count += 1

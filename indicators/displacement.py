@@ -1,0 +1,43 @@
+"""Displacement: a bar whose body is large against the range of the bars before it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.compile import kernel, record_dtype
+from indicators.parameters import ParamsArray, Real, params_dtype, read_params
+
+RULES = {
+    "disp_k": Real(1.5, 0.0, 1000.0),
+    "disp_body": Real(0.6, 0.0, 1.0),
+}
+PARAMS = params_dtype(RULES)
+
+OUT = record_dtype([("side", "i1")])
+"""side : +1 or -1 on a displacement bar, else 0. Known at that bar's close."""
+
+
+def params(**values: Any) -> ParamsArray:
+    """Return checked parameters.
+
+    `disp_k` (1.5): least body in ATRs of the bar before. `disp_body` (0.6): least share of the
+    bar's range that is body.
+    """
+    return read_params("displacement", RULES, values)
+
+
+@kernel
+def step(bar: Any, atr: Any, params: Any, out: Any) -> None:
+    """Judge one bar: body >= disp_k * ATR before it, and body >= disp_body * range.
+
+    Nothing is a displacement before the ATR exists. A bar without a range is none. The block
+    has no state of its own; `atr` is the ATR's record of this bar.
+    """
+    out.side = 0
+    body = abs(bar.close - bar.open)
+    span = bar.high - bar.low
+    if span > 0.0 and body >= params.disp_k * atr.before and body >= params.disp_body * span:
+        if bar.close > bar.open:
+            out.side = 1
+        elif bar.close < bar.open:
+            out.side = -1

@@ -1,0 +1,130 @@
+"""Market structure: break of structure (BOS), change of character (CHoCH), shift (MSS)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from core.compile import kernel, record_dtype
+from indicators import swings
+from indicators.parameters import (
+    Choice,
+    Flag,
+    ParamsArray,
+    params_dtype,
+    read_params,
+)
+
+BY_CLOSE, BY_WICK = 0, 1
+"""What must pass the level, in the order of the `break_by` names."""
+
+RULES = {
+    "break_by": Choice("close", ("close", "wick")),
+    "require_mss": Flag(False),
+}
+PARAMS = params_dtype(RULES)
+
+BOS, CHOCH = 1, 2
+"""Kinds of break: with the bias (or the first), and against it."""
+
+STATE = record_dtype([("count", "i8"), ("bias", "i1"), ("high_crossed", "i1"), ("low_crossed", "i1")])
+"""Zeros are a fresh state."""
+
+OUT = record_dtype(
+    [
+        ("bull", "i1"),
+        ("bear", "i1"),
+        ("bull_mss", "i1"),
+        ("bear_mss", "i1"),
+        ("bias", "i1"),
+        ("high_crossed", "i1"),
+        ("low_crossed", "i1"),
+        ("bull_level", "f8"),
+        ("bear_level", "f8"),
+        ("bull_origin", "i8"),
+        ("bear_origin", "i8"),
+    ]
+)
+"""Facts known at one bar.
+
+bull, bear : BOS or CHOCH where this bar broke the active high or low, else 0. Both may happen
+    on one bar (by wick); the bullish break is counted first.
+bull_mss, bear_mss : 1 if that break is a CHoCH and this bar a displacement in its direction.
+bias : +1, -1, or 0 before the first break.
+high_crossed, low_crossed : 1 once the active level has been broken.
+bull_level, bear_level, bull_origin, bear_origin : level broken now and the bar of its extreme
+    (NaN and -1 without a break).
+"""
+
+
+def params(**values: Any) -> ParamsArray:
+    """Return checked parameters.
+
+    `break_by` ("close" or "wick"): what must pass the level. `require_mss` (False): a break
+    against the bias counts only on a displacement bar; without one it uses the level up but
+    neither turns the bias nor is reported.
+    """
+    return read_params("structure", RULES, values)
+
+
+@kernel
+def _kind(side: int, shifted: bool, state: Any, params: Any) -> int:
+    """Return the kind of a break of this side and turn the bias, 0 if it does not count."""
+    kind = CHOCH if state.bias == -side else BOS
+    if kind == CHOCH and params.require_mss and not shifted:
+        return 0
+    state.bias = side
+    return kind
+
+
+@kernel
+def step(bar: Any, swing: Any, displacement: Any, state: Any, params: Any, out: Any) -> None:
+    """Advance by one bar, after the swings of this bar.
+
+    Parameters
+    ----------
+    swing : record of swings.OUT
+        Active levels as known at this bar; a level that is new now starts uncrossed.
+    displacement : record of displacement.OUT
+
+    Notes
+    -----
+    A break needs the price strictly beyond the level. Each level breaks at most once. The first
+    break of all is a BOS.
+    """
+    if swing.event == swings.APPENDED or swing.event == swings.REPLACED:
+        if swing.pivot > 0:
+            state.high_crossed = 0
+        else:
+            state.low_crossed = 0
+    out.bull = 0
+    out.bear = 0
+    out.bull_mss = 0
+    out.bear_mss = 0
+    out.bull_level = np.nan
+    out.bear_level = np.nan
+    out.bull_origin = -1
+    out.bear_origin = -1
+    up = bar.high if params.break_by == BY_WICK else bar.close
+    down = bar.low if params.break_by == BY_WICK else bar.close
+    if not state.high_crossed and up > swing.zz_high:
+        state.high_crossed = 1
+        shifted = displacement.side > 0
+        out.bull = _kind(1, shifted, state, params)
+        if out.bull:
+            out.bull_level = swing.zz_high
+            out.bull_origin = swing.zz_high_origin
+            out.bull_mss = 1 if out.bull == CHOCH and shifted else 0
+    if not state.low_crossed and down < swing.zz_low:
+        state.low_crossed = 1
+        shifted = displacement.side < 0
+        out.bear = _kind(-1, shifted, state, params)
+        if out.bear:
+            out.bear_level = swing.zz_low
+            out.bear_origin = swing.zz_low_origin
+            out.bear_mss = 1 if out.bear == CHOCH and shifted else 0
+    out.bias = state.bias
+    out.high_crossed = state.high_crossed
+    out.low_crossed = state.low_crossed
+    state.count += 1

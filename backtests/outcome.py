@@ -1,0 +1,89 @@
+"""What a command hands to the command line: a JSON object, lines to read, what to do next."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.errors import ConfigError, TolaError
+
+logger = logging.getLogger(__name__)
+
+DONE, FAILED, WRONG_USAGE = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of one command.
+
+    Attributes
+    ----------
+    document : dict
+        What `--json` prints.
+    lines : list of str
+        The same for people.
+    next : str
+        The command that makes sense now.
+    short : list of str
+        What `--quiet` leaves of the lines.
+    exit_code : int
+        0 done, 1 a check failed or the run was cut short.
+    """
+
+    document: dict[str, Any]
+    lines: list[str]
+    next: str
+    short: list[str] = field(default_factory=list)
+    exit_code: int = DONE
+
+    def json(self) -> str:
+        """Return the document as strict JSON."""
+        from core.results import json_text
+
+        return json_text({**self.document, "next": self.next})
+
+
+def explain(error: BaseException, *, as_json: bool = False) -> int:
+    """Print one clear line for an error on stderr (with `--json` an object too); return the code.
+
+    Wrong usage and settings give 2, all else 1. A fault of the program itself names the place;
+    with TOLA_DEBUG set its trace is shown.
+    """
+    line, code = _describe(error)
+    print(line, file=sys.stderr)
+    if as_json:
+        kind = type(error).__name__
+        print(json.dumps({"error": {"kind": kind, "message": line, "exit_code": code}}))
+    return code
+
+
+def _describe(error: BaseException) -> tuple[str, int]:
+    if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
+        return "interrupted: nothing was kept", FAILED
+    if isinstance(error, TolaError):
+        return f"error: {error}", WRONG_USAGE if isinstance(error, ConfigError) else FAILED
+    if hasattr(error, "format_message"):  # typer's usage errors
+        context = getattr(error, "ctx", None)
+        hint = f" (see: python {context.command_path} --help)" if context is not None else ""
+        return f"error: {error.format_message()}{hint}", getattr(error, "exit_code", WRONG_USAGE)
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"error: {where}{error.strerror or error}", FAILED
+    return _describe_fault(error), FAILED
+
+
+def _describe_fault(error: BaseException) -> str:
+    if os.environ.get("TOLA_DEBUG"):
+        traceback.print_exception(error, file=sys.stderr)
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return (
+        f"internal error{place}: {type(error).__name__}: {error} "
+        "(a fault of Tola; TOLA_DEBUG=1 shows the trace)"
+    )

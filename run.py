@@ -1,0 +1,259 @@
+"""The command line and nothing else: parse, call, print. Every verb's work is in a package."""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    from core.environment import enter
+
+    enter(sys.argv)
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from backtests.outcome import Outcome
+
+app = typer.Typer(
+    help="Tola: one strategy, one result, on historical files, on paper, on a live account.\n\n"
+    "Start here: python run.py backtest",
+    epilog="Times are shown in the market's zone and stored in UTC. "
+    "Exit codes: 0 done, 1 failed, 2 wrong usage. Each verb has its own --help.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(
+    help="Check price files, list what is at hand.", no_args_is_help=True, rich_markup_mode=None
+)
+runs_app = typer.Typer(
+    help="List and show finished runs.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(data_app, name="data")
+app.add_typer(runs_app, name="runs")
+_RUN_NAMES = {"ignore_unknown_options": True}  # lets -1 be a run's name
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no tables.")]
+Config = Annotated[str, typer.Option(metavar="FILE", help="Settings file.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="last, -1, a number or its beginning.")]
+Timezone = Annotated[
+    str | None,
+    typer.Option(metavar="ZONE", help="Zone of the file's stamps: UTC, Asia/Kolkata, ny+7 (MT5)."),
+]
+
+
+def _examples(*commands: str) -> str:
+    """Return a help page's examples, one a line (the mark keeps the lines apart)."""
+    return "\b\nExamples:\n" + "\n".join(f"  python run.py {command}" for command in commands)
+
+
+def _option(metavar: str, text: str, *names: str) -> Any:
+    return typer.Option(*names, metavar=metavar, help=text)
+
+
+@app.command(epilog=_examples("setup --dev"))
+def setup(
+    dev: Annotated[bool, typer.Option("--dev", help="Also what tests and checks need.")] = False,
+) -> None:
+    """Install the locked versions into .venv; doing it again changes nothing."""
+    from core import environment
+
+    typer.echo(environment.setup("dev" if dev else "core"))
+    typer.echo("next: python run.py backtest")
+
+
+@app.command(epilog=_examples("init", "init --market gold --risk topstep_50k --currency USD"))
+def init(
+    market: Annotated[str | None, _option("NAME", "gold, nifty or both.")] = None,
+    risk: Annotated[str | None, _option("PRESET", "Account rules, such as topstep_50k.")] = None,
+    currency: Annotated[str | None, _option("CODE", "Account currency: USD, INR, ...")] = None,
+    config: Config = "tola.toml",
+    as_json: Json = False,
+) -> None:
+    """Ask three questions and write tola.toml and .env.example."""
+    from backtests import commands
+
+    asked = sys.stdin.isatty() and not as_json
+    ask = (lambda text, default: typer.prompt(text, default=default)) if asked else None
+    _show(commands.init(config, market, risk, currency, ask), as_json)
+
+
+@app.command(
+    epilog=_examples(
+        "backtest",
+        "backtest gold --data XAUUSD_M15.csv --from 2025-09",
+        "backtest gold_smc --instrument XAUUSD --data gold.csv --with DXY=dxy.csv --set rr=3",
+        "backtest nifty_smc --data nifty_1m.csv --tz Asia/Kolkata --timeframe 3m --band",
+        "backtest --strategy my.py:Cross --instrument MGC --data gold.csv --risk gold_bot",
+    )
+)
+def backtest(
+    plans: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PLAN or STRATEGY]...", help="Of tola.toml, or bundled."),
+    ] = None,
+    strategy: Annotated[
+        str | None, _option("FILE.py:CLASS", "Your own Backtrader strategy, or a strategy's name.")
+    ] = None,
+    data: Annotated[
+        list[str] | None, _option("FILE", "Bars: CSV (plain, gz, zip) or Parquet.")
+    ] = None,
+    instrument: Annotated[str | None, _option("SYMBOL", "MGC, XAUUSD, NIFTY-FUT, ...")] = None,
+    timeframe: Annotated[str | None, _option("TF", "5m, 15m, 1h: built from finer bars.")] = None,
+    tz: Timezone = None,
+    further: Annotated[
+        list[str] | None, _option("NAME=FILE", "A further series, such as DXY.", "--with")
+    ] = None,
+    start: Annotated[
+        str | None, _option("DATE", "First day: 2025, 2025-09, 2025-09-15.", "--from")
+    ] = None,
+    end: Annotated[str | None, _option("DATE", "Last day, included.", "--to")] = None,
+    cash: Annotated[float | None, _option("AMOUNT", "Starting cash, account currency.")] = None,
+    settings: Annotated[
+        list[str] | None, _option("KEY=VALUE", "A strategy parameter: rr=3.", "--set")
+    ] = None,
+    risk: Annotated[str | None, _option("PRESET", "Risk rules: topstep_50k, gold_bot, ...")] = None,
+    intrabar: Annotated[
+        str | None, _option("HOW", "Which extreme came first: worst, nearest, best, drill.")
+    ] = None,
+    fills: Annotated[
+        str | None, _option("RULES", "tola (default) or backtrader (its own fill rules).")
+    ] = None,
+    no_costs: Annotated[
+        bool, typer.Option("--no-costs", help="No commission, charges, spread, slippage, swap.")
+    ] = False,
+    no_margin: Annotated[bool, typer.Option("--no-margin", help="No margin limit.")] = False,
+    instrument_set: Annotated[
+        list[str] | None, _option("KEY=VALUE", "A fact of the instrument: lot=75.")
+    ] = None,
+    band: Annotated[
+        bool, typer.Option("--band", help="Also run worst, nearest and best: net profit's range.")
+    ] = False,
+    out: Annotated[str | None, _option("FOLDER", "Run folder; default: the next in runs/.")] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="No HTML and no plots.")] = False,
+    config: Config = "tola.toml",
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Run strategies on historical bars; without arguments the bundled gold and Nifty plans."""
+    from backtests import commands
+    from backtests.progress import Progress
+    from backtests.request import Flags
+
+    flags = Flags(
+        plans=tuple(plans or ()), strategy=strategy, data=tuple(data or ()), instrument=instrument,
+        timeframe=timeframe, tz=tz, further=tuple(further or ()), start=start, end=end, cash=cash,
+        settings=tuple(settings or ()), risk=risk, intrabar=intrabar, fills=fills,
+        costs=not no_costs, margin=not no_margin, instrument_set=tuple(instrument_set or ()),
+        band=band, out=out, report=not no_report, config=config,
+    )  # fmt: skip
+    progress = Progress(sys.stderr, wanted=not quiet)
+    _show(commands.backtest(flags, progress, _draw_report), as_json, quiet)
+
+
+def _draw_report(folder: Any) -> dict[str, Any]:
+    """Hand a run folder to reports; only run.py may join the two."""
+    import reports
+
+    return reports.write(folder)
+
+
+@app.command(context_settings=_RUN_NAMES, epilog=_examples("report last"))
+def report(run: RunName = "last", as_json: Json = False) -> None:
+    """Draw a run's HTML report and plots again."""
+    from backtests import commands
+
+    _show(commands.report(run, _draw_report), as_json)
+
+
+@runs_app.command("list", epilog=_examples("runs list"))
+def runs_list(as_json: Json = False) -> None:
+    """List the finished runs, newest last."""
+    from backtests import commands
+
+    _show(commands.runs_list(), as_json)
+
+
+@runs_app.command("show", context_settings=_RUN_NAMES, epilog=_examples("runs show -1"))
+def runs_show(run: RunName = "last", as_json: Json = False) -> None:
+    """Show one run's summary again."""
+    from backtests import commands
+
+    _show(commands.runs_show(run), as_json)
+
+
+@app.command(epilog=_examples("strategies", "strategies gold_smc"))
+def strategies(
+    name: Annotated[str | None, typer.Argument(help="One strategy: its parameters.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the strategies, or one strategy's parameters with defaults and bounds."""
+    from backtests import commands
+
+    _show(commands.strategies(name), as_json)
+
+
+@app.command(epilog=_examples("doctor"))
+def doctor(config: Config = "tola.toml", as_json: Json = False) -> None:
+    """Check the installation: versions, cache, calendars, settings, disk."""
+    from backtests import commands
+
+    _show(commands.doctor(config), as_json)
+
+
+@data_app.command("check", epilog=_examples("data check XAUUSD_M15.csv --instrument XAUUSD"))
+def data_check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...")],
+    instrument: Annotated[str | None, _option("SYMBOL", "Whose calendar and tick to use.")] = None,
+    timeframe: Annotated[str | None, _option("TF", "The bars' length, if not to be seen.")] = None,
+    tz: Timezone = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a price file holds and what is wrong with it; exit 1 if anything is."""
+    from backtests import commands
+
+    _show(commands.data_check(files, instrument, timeframe, tz), as_json)
+
+
+@data_app.command("list", epilog=_examples("data list ~/prices"))
+def data_list(
+    folder: Annotated[str | None, typer.Argument(help="Default: the bundled samples.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List price files with their span; the bundled samples by default."""
+    from backtests import commands
+
+    _show(commands.data_list(folder), as_json)
+
+
+def _show(outcome: Outcome, as_json: bool, quiet: bool = False) -> None:
+    """Print an outcome as JSON or as text, and leave with its exit code."""
+    if as_json:
+        typer.echo(outcome.json())
+    else:
+        for line in outcome.short if quiet else outcome.lines:
+            typer.echo(line)
+        typer.echo(f"next: {outcome.next}")
+    if outcome.exit_code:
+        raise typer.Exit(outcome.exit_code)
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command line and return its exit code."""
+    try:
+        code = app(arguments, prog_name="run.py", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except typer.Exit as leave:
+        return leave.exit_code
+    except (Exception, KeyboardInterrupt) as error:
+        from backtests.outcome import explain
+
+        return explain(error, as_json="--json" in arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

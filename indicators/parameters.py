@@ -17,22 +17,30 @@ from core.compile import record_dtype
 from core.errors import ConfigError, near_name
 
 
+NO_LIMIT = 1 << 62
+"""What a kernel reads where the user said None: no limit."""
+
+
 @dataclass(frozen=True)
 class Whole:
-    """A whole number in low..high."""
+    """A whole number in low..high; where `optional`, None means no limit (NO_LIMIT)."""
 
     default: int
     low: int = 0
     high: int = 1_000_000_000
+    optional: bool = False
 
     field = "i8"
 
     def read(self, value: Any) -> int:
         """Return the number, or raise ValueError telling what is allowed."""
+        if value is None and self.optional:
+            return NO_LIMIT
+        none = " or None" if self.optional else ""
         if isinstance(value, bool) or value != value or int(value) != value:
-            raise ValueError(f"a whole number from {self.low} to {self.high}")
+            raise ValueError(f"a whole number from {self.low} to {self.high}{none}")
         if not self.low <= value <= self.high:
-            raise ValueError(f"{self.low} to {self.high}")
+            raise ValueError(f"{self.low} to {self.high}{none}")
         return int(value)
 
 

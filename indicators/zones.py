@@ -64,6 +64,21 @@ def enqueue(queue: Any, price: float, slot: int) -> None:
 
 
 @kernel
+def reached(queue: Any, price: float, is_strict: bool) -> int:
+    """Take out the last zone if the price is at its trigger or below; return its slot, else -1.
+
+    A strict queue wants the price below the trigger.
+    """
+    if queue.count == 0:
+        return -1
+    item = queue.items[queue.count - 1]
+    if price > item.price or (is_strict and price == item.price):
+        return -1
+    queue.count -= 1
+    return item.slot + 0
+
+
+@kernel
 def withdraw(queue: Any, slot: int) -> None:
     """Take a zone out of a queue wherever it stands; nothing happens if it is not there."""
     place = queue.count - 1

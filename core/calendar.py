@@ -210,10 +210,11 @@ class Calendar:
         if len(day) == 0:
             return starts.copy()
         first = int(day.min())
-        opens = self._dense(first, int(day.max()))[0][day - first]
+        opens: Times = self._dense(first, int(day.max()))[0][day - first]
         if timeframe_ns >= NS_PER_DAY:
             return opens
-        return opens + (starts - opens) // timeframe_ns * timeframe_ns
+        grid: Times = opens + (starts - opens) // timeframe_ns * timeframe_ns
+        return grid
 
     def expected_starts(self, first: int, last: int, timeframe_ns: int) -> Times:
         """Return the START of every bar the sessions allow with first <= START <= last (ns UTC).

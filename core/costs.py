@@ -131,6 +131,5 @@ def charge(cost: Any, is_buy: bool, quantity: float, price: float, multiplier: f
 @kernel
 def swap(cost: Any, size: float, nights: int) -> float:
     """Return the swap paid for a signed position over weighted nights (negative = received)."""
-    if size > 0.0:
-        return cost.swap_long * size * nights
-    return cost.swap_short * -size * nights
+    rate: float = cost.swap_long if size > 0.0 else cost.swap_short
+    return rate * abs(size) * nights

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +222,7 @@ def _parse_fact(where: str, key: str, value: Any, faults: list[str]) -> DatedFac
         return constant(float(value))
     rows = [_parse_row(where, key, row, index, faults) for index, row in enumerate(value)]
     good = [row for row in rows if row is not None]
-    if any(later[0] <= earlier[0] for earlier, later in zip(good, good[1:], strict=False)):
+    if any(later[0] <= earlier[0] for earlier, later in pairwise(good)):
         faults.append(f"  {where}: rows must be in order of their dates, each date once")
     if not good:
         faults.append(f"  {where}: expected at least one row")

@@ -304,7 +304,7 @@ def fill_spread(
     """
     if len(bars) == 0:
         return
-    days, first, period = np.unique(bars["day"], return_index=True, return_inverse=True)
+    days, period = np.unique(bars["day"], return_inverse=True)
     constants = np.array([instrument.facts(int(day)).spread for day in days])
     modelled = constants[period]
     if instrument.spread_by_hour:

@@ -40,3 +40,25 @@ def size_steps(
     if margin_per_unit > 0.0:
         steps = min(steps, quantity_to_steps(free_margin / margin_per_unit, lot))
     return max(steps, 0)
+
+
+def cash_needed(
+    stop_distance: float,
+    point_value: float,
+    lot: float,
+    risk_share: float,
+    margin_per_unit: float = 0.0,
+) -> float:
+    """Return the equity at which one lot step would pass: the figure shown with `size_zero`.
+
+    Parameters
+    ----------
+    risk_share : share of equity at risk per trade (0.005 = 0.5 %), > 0.
+    stop_distance, point_value, lot, margin_per_unit : as in `size_steps`.
+
+    Returns
+    -------
+    float
+        Account currency: the larger of what the risk rule and the margin ask for one step.
+    """
+    return max(stop_distance * point_value * lot / risk_share, margin_per_unit * lot)

@@ -44,7 +44,8 @@ class ZoneTable:
         """Return local minus UTC, in ns, at each UTC time (ns)."""
         if len(self.since) == 1:
             return np.full(np.shape(utc), self.offset[0])
-        return self.offset[np.searchsorted(self.since, utc, side="right") - 1]
+        offset: Times = self.offset[np.searchsorted(self.since, utc, side="right") - 1]
+        return offset
 
     def to_local(self, utc: Times) -> Times:
         """Return wall times, in ns since 1970-01-01 00:00 local, of UTC times (ns)."""

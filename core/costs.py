@@ -3,7 +3,7 @@
 Rates are shares of turnover (quantity x price x multiplier) or money per 1.0 of quantity, all in
 the instrument's quote currency; the caller multiplies by fx. Every charge is worked out per fill
 and rounded by its own rule. The dated tables behind a record are in `charges.toml`
-(`core.instruments` picks the rows of a day); this module knows no dates.
+(`core.instruments` picks the rows of a day); the record itself knows no dates.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from core.compile import kernel, record_dtype
+from core.zones import NS_PER_DAY, NS_PER_MINUTE, zone_table
 
 COST_KINDS = (
     "commission",
@@ -133,3 +134,51 @@ def swap(cost: Any, size: float, nights: int) -> float:
     """Return the swap paid for a signed position over weighted nights (negative = received)."""
     rate: float = cost.swap_long if size > 0.0 else cost.swap_short
     return rate * abs(size) * nights
+
+
+def charges_of(
+    cost: Any, is_buy: bool, quantity: float, price: float, multiplier: float
+) -> dict[str, float]:
+    """Return one fill's charges by kind name, those that are not 0, in quote currency."""
+    amounts = np.zeros(len(COST_KINDS))
+    charge_by_kind(cost, is_buy, quantity, price, multiplier, amounts)
+    return {
+        kind: float(amount)
+        for kind, amount in zip(COST_KINDS, amounts, strict=True)
+        if amount != 0.0
+    }
+
+
+def swap_nights(bars: np.ndarray[Any, Any], triple_weekday: int) -> np.ndarray[Any, Any]:
+    """Return how many nights of swap fall due at the START of each bar.
+
+    Parameters
+    ----------
+    bars : ndarray of BAR, shape (n,)
+        `start` is read, ascending.
+    triple_weekday : int
+        Weekday (Monday = 0) whose roll counts three, for the weekend; -1: every calendar day's
+        roll counts one.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Weighted 17:00 New York rolls r with START[i-1] < r <= START[i]; 0 for the first bar. A
+        position open across them pays `swap(cost, size, nights)` before anything else happens in
+        bar i. Rolls on Saturday and Sunday count 0 where a weekday is triple.
+    """
+    nights = np.zeros(len(bars), np.int64)
+    if len(bars) < 2:
+        return nights
+    start = np.ascontiguousarray(bars["start"])
+    days = np.arange(start[0] // NS_PER_DAY - 1, start[-1] // NS_PER_DAY + 2)
+    rolls = zone_table("America/New_York").to_utc(days * NS_PER_DAY + 17 * 60 * NS_PER_MINUTE)
+    weekday = (days + 3) % 7
+    weight = np.ones(len(days), np.int64)
+    if triple_weekday >= 0:
+        weight[weekday > 4] = 0
+        weight[weekday == triple_weekday] = 3
+    passed = np.concatenate([[0], np.cumsum(weight)])
+    due = passed[np.searchsorted(rolls, start, side="right")]
+    nights[1:] = np.diff(due)
+    return nights

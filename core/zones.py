@@ -60,7 +60,8 @@ class ZoneTable:
         earliest = local - self.offset_at(local - NS_PER_DAY)
         latest = local - self.offset_at(local + NS_PER_DAY)
         first, second = np.minimum(earliest, latest), np.maximum(earliest, latest)
-        return np.where(self.to_local(first) == local, first, second)
+        utc: Times = np.where(self.to_local(first) == local, first, second)
+        return utc
 
 
 def _offset_seconds(zone: ZoneInfo, when: datetime) -> int:

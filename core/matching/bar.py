@@ -1,0 +1,342 @@
+"""One bar, whole: its start, its open, its path and its close (DESIGN: order of events).
+
+`walk_bar` is what a backtest and a sweep call for each bar. Where nothing can happen between low
+and high it only marks; else it walks both possible paths, O-H-L-C and O-L-H-C, from the same
+state, the guard's floors included, and keeps the one the intrabar setting asks for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.compile import kernel
+from core.costs import swap
+from core.matching.brackets import end_tree
+from core.matching.events import add_event
+from core.matching.floors import floor_in_force, mark
+from core.matching.path import acts_as_limit, jump, limit_reached, move, stop_reached
+from core.matching.prices_at import equity_at, set_spread, side_price
+from core.matching.records import (
+    ANOTHER_DAY,
+    BEST,
+    CANCEL_EVENT,
+    DAY,
+    ENTRY,
+    EXPIRE_EVENT,
+    EXPIRED,
+    FILL_EVENT,
+    FLAT_TIME,
+    GTD,
+    IOC,
+    LOCKED,
+    MARKET_ORDER,
+    NEAREST,
+    SWAP_EVENT,
+    TRAILING_STOP_ORDER,
+    WAITING,
+    WORKING,
+)
+from core.prices import quantity_to_steps
+
+TIE = 1e-6
+"""Two paths whose equities differ by less (account currency) are a tie."""
+
+
+@kernel
+def ends_at_start(order: Any, bar: Any, limits: Any) -> int:
+    """Return why an order ends before this bar begins, 0 if it goes on."""
+    if order.tif == GTD and bar.end > order.expires:
+        return EXPIRED
+    if order.tif == DAY and order.day >= 0 and bar.day != order.day:
+        return EXPIRED
+    if order.role != ENTRY or order.reduces != 0:
+        return 0
+    if order.day_only != 0 and bar.day != order.day:
+        return ANOTHER_DAY
+    if bar.start >= order.flat_at:
+        return FLAT_TIME
+    return LOCKED if limits.locked != 0 else 0
+
+
+@kernel
+def charge_swap(nights: int, market: Any, book: Any, events: Any) -> None:
+    """Charge (or credit) the nights a position is held over."""
+    if nights == 0 or book.steps == 0:
+        return
+    paid = swap(market.cost, book.steps * market.lot, nights) * market.fx
+    if paid != 0.0:
+        book.balance -= paid
+        i = add_event(book, events, SWAP_EVENT, 0, 0, 0)
+        events[i].costs = paid
+
+
+@kernel
+def begin_bar(bar: Any, market: Any, book: Any, orders: Any, limits: Any, events: Any) -> None:
+    """Stage 1: day roll, spread, swap, expiry, locks, and the flat time, before any price."""
+    book.day = bar.day
+    book.at_open = 1
+    set_spread(bar.spread, market, book)
+    book.volume_left = -1
+    if market.volume_share > 0.0:
+        book.volume_left = quantity_to_steps(market.volume_share * bar.volume, market.lot)
+    charge_swap(market.nights_before, market, book, events)
+    for k in range(book.count):
+        if orders[k].status != WORKING:
+            continue
+        reason = ends_at_start(orders[k], bar, limits)
+        if reason != 0:
+            kind = EXPIRE_EVENT if reason == EXPIRED else CANCEL_EVENT
+            end_tree(k, kind, reason, book, orders, events)
+        elif orders[k].day < 0:
+            orders[k].day = bar.day
+    if book.steps != 0 and bar.start >= book.flat_at:
+        book.closing = FLAT_TIME
+
+
+@kernel
+def finish_bar(bar: Any, market: Any, book: Any, orders: Any, limits: Any, events: Any) -> None:
+    """Stage 4: mark at the close, swap of the night, DAY orders end with the session."""
+    mark(bar.close, market, book, orders, limits)
+    charge_swap(market.nights_inside, market, book, events)
+    if bar.end < bar.close_at:
+        return
+    for k in range(book.count):
+        if orders[k].status == WORKING and orders[k].tif == DAY:
+            end_tree(k, EXPIRE_EVENT, EXPIRED, book, orders, events)
+
+
+@kernel
+def order_is_quiet(
+    order: Any, buy_low: float, buy_high: float, sell_low: float, sell_high: float
+) -> bool:
+    """Say that a working order cannot act while its side stays within [low, high]."""
+    if order.kind == MARKET_ORDER or order.kind == TRAILING_STOP_ORDER or order.tif == IOC:
+        return False
+    buys = order.side > 0
+    if acts_as_limit(order):
+        return not limit_reached(order, buy_low if buys else sell_high, 0)
+    return not stop_reached(order, buy_high if buys else sell_low)
+
+
+@kernel
+def is_quiet(bar: Any, market: Any, book: Any, orders: Any, limits: Any) -> bool:
+    """Say that nothing can fill and no floor can be met between this bar's low and high."""
+    if book.closing != 0:
+        return False
+    buy_low = side_price(bar.low, 1, market, book)
+    buy_high = side_price(bar.high, 1, market, book)
+    sell_low = side_price(bar.low, -1, market, book)
+    sell_high = side_price(bar.high, -1, market, book)
+    for k in range(book.count):
+        if orders[k].status == WORKING and not order_is_quiet(
+            orders[k], buy_low, buy_high, sell_low, sell_high
+        ):
+            return False
+    at_low = equity_at(bar.low, market, book)
+    at_high = equity_at(bar.high, market, book)
+    lowest = floor_in_force(limits)
+    if limits.trail_intraday != 0:
+        peak = max(limits.trail_peak, at_low, at_high)
+        lowest = max(lowest, min(peak - limits.trail_amount, limits.trail_lock))
+    return min(at_low, at_high) > lowest
+
+
+@kernel
+def walk_path(
+    bar: Any, high_first: bool, market: Any, book: Any, orders: Any, limits: Any, events: Any
+) -> float:
+    """Stages 2 and 3 on one path; return equity at the close, net of costs."""
+    jump(bar.open, market, book, orders, limits, events)
+    book.at_open = 0
+    move(bar.high if high_first else bar.low, market, book, orders, limits, events)
+    move(bar.low if high_first else bar.high, market, book, orders, limits, events)
+    move(bar.close, market, book, orders, limits, events)
+    return equity_at(bar.close, market, book)
+
+
+@kernel
+def same_fill(one: Any, other: Any) -> bool:
+    """Say whether two events are the same execution."""
+    return (
+        other.kind == FILL_EVENT
+        and one.order_id == other.order_id
+        and one.price == other.price
+        and one.quantity == other.quantity
+        and one.reason == other.reason
+    )
+
+
+@kernel
+def flag_ambiguous(first: Any, first_count: int, second: Any, second_count: int) -> int:
+    """Flag the fills of `first` that `second` lacks; return how many there are."""
+    lacking = 0
+    for i in range(first_count):
+        if first[i].kind != FILL_EVENT:
+            continue
+        found = False
+        for j in range(second_count):
+            if same_fill(first[i], second[j]):
+                found = True
+        if not found:
+            first[i].ambiguous = 1
+            lacking += 1
+    return lacking
+
+
+@kernel
+def start_events(books: Any) -> None:
+    """Empty the event list and the ambiguity flag before a walk."""
+    books[0].events = 0
+    books[0].ambiguous = 0
+
+
+@kernel
+def chosen_path(policy: int, high_first: float, low_first: float, bar: Any) -> int:
+    """Return 1 to keep the path to the high first, 2 for the low first, by their equities."""
+    nearest = 1 if bar.high - bar.open <= bar.open - bar.low else 2
+    if policy == NEAREST or abs(high_first - low_first) <= TIE:
+        return nearest
+    if policy == BEST:
+        return 1 if high_first > low_first else 2
+    return 1 if high_first < low_first else 2
+
+
+@kernel
+def keep_path(
+    row: int, ambiguous: bool, books: Any, orders: Any, limits: Any, trials: Any, events: Any
+) -> None:
+    """Make the state and events of a walked path the true ones."""
+    before = books[0].events
+    added = books[row].events
+    if before + added > events.shape[1]:
+        raise ValueError("event list full: too many orders in one bar")
+    for i in range(added):
+        events[0, before + i] = events[row, i]
+    for k in range(books[row].count):
+        orders[0, k] = orders[row, k]
+    earlier = books[0].ambiguous
+    books[0] = books[row]
+    books[0].events = before + added
+    books[0].ambiguous = 1 if ambiguous else earlier
+    limits[0] = trials[row - 1]
+
+
+@kernel
+def walk_both(
+    bar: Any,
+    policy: int,
+    market: Any,
+    books: Any,
+    orders: Any,
+    limits: Any,
+    trials: Any,
+    events: Any,
+) -> None:
+    """Walk both paths of a bar from the same state and keep one."""
+    for row in range(1, 3):
+        books[row] = books[0]
+        books[row].events = 0
+        trials[row - 1] = limits[0]
+        for k in range(books[0].count):
+            orders[row, k] = orders[0, k]
+    high = walk_path(bar, True, market, books[1], orders[1], trials[0], events[1])
+    low = walk_path(bar, False, market, books[2], orders[2], trials[1], events[2])
+    others = flag_ambiguous(events[1], books[1].events, events[2], books[2].events)
+    others += flag_ambiguous(events[2], books[2].events, events[1], books[1].events)
+    row = chosen_path(policy, high, low, bar)
+    keep_path(row, others > 0, books, orders, limits, trials, events)
+
+
+@kernel
+def walk_inside(
+    bar: Any,
+    policy: int,
+    market: Any,
+    books: Any,
+    orders: Any,
+    limits: Any,
+    trials: Any,
+    events: Any,
+) -> None:
+    """Stages 2 and 3 of one bar: only marked where nothing can happen."""
+    if is_quiet(bar, market, books[0], orders[0], limits[0]):
+        mark(bar.low, market, books[0], orders[0], limits[0])
+        mark(bar.high, market, books[0], orders[0], limits[0])
+        books[0].at_open = 0
+    else:
+        walk_both(bar, policy, market, books, orders, limits, trials, events)
+
+
+@kernel
+def drop_ended(book: Any, orders: Any) -> None:
+    """Free the slots of ended orders, keeping the order of age."""
+    kept = 0
+    for k in range(book.count):
+        order = orders[k]
+        alive = order.status == WORKING or order.status == WAITING
+        if alive or (order.has_children != 0 and order.open_steps > 0):
+            if kept != k:
+                orders[kept] = orders[k]
+            kept += 1
+    book.count = kept
+
+
+@kernel
+def walk_bar(
+    bars: Any,
+    i: int,
+    market: Any,
+    books: Any,
+    orders: Any,
+    limits: Any,
+    trials: Any,
+    events: Any,
+) -> int:
+    """Play bar i of an array against a book and return how many events were written.
+
+    Parameters
+    ----------
+    bars : BAR array
+    market, limits : one-item MARKET and LIMITS arrays; the breach is written into `limits`.
+    books, orders, events : three rows each (`new_book`, `new_orders`, `new_events`); row 0 holds
+        the true state and the events, the others are scratch.
+    trials : two-item LIMITS array, scratch.
+    """
+    bar = bars[i]
+    start_events(books)
+    begin_bar(bar, market[0], books[0], orders[0], limits[0], events[0])
+    walk_inside(bar, market[0].intrabar, market[0], books, orders, limits, trials, events)
+    finish_bar(bar, market[0], books[0], orders[0], limits[0], events[0])
+    drop_ended(books[0], orders[0])
+    return int(books[0].events)
+
+
+@kernel
+def walk_drill(
+    bars: Any,
+    i: int,
+    lower: Any,
+    first: int,
+    last: int,
+    market: Any,
+    books: Any,
+    orders: Any,
+    limits: Any,
+    trials: Any,
+    events: Any,
+) -> int:
+    """Play bar i through the bars lower[first:last] of a finer file, each by `nearest`.
+
+    With no lower bar inside, bar i itself is walked by `nearest`.
+    """
+    bar = bars[i]
+    start_events(books)
+    begin_bar(bar, market[0], books[0], orders[0], limits[0], events[0])
+    if first >= last:
+        walk_inside(bar, NEAREST, market[0], books, orders, limits, trials, events)
+    for j in range(first, last):
+        set_spread(lower[j].spread, market[0], books[0])
+        walk_inside(lower[j], NEAREST, market[0], books, orders, limits, trials, events)
+    finish_bar(bar, market[0], books[0], orders[0], limits[0], events[0])
+    drop_ended(books[0], orders[0])
+    return int(books[0].events)

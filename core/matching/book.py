@@ -1,0 +1,293 @@
+"""A book for Python callers: the engine's arrays, and orders in the project's own words."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import numpy as np
+
+from core.bars import NEVER_NS
+from core.instruments import InstrumentFacts
+from core.matching.bar import drop_ended, start_events, walk_bar, walk_drill
+from core.matching.brackets import end_tree, slot_of
+from core.matching.floors import cancel_all, trail_stop
+from core.matching.prices_at import equity_at
+from core.matching.records import (
+    ASKED,
+    CANCEL_EVENT,
+    INTRABAR,
+    MARKET,
+    PRICE_SIDES,
+    REQUESTED_FLAT,
+    WAITING,
+    WORKING,
+    new_book,
+    new_events,
+    new_orders,
+)
+from core.orders import (
+    ChildRequest,
+    OrderChange,
+    OrderKind,
+    OrderRequest,
+    Role,
+    Side,
+    TimeInForce,
+)
+from core.ports import LIMITS, no_limits
+from core.prices import quantity_to_steps, round_down, round_up, steps_to_quantity
+
+Array = np.ndarray[Any, Any]
+LimitFill = Literal["touch", "through"]
+
+
+def market_record(
+    facts: InstrumentFacts,
+    *,
+    fx: float = 1.0,
+    intrabar: str = "worst",
+    limit_fill: LimitFill = "touch",
+    volume_share: float | None = None,
+) -> Array:
+    """Return a one-item MARKET array of an instrument's facts on one day.
+
+    Parameters
+    ----------
+    facts : the instrument's facts that day.
+    fx : account currency per unit of quote currency.
+    intrabar : worst, best, nearest or drill.
+    limit_fill : touch fills a limit at its price, through only beyond it.
+    volume_share : share of each bar's volume that may be traded (0..1]; None: no limit.
+    """
+    market = np.zeros(1, MARKET)
+    record = market[0]
+    buy_share, sell_share = PRICE_SIDES[facts.price_side]
+    record.tick, record.lot, record.multiplier, record.fx = (
+        facts.tick,
+        facts.lot,
+        facts.multiplier,
+        fx,
+    )
+    record.step_value = facts.lot * facts.multiplier * fx
+    record.slippage = facts.slippage_ticks * facts.tick
+    record.margin_fixed = facts.margin_fixed * facts.lot * fx
+    record.margin_rate = facts.margin_rate
+    record.volume_share = volume_share or 0.0
+    record.buy_share, record.sell_share = buy_share, sell_share
+    record.through = limit_fill == "through"
+    record.intrabar = INTRABAR[intrabar]
+    market["cost"] = facts.cost
+    return market
+
+
+def order_price(price: float | None, kind: OrderKind, role: Role, side: Side, tick: float) -> float:
+    """Return a price as it is sent, on the tick: entry limits never worse than asked, targets
+    toward the entry, stops away from the market; nan for None."""
+    if price is None or math.isnan(price):
+        return math.nan
+    down = side is Side.BUY
+    if kind is not OrderKind.LIMIT or role is Role.TARGET:
+        down = not down
+    return round_down(price, tick) if down else round_up(price, tick)
+
+
+class Book:
+    """One plan's working orders and position on one instrument.
+
+    Parameters
+    ----------
+    market : one-item MARKET array (`market_record`); replace it when a day's facts change.
+    balance : realised money of the account at the start, account currency.
+    limits : the guard's one-item LIMITS array; its floors are tested inside bars.
+    discrete : ticks are trades (a floor met at one tick closes at the next).
+
+    Notes
+    -----
+    Every method that can change orders returns the events it caused (a view that the next call
+    overwrites). Equity and balance belong to the account; with several books the owner copies
+    the balance in before a walk and out after it.
+    """
+
+    def __init__(
+        self,
+        market: Array,
+        *,
+        balance: float = 0.0,
+        limits: Array | None = None,
+        discrete: bool = False,
+        capacity: int = 16,
+    ) -> None:
+        self.market = market
+        self.limits = no_limits() if limits is None else limits
+        self.books = new_book(balance)
+        self.books["discrete"] = discrete
+        self.orders = new_orders(capacity)
+        self.events = new_events(capacity)
+        self.trials = np.zeros(2, LIMITS)
+
+    @property
+    def state(self) -> Any:
+        """The BOOK record in force."""
+        return self.books[0]
+
+    @property
+    def steps(self) -> int:
+        """Signed position in lot steps."""
+        return int(self.books["steps"][0])
+
+    @property
+    def quantity(self) -> float:
+        """Signed position in lots, contracts or units, free of float dust."""
+        steps = self.steps
+        size = float(steps_to_quantity(abs(steps), float(self.market["lot"][0])))
+        return size if steps >= 0 else -size
+
+    @property
+    def balance(self) -> float:
+        """Realised money, account currency."""
+        return float(self.books["balance"][0])
+
+    @property
+    def equity(self) -> float:
+        """Balance and open P&L at the last price, account currency."""
+        return float(equity_at(self.books["price"][0], self.market[0], self.books[0]))
+
+    def working(self) -> Array:
+        """Return the order slots that work or wait, oldest first (a copy)."""
+        slots = self.orders[0, : self.state.count]
+        return slots[(slots["status"] == WORKING) | (slots["status"] == WAITING)].copy()
+
+    def slot(self, order_id: int) -> Any | None:
+        """Return the live slot of a working or waiting order, None if it has ended."""
+        k = slot_of(order_id, self.books[0], self.orders[0])
+        if k < 0 or self.orders[0, k].status not in (WORKING, WAITING):
+            return None
+        return self.orders[0, k]
+
+    def add(self, request: OrderRequest, *, day: int, after_session: bool = False) -> None:
+        """Take an order with its children; it works from the next price on.
+
+        Parameters
+        ----------
+        request : quantities below one lot step are the caller's to refuse.
+        day : trading day of the bar at whose close it is sent.
+        after_session : that bar was the session's last: a DAY order belongs to the next day.
+        """
+        oco = self._join_group(request)
+        order = self._new_slot(request, request.side, Role.EXIT if request.reduces else Role.ENTRY)
+        order.status = WORKING
+        order.oco = oco
+        order.tif = request.time_in_force
+        order.expires = NEVER_NS if request.expires is None else request.expires
+        order.flat_at = NEVER_NS if request.flat_at is None else request.flat_at
+        order.day_only = request.day_only
+        order.day = day
+        if request.time_in_force is TimeInForce.DAY and after_session and not request.day_only:
+            order.day = -1
+        order.reduces = request.reduces
+        order.has_children = bool(request.children)
+        if request.kind is OrderKind.TRAILING_STOP and request.price is None:
+            trail_stop(order, self.market[0], self.books[0])
+        for child in request.children:
+            slot = self._new_slot(child, Side(-request.side), child.role)
+            slot.status = WAITING
+            slot.parent = request.order_id
+            slot.expires = slot.flat_at = NEVER_NS
+            slot.day = -1
+            slot.stop_to = order_price(
+                child.stop_to, OrderKind.STOP, Role.STOP, Side(-request.side), self._tick
+            )
+
+    @property
+    def _tick(self) -> float:
+        return float(self.market["tick"][0])
+
+    def _join_group(self, request: OrderRequest) -> int:
+        if request.oco is None:
+            return 0
+        first = self.slot(request.oco)
+        if first is None:
+            return 0
+        first.oco = request.oco
+        return request.oco
+
+    def _new_slot(self, wanted: OrderRequest | ChildRequest, side: Side, role: Role) -> Any:
+        k = int(self.state.count)
+        if k == self.orders.shape[1]:
+            self._grow()
+        self.state.count = k + 1
+        self.orders[0, k : k + 1] = np.zeros(1, self.orders.dtype)
+        order = self.orders[0, k]
+        order.order_id = wanted.order_id
+        order.side = side
+        order.kind = wanted.kind
+        order.role = role
+        order.quantity = quantity_to_steps(wanted.quantity, float(self.market["lot"][0]))
+        order.price = order_price(wanted.price, wanted.kind, role, side, self._tick)
+        order.limit = order_price(wanted.limit_price, OrderKind.LIMIT, role, side, self._tick)
+        order.trail_amount = wanted.trail_amount or 0.0
+        order.trail_percent = wanted.trail_percent or 0.0
+        order.stop_to = math.nan
+        return order
+
+    def _grow(self) -> None:
+        capacity = 2 * self.orders.shape[1]
+        orders = new_orders(capacity)
+        orders[:, : self.orders.shape[1]] = self.orders
+        self.orders = orders
+        self.events = new_events(capacity)
+
+    def _happened(self) -> Array:
+        happened = self.events[0, : self.state.events]
+        drop_ended(self.books[0], self.orders[0])
+        return happened
+
+    def cancel(self, order_id: int) -> Array:
+        """End a working or waiting order; children of a parent not yet filled end with it."""
+        start_events(self.books)
+        if self.slot(order_id) is not None:
+            k = slot_of(order_id, self.books[0], self.orders[0])
+            end_tree(k, CANCEL_EVENT, ASKED, self.books[0], self.orders[0], self.events[0])
+        return self._happened()
+
+    def flatten(self, reason: int = REQUESTED_FLAT) -> Array:
+        """End every order; the position closes at the next price with this reason code."""
+        start_events(self.books)
+        cancel_all(reason, self.books[0], self.orders[0], self.events[0])
+        if self.steps != 0:
+            self.state.closing = reason
+        return self._happened()
+
+    def change(self, change: OrderChange) -> bool:
+        """Change a working or waiting order; False if it has ended.
+
+        A stop inside a bracket keeps following the open quantity whatever is asked.
+        """
+        order = self.slot(change.order_id)
+        if order is None:
+            return False
+        kind, role, side = OrderKind(order.kind), Role(order.role), Side(order.side)
+        if change.price is not None:
+            order.price = order_price(change.price, kind, role, side, self._tick)
+        if change.limit_price is not None:
+            order.limit = order_price(change.limit_price, OrderKind.LIMIT, role, side, self._tick)
+        if change.quantity is not None and not (role is Role.STOP and order.parent):
+            steps = quantity_to_steps(change.quantity, float(self.market["lot"][0]))
+            order.quantity = max(0, steps - order.filled)
+        return True
+
+    def walk(self, bars: Array, i: int) -> Array:
+        """Play bar i of a BAR array and return what happened."""
+        count = walk_bar(
+            bars, i, self.market, self.books, self.orders, self.limits, self.trials, self.events
+        )
+        return self.events[0, :count]
+
+    def drill(self, bars: Array, i: int, lower: Array, first: int, last: int) -> Array:
+        """Play bar i through the bars lower[first:last] of a finer file."""
+        count = walk_drill(
+            bars, i, lower, first, last,
+            self.market, self.books, self.orders, self.limits, self.trials, self.events,
+        )  # fmt: skip
+        return self.events[0, :count]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from core.compile import kernel, record_dtype
-from core.errors import ConfigError
+from indicators.parameters import Choice, ParamsArray, Real, Rules, params_dtype, read_params
 
 HOUR_NS = 3_600_000_000_000
 RETURNS = 50
@@ -22,9 +22,12 @@ COMMON_NEEDED = 53
 EMA_PERIOD = 20
 SLOPE_BARS = 3
 
-PARAMS = record_dtype([("threshold", "f8"), ("max_stale_ns", "i8"), ("block_missing", "i1")])
-"""threshold : correlation above which the two are decoupled. max_stale_ns : age of the last
-further bar beyond which it is missing. block_missing : 1 refuses both sides while missing."""
+RULES: Rules = {
+    "threshold": Real(-0.3, -1.0, 1.0),
+    "max_stale_hours": Real(24.0, 0.001, 100_000.0),
+    "missing": Choice("pass", ("pass", "block")),
+}
+PARAMS = params_dtype(RULES)
 
 STATE = record_dtype(
     [
@@ -69,35 +72,14 @@ long_ok, short_ok : 1 if the side may trade. decoupled : rho above the threshold
 missing : the further series is stale, too short or does not move."""
 
 
-def params(
-    threshold: float = -0.3, max_stale_hours: float = 24.0, missing: str = "pass"
-) -> np.ndarray[Any, Any]:
-    """Return the filter's settings as a 1-item array of PARAMS.
+def params(**values: Any) -> ParamsArray:
+    """Return checked parameters.
 
-    Parameters
-    ----------
-    threshold : float
-        Correlation above which the filter is neutral, -1..1.
-    max_stale_hours : float
-        Age of the last further bar beyond which it counts as missing, > 0.
-    missing : {"pass", "block"}
-        What a missing further series does to both sides.
-
-    Raises
-    ------
-    ConfigError : naming the field, its value and what is allowed.
+    `threshold` (-0.3): correlation above which the two are decoupled and both sides pass.
+    `max_stale_hours` (24): age of the last further bar beyond which it is missing.
+    `missing` ("pass" or "block"): what a missing further series does to both sides.
     """
-    if not -1.0 <= threshold <= 1.0:
-        raise ConfigError(f"dxy threshold={threshold!r}: expected -1 <= threshold <= 1")
-    if not max_stale_hours > 0.0:
-        raise ConfigError(f"dxy max_stale_hours={max_stale_hours!r}: expected a number > 0")
-    if missing not in ("pass", "block"):
-        raise ConfigError(f"dxy missing={missing!r}: expected 'pass' or 'block'")
-    made = np.zeros(1, PARAMS)
-    made["threshold"] = threshold
-    made["max_stale_ns"] = int(max_stale_hours * HOUR_NS)
-    made["block_missing"] = missing == "block"
-    return made
+    return read_params("dxy", RULES, values)
 
 
 def new_state() -> np.ndarray[Any, Any]:
@@ -228,11 +210,13 @@ def step(bar: Any, state: Any, params: Any, out: Any) -> None:
     if has_slope:
         newest = state.hours % (SLOPE_BARS + 1)
         out.slope = state.ema[newest] - state.ema[(state.hours + 1) % (SLOPE_BARS + 1)]
-    stale = state.further_end < 0 or bar.end - state.further_end > params.max_stale_ns
+    stale = state.further_end < 0 or (
+        bar.end - state.further_end > params.max_stale_hours * HOUR_NS
+    )
     out.missing = 1 if stale or not has_slope or np.isnan(state.rho) else 0
     if out.missing == 1:
-        out.long_ok = 1 - params.block_missing
-        out.short_ok = 1 - params.block_missing
+        out.long_ok = 1 - params.missing
+        out.short_ok = 1 - params.missing
         return
     if state.rho > params.threshold:
         out.decoupled = 1

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from core.compile import kernel, record_dtype
-from core.errors import ConfigError
+from indicators.parameters import Flag, ParamsArray, Real, Rules, Whole, params_dtype, read_params
 
 OWN_BARS = 256
 """Own START stamps remembered; `max_distance` plus the pivot's right side must stay below."""
@@ -20,45 +20,24 @@ FURTHER_BARS = 1024
 """Bars of the related series remembered, oldest dropped."""
 HOUR_NS = 3_600_000_000_000
 
-PARAMS = record_dtype(
-    [("inverse", "i1"), ("max_distance", "i8"), ("window", "i8"), ("max_stale_ns", "i8")]
-)
-"""inverse : 1 for an inversely related series. max_distance : own bars between the two swings.
-window : bars of the related series to each side. max_stale_ns : age beyond which it is unknown."""
+RULES: Rules = {
+    "inverse": Flag(True),
+    "max_distance": Whole(60, 1, 200),
+    "window": Whole(3, 0, 50),
+    "max_stale_hours": Real(24.0, 0.001, 100_000.0),
+}
+PARAMS = params_dtype(RULES)
 
 
-def params(
-    inverse: bool = True, max_distance: int = 60, window: int = 3, max_stale_hours: float = 24.0
-) -> np.ndarray[Any, Any]:
-    """Return SMT settings as a 1-item array of PARAMS.
+def params(**values: Any) -> ParamsArray:
+    """Return checked parameters.
 
-    Parameters
-    ----------
-    inverse : bool
-        True for an inversely related series (dollar index), False for silver.
-    max_distance : int
-        Most own bars between the two swings, 1..200.
-    window : int
-        Bars of the related series to each side of a swing's time, 0..50.
-    max_stale_hours : float
-        Age of the related series beyond which there is no judgement, > 0.
-
-    Raises
-    ------
-    ConfigError : naming the field, its value and what is allowed.
+    `inverse` (True): an inversely related series such as the dollar index; False for silver.
+    `max_distance` (60): most own bars between the two swings. `window` (3): bars of the related
+    series to each side of a swing's time. `max_stale_hours` (24): age of the related series
+    beyond which there is no judgement.
     """
-    if not 1 <= max_distance <= 200:
-        raise ConfigError(f"smt max_distance={max_distance!r}: expected 1 to 200")
-    if not 0 <= window <= 50:
-        raise ConfigError(f"smt window={window!r}: expected 0 to 50")
-    if not max_stale_hours > 0.0:
-        raise ConfigError(f"smt max_stale_hours={max_stale_hours!r}: expected a number > 0")
-    made = np.zeros(1, PARAMS)
-    made["inverse"] = inverse
-    made["max_distance"] = max_distance
-    made["window"] = window
-    made["max_stale_ns"] = int(max_stale_hours * HOUR_NS)
-    return made
+    return read_params("smt", RULES, values)
 
 
 RELATED = record_dtype(
@@ -107,7 +86,10 @@ def related_extreme(state: Any, params: Any, origin: int, want_high: bool) -> fl
     centre = state.count - 1
     while centre >= oldest and state.start[centre % FURTHER_BARS] > at:
         centre -= 1
-    if centre < oldest or at - state.start[centre % FURTHER_BARS] > params.max_stale_ns:
+    if (
+        centre < oldest
+        or at - state.start[centre % FURTHER_BARS] > params.max_stale_hours * HOUR_NS
+    ):
         return np.nan
     value = -np.inf if want_high else np.inf
     for i in range(
@@ -144,7 +126,7 @@ def judge(
         return 0
     if not (second - first) * side < 0.0 or state.count == 0:
         return 0
-    if bar.end - state.end > params.max_stale_ns:
+    if bar.end - state.end > params.max_stale_hours * HOUR_NS:
         return 0
     want_high = (side > 0) == (params.inverse == 1)
     before = related_extreme(state, params, first_origin, want_high)

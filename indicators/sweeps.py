@@ -106,7 +106,7 @@ def high_sweep_age(recent: Any, price: float, max_age: int, penetration: float) 
 def lowest_low(recent: Any, age: int) -> float:
     """Return the lowest low of the last `age` + 1 remembered bars."""
     newest = recent.count - 1
-    value = recent.low[newest % RECENT_BARS]
+    value: float = recent.low[newest % RECENT_BARS]
     for back in range(1, age + 1):
         value = min(value, recent.low[(newest - back) % RECENT_BARS])
     return value
@@ -116,7 +116,7 @@ def lowest_low(recent: Any, age: int) -> float:
 def highest_high(recent: Any, age: int) -> float:
     """Return the highest high of the last `age` + 1 remembered bars."""
     newest = recent.count - 1
-    value = recent.high[newest % RECENT_BARS]
+    value: float = recent.high[newest % RECENT_BARS]
     for back in range(1, age + 1):
         value = max(value, recent.high[(newest - back) % RECENT_BARS])
     return value

@@ -177,7 +177,7 @@ def ob(
     """
     sides = column(swing_highs_lows, "highlow")
     active = np.empty((2, len(sides)), np.int64)
-    last_swings(sides, 1.0, active[0])
-    last_swings(sides, -1.0, active[1])
+    last_swings(sides, 1, active[0])
+    last_swings(sides, -1, active[1])
     none = np.empty((2, 0), np.int64)
     return blocks_of(ohlc, active[0], active[1], close_mitigation, narrow, none)

@@ -87,9 +87,10 @@ def fvg(ohlc: pd.DataFrame, join_consecutive: bool = False) -> pd.DataFrame:
     Row m is known at m + 1 and its mitigation at that bar; a joined gap is withdrawn when its
     successor becomes known.
     """
-    prices = [column(ohlc, name) for name in ("open", "high", "low", "close")]
-    rows = len(prices[0])
+    open_, high, low, close = (column(ohlc, name) for name in ("open", "high", "low", "close"))
+    rows = len(open_)
     sides, tops, bottoms, touched = blank(rows), blank(rows), blank(rows), blank(rows)
     waiting = np.empty((2, rows), np.int64)
-    mark_gaps(*prices, join_consecutive, waiting, sides, tops, bottoms, touched)
+    lists = (waiting, sides, tops, bottoms, touched)
+    mark_gaps(open_, high, low, close, join_consecutive, *lists)
     return table(FVG=sides, Top=tops, Bottom=bottoms, MitigatedIndex=touched)

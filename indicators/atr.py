@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 
 from core.compile import kernel, record_dtype
-from indicators.parameters import ParamsArray, Real, Whole, params_dtype, read_params
+from indicators.parameters import ParamsArray, Whole, params_dtype, read_params
 
 RULES = {
     "atr_period": Whole(14, 1, 100_000),
 }
 PARAMS = params_dtype(RULES)
 
-STATE = record_dtype([("count", "i8"), ("close", "f8"), ("sum", "f8"), ("atr", "f8")])
+STATE = record_dtype(
+    [("count", "i8"), ("close", "f8"), ("sum", "f8"), ("tr", "f8"), ("atr", "f8")]
+)
 """Zeros are a fresh state. sum : of the true ranges until the first average."""
 
 OUT = record_dtype([("tr", "f8"), ("atr", "f8"), ("before", "f8")])
@@ -35,6 +37,28 @@ def true_range(high: float, low: float, close_before: float) -> float:
 
 
 @kernel
+def advance(bar: Any, period: int, state: Any) -> None:
+    """Take one bar into an ATR; `state.atr` is valid once `is_ready`."""
+    if state.count > 0:
+        reach = true_range(bar.high, bar.low, state.close)
+        state.tr = reach
+        if state.count < period:
+            state.sum += reach
+        elif state.count == period:
+            state.atr = (state.sum + reach) / period
+        else:
+            state.atr = (state.atr * (period - 1) + reach) / period
+    state.close = bar.close
+    state.count += 1
+
+
+@kernel
+def is_ready(period: int, state: Any) -> bool:
+    """Say whether enough bars were taken for a first ATR."""
+    return bool(state.count > period)
+
+
+@kernel
 def step(bar: Any, state: Any, params: Any, out: Any) -> None:
     """Advance the ATR by one bar.
 
@@ -44,19 +68,7 @@ def step(bar: Any, state: Any, params: Any, out: Any) -> None:
     (ATR before * (n - 1) + TR) / n. Bar 0 has no true range.
     """
     period = params.atr_period
-    out.before = state.atr if state.count > period else np.nan
-    out.atr = np.nan
-    out.tr = np.nan
-    if state.count > 0:
-        reach = true_range(bar.high, bar.low, state.close)
-        out.tr = reach
-        if state.count < period:
-            state.sum += reach
-        elif state.count == period:
-            state.atr = (state.sum + reach) / period
-            out.atr = state.atr
-        else:
-            state.atr = (state.atr * (period - 1) + reach) / period
-            out.atr = state.atr
-    state.close = bar.close
-    state.count += 1
+    out.before = state.atr if is_ready(period, state) else np.nan
+    advance(bar, period, state)
+    out.tr = state.tr if state.count > 1 else np.nan
+    out.atr = state.atr if is_ready(period, state) else np.nan

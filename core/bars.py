@@ -66,12 +66,14 @@ class Series:
 
     `bars` is an array of BAR; treat it as read-only. `timeframe_ns` is the grid's step.
     `source` holds provenance: file, sha256, zone, dropped rows by reason, `proxy_for`.
+    `lower` is the finer series these bars were built from (`drill` walks it), None without one.
     """
 
     symbol: str
     timeframe_ns: int
     bars: np.ndarray[Any, Any]
     source: dict[str, Any] = field(default_factory=dict)
+    lower: Series | None = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.bars)

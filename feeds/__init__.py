@@ -1,0 +1,27 @@
+"""Bars from files and frames, checked, in UTC, with their origin; and the feed that hands them
+to Backtrader in bulk.
+
+Knows file formats, zones and calendars. Must not know a strategy, a broker or an order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from feeds.bulk import BulkData
+    from feeds.loading import load
+    from feeds.resampling import resample
+
+__all__ = ["BulkData", "load", "resample"]
+
+_HOME = {"BulkData": "feeds.bulk", "load": "feeds.loading", "resample": "feeds.resampling"}
+
+
+def __getattr__(name: str) -> Any:
+    # Backtrader and pyarrow load only when a feed is really used: the command line starts at once.
+    if name not in _HOME:
+        raise AttributeError(f"module 'feeds' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME[name]), name)

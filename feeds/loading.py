@@ -1,0 +1,235 @@
+"""From a file or a frame to a checked, annotated series whose origin is on record."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.bars import Series, format_timeframe, parse_timeframe
+from core.calendar import Calendar, get_calendar
+from core.errors import ConfigError
+from core.instruments import get_instrument, instrument_names
+from core.zones import NS_PER_DAY, NS_PER_MINUTE, Times
+from feeds.columns import Columns
+from feeds.origin import Origin, settle_origin
+from feeds.validate import pack
+
+_Bars = np.ndarray[Any, Any]
+
+_ALIASES = {
+    "GOLD": "XAUUSD",
+    "SILVER": "XAGUSD",
+    "NIFTY": "NIFTY50",
+    "NIFTYFUT": "NIFTY-FUT",
+    "BANKNIFTY": "BANKNIFTY-FUT",
+    "BANKNIFTYFUT": "BANKNIFTY-FUT",
+    "GCFUT": "GC",
+    "USDX": "DXY",
+}
+_STEP_SAMPLE = 20_000
+
+
+def load(
+    source: str | Path | Any,
+    *,
+    symbol: str | None = None,
+    timeframe: str | int | None = None,
+    tz: str | None = None,
+    stamp: str | None = None,
+    calendar: Calendar | str | None = None,
+    columns: Mapping[str, str] | None = None,
+    session: str = "auto",
+) -> Series:
+    """Load bars from a CSV file (plain, gz, zip), a Parquet file or a DataFrame.
+
+    Parameters
+    ----------
+    source : str, Path or DataFrame
+        The bars. A frame has its stamps in the index or a column.
+    symbol : str, optional
+        The instrument; by default guessed from the file's name.
+    timeframe : str or int, optional
+        Wanted grid ('15m', or ns). A coarser one than the file's is built from its bars, which
+        stay in `Series.lower`. By default the file's own.
+    tz : str, optional
+        Zone of stamps that name none: an IANA name, UTC, +05:30 or ny+7 (MT5 server time).
+        By default, or with 'auto', found from the market's hours.
+    stamp : str, optional
+        Whether stamps are the 'start' or the 'end' of bars. By default found likewise.
+    calendar : Calendar or str, optional
+        Market hours; by default the instrument's.
+    columns : mapping, optional
+        Our word (datetime, time, open, high, low, close, volume, spread) -> the source's header,
+        for headers we do not know; in a file without header the 0-based field, as text.
+    session : str
+        Local hours outside which bars are dropped and counted: 'auto' (NSE: the regular
+        session; others: none), 'all' (drop none) or 'HH:MM-HH:MM'.
+
+    Returns
+    -------
+    Series
+        `source` holds path, sha256, rows read, zone and stamp side with how they are known,
+        dropped rows by reason, price side, proxy_for, timeframe of the file, synthetic.
+
+    Raises
+    ------
+    DataError : naming file, line and value of the first thing wrong with the data.
+    ConfigError : for an unknown symbol, zone, stamp side, session or timeframe.
+    """
+    table = read_columns(source, columns or {})
+    name, guessed = (symbol, False) if symbol else _symbol_of(table.name)
+    market = _calendar(name, calendar)
+    wanted = _timeframe_ns(timeframe)
+    step = _file_step(table, wanted)
+    origin = settle_origin(table, market, step, tz, stamp)
+    bars = pack(table, origin.start)
+    kept, dropped = in_session(bars, market, session if step < NS_PER_DAY else "all")
+    if not len(kept):
+        raise table.fault(f"all {len(bars)} rows lie outside the session; check --tz")
+    market.annotate(kept, step)
+    facts = _facts(table, origin, step, dropped, name, guessed)
+    series = Series(name, step, kept, facts)
+    if wanted is None or wanted == step:
+        return series
+    from feeds.resampling import resample
+
+    return resample(series, wanted, market)
+
+
+def read_columns(source: str | Path | Any, mapping: Mapping[str, str]) -> Columns:
+    """Read a source as it stands, whatever its kind."""
+    if not isinstance(source, str | Path):
+        from feeds.frame import read_frame
+
+        return read_frame(source, mapping)
+    path = Path(source)
+    if path.suffix.lower() in (".parquet", ".pq"):
+        from feeds.parquet import read_parquet
+
+        return read_parquet(path, str(source), mapping)
+    from feeds.csv import read_csv
+
+    return read_csv(path, str(source), mapping)
+
+
+def _facts(
+    table: Columns, origin: Origin, step: int, dropped: dict[str, int], symbol: str, guessed: bool
+) -> dict[str, Any]:
+    known = symbol in instrument_names()
+    instrument = get_instrument(symbol) if known else None
+    facts = {
+        "path": table.name,
+        "rows": len(table.stamps),
+        "timeframe": format_timeframe(step),
+        "zone": origin.zone,
+        "zone_known": origin.zone_known,
+        "zone_sure": origin.sure,
+        "stamp": origin.stamp,
+        "stamp_known": origin.stamp_known,
+        "dropped": dropped,
+        "symbol_known": "from the file's name" if guessed else "stated",
+        "price_side": instrument.price_side if instrument else "last",
+        "synthetic": False,
+    }
+    if instrument and instrument.proxy_for:
+        facts["proxy_for"] = instrument.proxy_for
+    return facts | table.facts
+
+
+def _symbol_of(name: str) -> tuple[str, bool]:
+    """Return the instrument a file's name begins with."""
+    stem = re.split(r"[._]", Path(name).name.upper())
+    words = re.sub(r"[^A-Z0-9]", "", stem[0]), re.sub(r"[^A-Z0-9]", "", "".join(stem[:2]))
+    known = {re.sub(r"[^A-Z0-9]", "", symbol): symbol for symbol in instrument_names()} | _ALIASES
+    for word in reversed(words):
+        if word in known:
+            return known[word], True
+    raise ConfigError(
+        f"{name}: the file's name tells no instrument; name it, for example symbol='XAUUSD'"
+        f" (known: {', '.join(instrument_names())})"
+    )
+
+
+def _calendar(symbol: str, calendar: Calendar | str | None) -> Calendar:
+    if isinstance(calendar, Calendar):
+        return calendar
+    return get_calendar(calendar or get_instrument(symbol).calendar)
+
+
+def _timeframe_ns(timeframe: str | int | None) -> int | None:
+    if not isinstance(timeframe, str):
+        return timeframe
+    try:
+        return parse_timeframe(timeframe)
+    except ValueError as cause:
+        raise ConfigError(str(cause)) from cause
+
+
+def _file_step(table: Columns, wanted: int | None) -> int:
+    """Return the file's grid: the commonest distance of two rows.
+
+    Raises
+    ------
+    DataError : if the wanted timeframe is finer, or one row alone leaves the grid open.
+    """
+    steps = np.diff(table.stamps[:_STEP_SAMPLE])
+    steps = steps[steps > 0]
+    if not len(steps):
+        if wanted is None or len(table.stamps) > 1:
+            raise table.fault("its stamps do not rise; cannot tell the timeframe", 0)
+        return wanted
+    values, counts = np.unique(steps, return_counts=True)
+    step = int(values[np.argmax(counts)])
+    if wanted is not None and wanted < step:
+        raise table.fault(
+            f"timeframe {format_timeframe(wanted)} is finer than the file's"
+            f" {format_timeframe(step)}; ask for {format_timeframe(step)} or coarser,"
+            " or give a file of lower bars"
+        )
+    if wanted is not None and wanted % step:
+        raise table.fault(
+            f"timeframe {format_timeframe(wanted)} is no multiple of the file's"
+            f" {format_timeframe(step)}"
+        )
+    return step
+
+
+def in_session(bars: _Bars, calendar: Calendar, session: str) -> tuple[_Bars, dict[str, int]]:
+    """Return the bars that start within the session's local hours, and the dropped ones counted.
+
+    Raises
+    ------
+    ConfigError : if `session` is neither auto, all nor HH:MM-HH:MM.
+    """
+    hours = _session_hours(calendar, session)
+    if hours is None:
+        return bars, {}
+    local = calendar.zone.to_local(np.ascontiguousarray(bars["start"])) % NS_PER_DAY
+    inside = (local >= hours[0]) & (local < hours[1])
+    if hours[0] > hours[1]:
+        inside = (local >= hours[0]) | (local < hours[1])
+    dropped = int(len(bars) - np.count_nonzero(inside))
+    return (bars[inside] if dropped else bars), {"outside_session": dropped}
+
+
+def _session_hours(calendar: Calendar, session: str) -> tuple[int, int] | None:
+    if session == "all":
+        return None
+    if session == "auto":
+        if calendar.name != "NSE":
+            return None
+        return calendar.regular_open, calendar.regular_close
+    match = re.fullmatch(r"(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})", session.strip())
+    if not match:
+        raise ConfigError(f"session={session}: expected auto, all or hours such as 09:15-15:30")
+    a, b, c, d = (int(part) for part in match.groups())
+    return (a * 60 + b) * NS_PER_MINUTE, (c * 60 + d) * NS_PER_MINUTE
+
+
+def starts_of(series: Series) -> Times:
+    """Return the START of every bar, contiguous, ns UTC."""
+    return np.ascontiguousarray(series.bars["start"])

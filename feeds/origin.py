@@ -1,0 +1,242 @@
+"""In which zone, and at which side of the bar, a file's stamps stand: stated, told or found out.
+
+What is not stated is found from the market's own hours. Read in the right zone no spot gold bar
+starts between 17:00 and 18:00 New York and every NSE bar starts in 09:15-15:30 Kolkata; a file
+stamped at bar ends has a stamp at the session's close and none at its open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.calendar import Calendar
+from core.errors import ConfigError, near_name
+from core.zones import NS_PER_DAY, NS_PER_MINUTE, Times
+from feeds.columns import Columns
+from feeds.zones import SERVER_TIME, Zone, parse_zone
+
+_CANDIDATES = (
+    "UTC",
+    SERVER_TIME,
+    "America/New_York",
+    "Asia/Kolkata",
+    "America/Chicago",
+    "Europe/London",
+    "Europe/Athens",
+    "Europe/Berlin",
+    "Asia/Dubai",
+    "Asia/Singapore",
+)
+_CLUES = {
+    "CMEGlobex_GC": "from the daily break 17:00-18:00 New York",
+    "FX": "from the weekend break at 17:00 New York",
+    "NSE": "from the NSE day 09:15-15:30",
+    "MCX": "from the MCX day",
+}
+_INDIAN = ("NSE", "MCX")
+_SAMPLE, _STRETCH = 40_000, 1_000
+_FOREIGN = 0.002
+"""Share of bars outside market hours that the right zone may show: special sessions, strays."""
+_MARGIN = 0.0005
+"""A zone whose share is no more than this above the best one's fits nearly as well."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a file's stamps stand.
+
+    start : ndarray of int64, shape (n,); START of each bar, ns UTC.
+    zone, zone_known : name, and how it is known, with confidence and evidence where it was found.
+    sure : False where the zone was assumed or other zones fit nearly as well.
+    stamp, stamp_known : start or end, and how that is known.
+    """
+
+    start: Times
+    zone: str
+    zone_known: str
+    sure: bool
+    stamp: str
+    stamp_known: str
+
+
+def settle_origin(
+    columns: Columns, calendar: Calendar, step_ns: int, tz: str | None, stamp: str | None
+) -> Origin:
+    """Return the START of every row in UTC, and how it came to be known.
+
+    Parameters
+    ----------
+    columns : Columns
+        The source's rows.
+    calendar : Calendar
+        Of the instrument's market.
+    step_ns : int
+        The file's grid.
+    tz : str or None
+        Zone as the user stated it; None or 'auto' finds it out.
+    stamp : str or None
+        start, end, or None or 'auto' to find it out.
+
+    Raises
+    ------
+    ConfigError : unknown zone or stamp side.
+    DataError : no zone fits the market's hours, or a stamp stands in an hour its zone skips.
+    """
+    if stamp not in (None, "auto", "start", "end"):
+        raise ConfigError(f"stamp={stamp}{near_name(str(stamp), ('auto', 'start', 'end'))}")
+    side = None if stamp == "auto" else stamp
+    stated = None if tz is None or tz.lower() == "auto" else parse_zone(tz)
+    if step_ns >= NS_PER_DAY:
+        return _dated(columns, calendar, stated)
+    zone, known, sure, side_found = _zone(columns, calendar, step_ns, stated, side)
+    utc, skipped = (columns.stamps, -1) if zone is None else zone.to_utc(columns.stamps)
+    if skipped >= 0:
+        raise columns.fault(
+            f"the stamp lies in an hour that {zone and zone.name} skips;"
+            " state the file's own zone with --tz",
+            skipped,
+        )
+    side, side_known = _side(utc, calendar, step_ns, side, side_found)
+    start = _starts_of_ends(utc, calendar, step_ns) if side == "end" else utc
+    return Origin(start, zone.name if zone else "UTC", known, sure, side, side_known)
+
+
+def _zone(
+    columns: Columns, calendar: Calendar, step_ns: int, stated: Zone | None, side: str | None
+) -> tuple[Zone | None, str, bool, str | None]:
+    """Return (zone, how known, sure, side found with it); zone None: the stamps are UTC."""
+    if columns.zone_known and not (stated and columns.epoch):
+        # Epochs of MT5 exports are often server time: a stated zone is believed over them.
+        return None, columns.zone_known, True, None
+    if stated:
+        return stated, "stated", True, None
+    found = _found(columns, calendar, step_ns, side)
+    if found is not None:
+        return found
+    name = "Asia/Kolkata" if calendar.name in _INDIAN else "UTC"
+    return parse_zone(name), "assumed: the hours in the file cannot tell", False, None
+
+
+def _found(
+    columns: Columns, calendar: Calendar, step_ns: int, side: str | None
+) -> tuple[Zone | None, str, bool, str | None] | None:
+    """Look for the zone in the market's hours, with START stamps first, then END stamps."""
+    clue = _CLUES.get(calendar.name)
+    sample = _stretches(columns.stamps)
+    if clue is None or len(sample) < 50 or int(sample[-1] - sample[0]) < 3 * NS_PER_DAY:
+        return None
+    best: dict[str, float] = {}
+    for tried in (side,) if side else ("start", "end"):
+        # One nanosecond early puts an END stamp into its own bar.
+        wall = sample - 1 if tried == "end" else sample
+        shares = {name: foreign_share(wall, parse_zone(name), calendar) for name in _CANDIDATES}
+        name, rivals = _ranked(wall, shares)
+        if shares[name] <= _FOREIGN:
+            found = None if tried == "start" else tried
+            words, sure = _words(clue, shares[name], rivals)
+            return parse_zone(name), words, sure, found
+        best[name] = min(shares[name], best.get(name, 1.0))
+    nearest = min(best, key=lambda name: best[name])
+    raise columns.fault(
+        f"no zone fits the hours of {calendar.name}: read as {nearest} still {best[nearest]:.1%}"
+        " of the bars lie outside them; state the zone with --tz, or the right --instrument"
+    )
+
+
+def _stretches(wall: Times) -> Times:
+    """Return whole stretches of a long file: a stride would see the same minutes each day."""
+    if len(wall) <= _SAMPLE:
+        return wall
+    firsts = np.linspace(0, len(wall) - _STRETCH, _SAMPLE // _STRETCH).astype(np.int64)
+    return wall[np.unique((firsts[:, None] + np.arange(_STRETCH)).ravel())]
+
+
+def foreign_share(wall: Times, zone: Zone, calendar: Calendar) -> float:
+    """Return the share of stamps outside the market's regular week when read in a zone."""
+    utc, skipped = zone.to_utc(wall)
+    if skipped >= 0:
+        return 1.0
+    return float(np.count_nonzero(outside_week(utc, calendar))) / max(len(wall), 1)
+
+
+def outside_week(utc: Times, calendar: Calendar) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Return which times lie outside the market's regular hours, Monday to Friday."""
+    days = calendar.trading_days(utc)
+    opens, closes = calendar.regular_hours(days)
+    return (utc < opens) | (utc >= closes) | ((days + 3) % 7 > 4)
+
+
+def _ranked(wall: Times, shares: dict[str, float]) -> tuple[str, list[str]]:
+    """Return the best zone and those that fit nearly as well yet mean other times."""
+    least = min(shares.values())
+    near = [name for name in _CANDIDATES if shares[name] <= least + _MARGIN]
+    best = near[0]
+    utc = parse_zone(best).to_utc(wall)[0]
+    others = [name for name in near if not np.array_equal(parse_zone(name).to_utc(wall)[0], utc)]
+    return best, others
+
+
+def _words(clue: str, share: float, rivals: list[str]) -> tuple[str, bool]:
+    if not rivals:
+        return f"{clue}, sure ({share:.2%} of bars outside)", True
+    return f"{clue}, unsure: {', '.join(rivals)} fit as well; state it with --tz", False
+
+
+def _side(
+    utc: Times, calendar: Calendar, step_ns: int, stated: str | None, found: str | None
+) -> tuple[str, str]:
+    """Return which side of the bar the stamps name, and how that is known."""
+    if stated:
+        return stated, "stated"
+    if found:
+        return found, "from the session's ends"
+    if calendar.name not in _CLUES or not len(utc):
+        return "start", "assumed"
+    days = np.unique(calendar.trading_days(utc))
+    days = days[(days + 3) % 7 < 5]
+    opens, closes = calendar.regular_hours(days)
+    round_the_clock = closes[:-1] == opens[1:]
+    if round_the_clock.any():
+        opens, closes = opens[1:][~round_the_clock], closes[:-1][~round_the_clock]
+    at_open = np.count_nonzero(np.isin(opens, utc))
+    at_close = np.count_nonzero(np.isin(closes, utc))
+    if at_open + at_close == 0 or step_ns >= 60 * NS_PER_MINUTE:
+        return "start", "assumed"
+    return ("end" if at_close > at_open else "start"), "from the session's ends"
+
+
+def _starts_of_ends(ends: Times, calendar: Calendar, step_ns: int) -> Times:
+    """Return the START of bars stamped at their END; the session's last bar may be a short one."""
+    start: Times = ends - step_ns
+    days = calendar.trading_days(ends - 1)
+    last = ends == calendar.regular_hours(days)[1]
+    start[last] = calendar.grid_starts(ends[last] - 1, step_ns)
+    return start
+
+
+def _dated(columns: Columns, calendar: Calendar, stated: Zone | None) -> Origin:
+    """Read day bars: midnight names a trading date, another time is the bar's START."""
+    if not columns.zone_known:
+        dates, midnight = _midnights(columns.stamps)
+        if midnight:
+            return _of_dates(dates, calendar)
+    zone = None if columns.zone_known and not (stated and columns.epoch) else stated
+    utc, _ = (columns.stamps, -1) if zone is None else zone.to_utc(columns.stamps)
+    for clock in (utc, calendar.zone.to_local(utc)):
+        dates, midnight = _midnights(clock)
+        if midnight:
+            return _of_dates(dates, calendar)
+    known = columns.zone_known or ("stated" if zone else "assumed")
+    return Origin(utc, zone.name if zone else "UTC", known, bool(zone), "start", "assumed")
+
+
+def _midnights(clock: Times) -> tuple[Times, bool]:
+    dates = clock // NS_PER_DAY
+    return dates, bool((dates * NS_PER_DAY == clock).all())
+
+
+def _of_dates(dates: Times, calendar: Calendar) -> Origin:
+    opens = calendar.grid_starts(calendar.regular_hours(dates)[0], NS_PER_DAY)
+    return Origin(opens, "trading date", "midnight stamps", True, "start", "trading date")

@@ -1,0 +1,161 @@
+"""How a setup machine is run: compiled over a whole series, or one bar at a time.
+
+A machine is one composed kernel that sees prices and structural settings only. Every machine
+writes the same OUT record, so everything after it (management, reports, the sweep) is shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from core.bars import BAR
+from core.compile import kernel, record_dtype
+from core.setups import NO_SETUP, SETUP
+
+Records = np.ndarray[Any, Any]
+
+SETUPS_A_BAR = 2
+"""A bar emits at most one setup per pattern, and no machine has more than two patterns."""
+
+FACTS = record_dtype(
+    [
+        ("atr", "f8"),
+        ("swing_low", "f8"),
+        ("swing_high", "f8"),
+        ("block_low", "f8"),
+        ("block_high", "f8"),
+        ("choch", "i1"),
+        ("blocked_long", "u1"),
+        ("blocked_short", "u1"),
+        ("special", "i1"),
+    ]
+)
+"""What the management layer must know of a bar besides its prices.
+
+atr : ATR at the close, price units, NaN before it exists.
+swing_low, swing_high : last accepted swings known at the close, NaN before the first.
+block_low, block_high : lower edge of the newest bullish, upper edge of the newest bearish order
+    block, NaN before the first or where the machine keeps none.
+choch : side of a change of character at this bar, 0 none.
+blocked_long, blocked_short : bits of the filters a side fails (words.BLOCK_TREND, BLOCK_DXY).
+special : 1 in a session that allows no entries.
+"""
+
+OUT = record_dtype([("facts", FACTS), ("count", "i8"), ("setups", SETUP, (SETUPS_A_BAR,))])
+"""One bar's result. count : setups emitted at this bar's close, in the order they are offered."""
+
+PIECE_BARS = 4096
+"""Bars run at once, so that the wide OUT records stay in cache and are not kept."""
+
+
+@kernel
+def clear_out(out: Any) -> None:
+    """Empty an OUT record at the start of a bar."""
+    out.count = 0
+    out.facts.atr = np.nan
+    out.facts.swing_low = np.nan
+    out.facts.swing_high = np.nan
+    out.facts.block_low = np.nan
+    out.facts.block_high = np.nan
+    out.facts.choch = 0
+    out.facts.blocked_long = 0
+    out.facts.blocked_short = 0
+    out.facts.special = 0
+
+
+@kernel
+def new_setup(out: Any, kind: int, direction: int, pattern: int) -> Any:
+    """Append an empty setup to OUT and return its record."""
+    setup = out.setups[out.count]
+    setup.kind = kind
+    setup.direction = direction
+    setup.pattern = pattern
+    setup.entry = np.nan
+    setup.stop = np.nan
+    setup.target = np.nan
+    setup.risk = np.nan
+    setup.atr = np.nan
+    setup.confidence = np.nan
+    setup.zone_top = np.nan
+    setup.zone_bottom = np.nan
+    setup.level = np.nan
+    setup.sweep_extreme = np.nan
+    setup.origin = -1
+    setup.refusal = 0
+    out.count += 1
+    return setup
+
+
+@kernel
+def drop_last_setup(out: Any) -> None:
+    """Take back the setup appended last."""
+    out.count -= 1
+    out.setups[out.count].kind = NO_SETUP
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Kernels and records of one strategy's machine, ready to run from its first bar.
+
+    Attributes
+    ----------
+    run : kernel(bars, further, state, params, outs) -> int
+        Steps every bar; before each, every further bar completed by its END. Returns how many
+        further bars were taken. May be called again with the bars that follow.
+    further_step : kernel(bar, state, params) or None
+        Takes one completed bar of the further series.
+    state, params : 1-item arrays.
+    drops : names of `state.funnel`'s fields that count what was dropped inside the machine.
+    """
+
+    run: Callable[..., int]
+    state: Records
+    params: Records
+
+    def funnel(self) -> dict[str, int]:
+        """Return the machine's counters so far, by name."""
+        record = self.state[0].funnel
+        return {name: int(record[name]) for name in record.dtype.names}
+
+
+@dataclass
+class Outcome:
+    """What a machine said about every bar of a series.
+
+    facts : ndarray of FACTS, shape (n,).
+    setups : bar index -> its setups (ndarray of SETUP, shape (k,)), only where there are some.
+    """
+
+    facts: Records
+    setups: dict[int, Records] = field(default_factory=dict)
+
+
+def run_machine(machine: Machine, bars: Records, further: Records | None = None) -> Outcome:
+    """Run a machine over a whole series.
+
+    Parameters
+    ----------
+    machine : Machine
+        Its state is advanced by all bars.
+    bars : ndarray of BAR, shape (n,)
+    further : ndarray of BAR, shape (m,), optional
+        The further series; a bar of it is taken before the first bar whose END is not earlier.
+    """
+    others = np.zeros(0, BAR) if further is None else further
+    count = len(bars)
+    outcome = Outcome(np.zeros(count, FACTS))
+    outs = np.zeros(min(count, PIECE_BARS), OUT)
+    taken = 0
+    for first in range(0, count, PIECE_BARS):
+        last = min(first + PIECE_BARS, count)
+        piece = outs[: last - first]
+        taken += machine.run(bars[first:last], others[taken:], machine.state, machine.params, piece)
+        outcome.facts[first:last] = piece["facts"]
+        for offset in np.flatnonzero(piece["count"]):
+            emitted = piece[offset]
+            outcome.setups[first + int(offset)] = emitted["setups"][: emitted["count"]].copy()
+    return outcome

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from core.compile import kernel, record_dtype
+from indicators import swings
+from indicators.block import Block, Records
+from indicators.frame import callable_module, columns_frame
+from indicators.line import KernelIndicator
+from indicators.parameters import ParamsArray
+from indicators.zones import capacity_for
 
 OTE_NEAR, OTE_SWEET, OTE_FAR = 0.62, 0.705, 0.79
 """Retracements of the leg that bound and mark the optimal trade entry."""
@@ -135,3 +143,99 @@ def step_trail(
         trail.discount = trail.low + LUX_EDGE * span
         trail.middle_top = middle + LUX_MIDDLE * span
         trail.middle_bottom = middle - LUX_MIDDLE * span
+
+
+OUT = record_dtype([("range", RANGE), ("trail", TRAIL)])
+
+
+@lru_cache
+def state_dtype(window: int = 64) -> np.dtype[Any]:
+    """Return the state of the standalone block; `window` as for `swings.state_dtype`."""
+    return record_dtype(
+        [("swings", swings.state_dtype(window)), ("swing", swings.OUT), ("trail", TRAIL)]
+    )
+
+
+def new_state(params: ParamsArray, count: int = 0) -> Records:
+    """Return a fresh 1-item state for the nested parameters of the standalone block."""
+    made = np.zeros(1, state_dtype(capacity_for(swings.window(params["swings"]), 64)))
+    reset_trail(made[0].trail)
+    return made
+
+
+@kernel
+def _copy_trail(source: Any, target: Any) -> None:
+    target.high = source.high
+    target.low = source.low
+    target.high_origin = source.high_origin
+    target.low_origin = source.low_origin
+    target.premium = source.premium
+    target.discount = source.discount
+    target.middle_top = source.middle_top
+    target.middle_bottom = source.middle_bottom
+
+
+@kernel
+def step(bar: Any, state: Any, params: Any, out: Any) -> None:
+    """Advance the standalone block by one bar; `params` are those of the swings."""
+    swings.step(bar, state.swings, params, state.swing)
+    now = state.swing
+    high, high_at = now.zz_high, now.zz_high_origin
+    low, low_at = now.zz_low, now.zz_low_origin
+    measure(bar, high, high_at, low, low_at, out.range)
+    step_trail(bar, high, high_at, low, low_at, state.trail)
+    _copy_trail(state.trail, out.trail)
+
+
+@kernel
+def run(bars: Any, state: Any, params: Any, out: Any) -> None:
+    """Step every bar; may be called again with the bars that follow."""
+    for i in range(len(bars)):
+        step(bars[i], state[0], params[0].swings, out[i])
+
+
+BLOCK = Block(
+    name="dealing_range",
+    run=run,
+    parts={"swings": swings.RULES},
+    out=OUT,
+    state=new_state,
+    columns={
+        **{name: ("range", name) for name in RANGE.names or ()},
+        **{
+            f"trail_{name}": ("trail", name)
+            for name in TRAIL.names or ()
+            if not name.endswith("origin")
+        },
+    },
+)
+
+
+class DealingRange(KernelIndicator):
+    """Premium, discount and optimal trade entry; see RANGE and TRAIL for its lines."""
+
+    block = BLOCK
+    lines = tuple(BLOCK.columns)
+    params = BLOCK.line_params()
+    plotinfo = {"subplot": False}  # noqa: RUF012  (the form Backtrader reads)
+    plotlines = {  # noqa: RUF012
+        name: {"_plotskip": True}
+        for name in BLOCK.columns
+        if name in ("position", "zone", "ote_side", "ote_entered") or name.startswith("trail")
+    }
+
+
+def dealing_range(frame: pd.DataFrame, **values: Any) -> pd.DataFrame:
+    """Return the dealing range (RANGE, and TRAIL as `trail_*`) for a DataFrame of bars.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Bars indexed by START.
+    **values
+        Parameters of `swings.params`.
+    """
+    return columns_frame(BLOCK, frame, values)
+
+
+callable_module(__name__)

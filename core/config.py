@@ -1,0 +1,282 @@
+"""Plans, accounts and settings: `tola.toml`, then the environment, then the command line.
+
+Each value remembers where it came from. Everything wrong is told in one message; unknown names
+suggest near ones. Credentials are kept apart and never shown or stored.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from core.config_fields import DEFAULT_CASH
+from core.errors import ConfigError
+from core.log import redact
+
+DEFAULT_FILE = "tola.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a value came from.
+
+    source : default, file, env or flag. origin : the file's name, the variable or the flag.
+    previous : the value it displaced, None if there was none.
+    """
+
+    value: Any
+    source: str
+    origin: str
+    previous: Provenance | None = None
+
+    def describe(self) -> str:
+        """Return it in words: `5m (flag --timeframe; tola.toml says 15m)`."""
+        text = f"{_shown(self.value)} ({self.source} {self.origin}".rstrip()
+        if self.previous is not None and self.previous.source != "default":
+            text += f"; {self.previous.origin} says {_shown(self.previous.value)}"
+        return text + ")"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What trades: one strategy on one instrument. None means: not stated.
+
+    data : price files; empty: the bundled prices. further : series name to file (`with`).
+    risk : a preset's name; None: the strategy's own parameters make the rules.
+    first, last : trading dates, both included. cash_share : of the account's cash.
+    """
+
+    name: str
+    strategy: str
+    instrument: str
+    timeframe: str
+    data: tuple[str, ...] = ()
+    further: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    risk: str | None = None
+    account: str | None = None
+    tz: str | None = None
+    stamp: str = "start"
+    first: date | None = None
+    last: date | None = None
+    cash: float | None = None
+    cash_share: float = 1.0
+    currency: str | None = None
+    instrument_set: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account at a venue, or the imagined one of a backtest.
+
+    opposite : what happens to a plan's order against another plan's position: net, refuse, queue.
+    foreign : what happens on orders that are not ours: count, pause, halt.
+    """
+
+    name: str
+    venue: str = "backtest"
+    environment: str = "paper"
+    currency: str | None = None
+    cash: float | None = None
+    read_only: bool = False
+    opposite: str = "net"
+    foreign: str = "pause"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How runs are made, for every plan.
+
+    volume_share : largest share of a bar's volume one order may take; None: no limit.
+    out : run folder; None: the next one in `runs/`. instruments, calendar : the user's own files.
+    unconfirmed : whether facts without a primary source are used or their predecessors.
+    """
+
+    intrabar: str = "worst"
+    fills: str = "tola"
+    limit_fill: str = "touch"
+    volume_share: float | None = None
+    costs: bool = True
+    margin: bool = True
+    band: bool = False
+    report: bool = True
+    out: str | None = None
+    unconfirmed: str = "use"
+    instruments: str | None = None
+    calendar: str | None = None
+    log_level: str = "INFO"
+    paper_trading: bool = True
+    database_url: str | None = None
+    secrets: str = "env"
+
+
+BUNDLED_PLANS: dict[str, dict[str, Any]] = {
+    "gold": {"strategy": "gold_smc", "instrument": "MGC", "timeframe": "15m"},
+    "nifty": {"strategy": "nifty_smc", "instrument": "NIFTY-FUT", "timeframe": "5m"},
+}
+"""What runs without a `tola.toml`, on the bundled prices."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """Names other packages know, to check against; None leaves a kind unchecked.
+
+    strategies : parameter names by strategy. presets : risk presets.
+    check_zone : raises ConfigError for a zone that price files may not be in.
+    """
+
+    strategies: Mapping[str, Collection[str]] | None = None
+    presets: Collection[str] | None = None
+    check_zone: Callable[[str], object] | None = None
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole configuration of one command.
+
+    selected : the plans this command works on. fx : pair to rate or file.
+    risk : the user's own presets as they stand in [risk.NAME]. credentials : by variable name.
+    provenance : dotted name ('plans.gold.timeframe') to where its value came from.
+    """
+
+    plans: Mapping[str, Plan]
+    selected: tuple[Plan, ...]
+    accounts: Mapping[str, Account]
+    settings: Settings
+    fx: Mapping[str, float | str]
+    risk: Mapping[str, Mapping[str, Any]]
+    provenance: Mapping[str, Provenance]
+    path: str | None = None
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def overrides(self) -> list[str]:
+        """Return a line for each value that an environment variable or a flag set."""
+        return [
+            f"{name} = {origin.describe()}"
+            for name, origin in sorted(self.provenance.items())
+            if origin.source in ("env", "flag")
+        ]
+
+    def stored(self) -> dict[str, dict[str, Any]]:
+        """Return every value with source and origin, fit for JSON (no credential is among them)."""
+        return {
+            name: {"value": _plain(at.value), "source": at.source, "origin": at.origin}
+            for name, at in sorted(self.provenance.items())
+        }
+
+    def account_for(self, plan: Plan, quote_currency: str) -> Account:
+        """Return a plan's account with its currency and cash settled.
+
+        Currency: the plan's, the account's, else the instrument's quote currency. Cash: the
+        plan's, the account's, else USD 100,000 or INR 2,000,000.
+        """
+        account = self.accounts.get(plan.account or "", Account(plan.account or "backtest"))
+        code = plan.currency or account.currency or quote_currency
+        cash = plan.cash or account.cash or DEFAULT_CASH.get(code)
+        if cash is None:
+            raise ConfigError(
+                f"plan {plan.name}: no starting cash for an account in {code}; set cash = AMOUNT"
+            )
+        values = {name: getattr(account, name) for name in Account.__dataclass_fields__}
+        return Account(**{**values, "currency": code, "cash": cash})
+
+
+def _shown(value: Any) -> str:
+    """Return a value as one prints it: tables as KEY=VALUE, passwords in addresses cut out."""
+    if isinstance(value, Mapping):
+        return " ".join(f"{key}={item}" for key, item in value.items())
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    return redact(str(value))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def load(
+    path: str | Path = DEFAULT_FILE,
+    *,
+    env: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+    select: Sequence[str] = (),
+    known: Known | None = None,
+) -> Config:
+    """Return the configuration of one command, checked.
+
+    Parameters
+    ----------
+    path : str or Path
+        The TOML file; only the default name may be absent (then the bundled plans stand in).
+    env : mapping, optional
+        Environment variables; the process's own by default. `.env` beside the file fills gaps.
+    flags : mapping, optional
+        Fields of plans and settings by name from the command line (None: not given). A plan
+        field goes to every selected plan; tables (`params`, `with`, `instrument_set`) are merged
+        key by key and may be lists of KEY=VALUE.
+    select : sequence of str
+        Plan or strategy names (or `file.py:Class`); none: every plan.
+    known : Known, optional
+        Names to check against.
+
+    Raises
+    ------
+    ConfigError : one message with every fault.
+    """
+    from core.config_load import Loader
+
+    document, present = _read_document(Path(path))
+    variables = {**_read_dotenv(Path(path).parent / ".env"), **(os.environ if env is None else env)}
+    loader = Loader(
+        document, str(path) if present else None, variables, dict(flags or {}), known or Known()
+    )
+    return loader.load(select)
+
+
+def _read_document(path: Path) -> tuple[dict[str, Any], bool]:
+    try:
+        with path.open("rb") as stream:
+            return tomllib.load(stream), True
+    except FileNotFoundError as cause:
+        if path.name == DEFAULT_FILE:
+            return {}, False
+        raise ConfigError(
+            f"settings file {path}: not found; python run.py init makes one"
+        ) from cause
+    except tomllib.TOMLDecodeError as cause:
+        raise ConfigError(f"settings file {path}: not valid TOML: {cause}") from cause
+    except (OSError, UnicodeDecodeError) as cause:
+        raise ConfigError(f"settings file {path}: cannot be read: {cause}") from cause
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    """Return the KEY=VALUE lines of a `.env` file; an absent file is an empty one."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as cause:
+        raise ConfigError(f"{path}: cannot be read: {cause}") from cause
+    pairs = {}
+    for line in lines:
+        name, sign, value = line.strip().removeprefix("export ").partition("=")
+        if sign and not name.lstrip().startswith("#"):
+            pairs[name.strip()] = _unquoted(value.strip())
+    return pairs
+
+
+def _unquoted(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        return value[1:-1]
+    return value.split(" #", 1)[0].rstrip()

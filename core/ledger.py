@@ -1,0 +1,327 @@
+"""Fills become trades: entry to exit, with legs, costs by kind and R.
+
+Any broker feeds it: ours with excursions it followed along the path, others with those of their
+bars. A trade is one plan's position on one symbol from flat to flat; a fill that reverses ends
+one trade and begins the next. Money is in account currency, prices in quote currency, times are
+int64 ns UTC, quantities are never signed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.orders import Fill, Side
+from core.results import iso_time
+
+_DUST = 1e-9
+"""Quantities nearer to zero than this share of the entered quantity are zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What an entry was meant to be: the unit of R and the trade table's stop and target.
+
+    entry : order price, or the close used for sizing, so that slippage lowers R, never its unit.
+    stop : initial stop (None: the trade has no R). target : the furthest target (None: none).
+    """
+
+    entry: float | None = None
+    stop: float | None = None
+    target: float | None = None
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One closed trade.
+
+    entry_bar, exit_bar : START of the bars that hold the first and the last fill.
+    entry_price, exit_price : averages over the trade's fills.
+    pnl : net of costs. costs : all of them, swap included, positive = paid.
+    r_multiple : pnl / (quantity x |planned entry - initial stop| x point value), None without stop.
+    mae_r, mfe_r : worst (<= 0) and best (>= 0) excursion of price from the average entry, in R.
+    legs : number of fills that left the position. exit_reason : that of the last.
+    ambiguous : the two paths of some bar gave this trade other fills.
+    """
+
+    trade_id: int
+    plan_id: str
+    symbol: str
+    entry_bar: int
+    exit_bar: int
+    entry_time: int
+    exit_time: int
+    side: str
+    quantity: float
+    entry_price: float
+    exit_price: float
+    stop: float | None
+    target: float | None
+    pnl: float
+    costs: float
+    r_multiple: float | None
+    mae_r: float | None
+    mfe_r: float | None
+    legs: int
+    pattern: str
+    exit_reason: str
+    ambiguous: bool
+
+    def row(self) -> dict[str, Any]:
+        """Return the row of trades.csv: times as ISO 8601 UTC."""
+        names = ("entry_bar", "exit_bar", "entry_time", "exit_time")
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return values | {name: iso_time(values[name]) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class TradeFill:
+    """One fill as part of a trade; leg 0 is an entry, 1.. the exits in order."""
+
+    trade_id: int
+    leg: int
+    plan_id: str
+    time: int
+    side: str
+    quantity: float
+    price: float
+    reason: str
+    costs: float
+
+    def row(self) -> dict[str, Any]:
+        """Return the row of fills.csv: time as ISO 8601 UTC."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return values | {"time": iso_time(self.time)}
+
+
+@dataclass(slots=True)
+class OpenTrade:
+    """A position not yet closed: what the next fills add to or end.
+
+    point_value : account money per 1.0 price move of 1.0 quantity. average : of what is open.
+    entry_price, exit_price : averages over all that entered and left.
+    """
+
+    trade_id: int
+    plan_id: str
+    symbol: str
+    direction: int
+    planned: Planned
+    point_value: float
+    entry_bar: int
+    entry_time: int
+    open_quantity: float = 0.0
+    average: float = 0.0
+    entered: float = 0.0
+    entry_price: float = 0.0
+    left: float = 0.0
+    exit_price: float = 0.0
+    gross: float = 0.0
+    costs: float = 0.0
+    legs: int = 0
+    adverse: float = 0.0
+    favourable: float = 0.0
+    ambiguous: bool = False
+
+    @property
+    def side(self) -> str:
+        """'long' or 'short'."""
+        return "long" if self.direction > 0 else "short"
+
+    def open_pnl(self, price: float) -> float:
+        """Return the money open at a price, before costs."""
+        moved = (price - self.average) * self.direction
+        return moved * self.open_quantity * self.point_value
+
+    def row(self, price: float) -> dict[str, Any]:
+        """Return what `open_positions` shows of it, marked at `price`."""
+        return {
+            "trade_id": self.trade_id,
+            "plan_id": self.plan_id,
+            "symbol": self.symbol,
+            "entry_time": iso_time(self.entry_time),
+            "side": self.side,
+            "quantity": self.open_quantity,
+            "entry_price": self.average,
+            "stop": self.planned.stop,
+            "target": self.planned.target,
+            "price": price,
+            "open_pnl": self.open_pnl(price),
+            "costs": self.costs,
+        }
+
+
+@dataclass
+class Ledger:
+    """All fills of an account's run, as trades.
+
+    trades : closed, in the order they closed. fills : all, in the order they came.
+    costs : totals by kind over all fills and nights, account currency.
+    open : positions by (plan_id, symbol); at the end of data they are listed, not counted.
+    """
+
+    trades: list[Trade] = field(default_factory=list)
+    fills: list[TradeFill] = field(default_factory=list)
+    costs: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    open: dict[tuple[str, str], OpenTrade] = field(default_factory=dict)
+    _count: int = 0
+
+    def book(
+        self,
+        fill: Fill,
+        *,
+        point_value: float,
+        planned: Planned | None = None,
+        adverse: float | None = None,
+        favourable: float | None = None,
+    ) -> Trade | None:
+        """Book a fill; return the trade it closed, if any.
+
+        Parameters
+        ----------
+        fill : the execution. Its costs must be in account currency.
+        point_value : account money per 1.0 price move of 1.0 quantity (multiplier x fx).
+        planned : for a fill that may open a position, what was planned.
+        adverse, favourable : excursions of the position before this fill (price units), where
+            the broker follows the path; else call `mark`.
+        """
+        for kind, money in fill.costs.items():
+            self.costs[kind] += money
+        key = (fill.plan_id, fill.symbol)
+        trade = self.open.get(key)
+        left = fill.quantity
+        closed = None
+        if trade is not None and trade.direction != int(fill.side):
+            if adverse is not None and favourable is not None:
+                trade.adverse = min(trade.adverse, adverse)
+                trade.favourable = max(trade.favourable, favourable)
+            part = min(left, trade.open_quantity)
+            left = 0.0 if left - part <= _DUST * fill.quantity else left - part
+            closed = self._leave(trade, fill, part)
+        if left > 0.0:
+            self._enter(key, fill, left, point_value, planned or Planned())
+        return closed
+
+    def _enter(
+        self, key: tuple[str, str], fill: Fill, quantity: float, value: float, planned: Planned
+    ) -> None:
+        trade = self.open.get(key)
+        if trade is None:
+            self._count += 1
+            trade = OpenTrade(
+                trade_id=self._count,
+                plan_id=fill.plan_id,
+                symbol=fill.symbol,
+                direction=int(fill.side),
+                planned=planned,
+                point_value=value,
+                entry_bar=fill.bar_start,
+                entry_time=fill.ts_event,
+            )
+            self.open[key] = trade
+        trade.open_quantity += quantity
+        trade.average += (fill.price - trade.average) * (quantity / trade.open_quantity)
+        trade.entered += quantity
+        trade.entry_price += (fill.price - trade.entry_price) * (quantity / trade.entered)
+        self._note(trade, fill, quantity, 0)
+
+    def _leave(self, trade: OpenTrade, fill: Fill, quantity: float) -> Trade | None:
+        moved = (fill.price - trade.average) * trade.direction
+        trade.gross += moved * quantity * trade.point_value
+        trade.open_quantity -= quantity
+        trade.left += quantity
+        trade.exit_price += (fill.price - trade.exit_price) * (quantity / trade.left)
+        trade.legs += 1
+        trade.adverse = min(trade.adverse, moved)
+        trade.favourable = max(trade.favourable, moved)
+        self._note(trade, fill, quantity, trade.legs)
+        if trade.open_quantity > _DUST * trade.entered:
+            return None
+        del self.open[trade.plan_id, trade.symbol]
+        closed = _closed(trade, fill)
+        self.trades.append(closed)
+        return closed
+
+    def _note(self, trade: OpenTrade, fill: Fill, quantity: float, leg: int) -> None:
+        costs = sum(fill.costs.values()) * (quantity / fill.quantity)
+        trade.costs += costs
+        trade.ambiguous = trade.ambiguous or fill.ambiguous
+        self.fills.append(
+            TradeFill(
+                trade_id=trade.trade_id,
+                leg=leg,
+                plan_id=fill.plan_id,
+                time=fill.ts_event,
+                side="buy" if fill.side is Side.BUY else "sell",
+                quantity=quantity,
+                price=fill.price,
+                reason=fill.reason,
+                costs=costs,
+            )
+        )
+
+    def charge(self, plan_id: str, symbol: str, kind: str, money: float) -> None:
+        """Add a cost that is no fill's (swap) to the open trade; positive = paid."""
+        self.costs[kind] += money
+        trade = self.open.get((plan_id, symbol))
+        if trade is not None:
+            trade.costs += money
+
+    def mark(self, plan_id: str, symbol: str, low: float, high: float) -> None:
+        """Take a bar's extremes as excursions of an open trade (brokers without a path)."""
+        trade = self.open.get((plan_id, symbol))
+        if trade is None:
+            return
+        moves = ((low - trade.average) * trade.direction, (high - trade.average) * trade.direction)
+        trade.adverse = min(trade.adverse, *moves)
+        trade.favourable = max(trade.favourable, *moves)
+
+    def flag_ambiguous(self, plan_id: str, symbol: str) -> None:
+        """Flag the open trade: the other path of a bar would have given it another fill."""
+        trade = self.open.get((plan_id, symbol))
+        if trade is not None:
+            trade.ambiguous = True
+
+    def open_positions(self, prices: Mapping[tuple[str, str], float]) -> list[dict[str, Any]]:
+        """Return the open positions marked at the last prices, by (plan_id, symbol)."""
+        return [trade.row(prices[key]) for key, trade in sorted(self.open.items())]
+
+
+def _closed(trade: OpenTrade, fill: Fill) -> Trade:
+    pnl = trade.gross - trade.costs
+    planned = trade.planned
+    risk = None
+    if planned.entry is not None and planned.stop is not None and planned.entry != planned.stop:
+        risk = abs(planned.entry - planned.stop)
+    return Trade(
+        trade_id=trade.trade_id,
+        plan_id=trade.plan_id,
+        symbol=trade.symbol,
+        entry_bar=trade.entry_bar,
+        exit_bar=fill.bar_start,
+        entry_time=trade.entry_time,
+        exit_time=fill.ts_event,
+        side=trade.side,
+        quantity=_clean(trade.entered),
+        entry_price=trade.entry_price,
+        exit_price=trade.exit_price,
+        stop=planned.stop,
+        target=planned.target,
+        pnl=pnl,
+        costs=trade.costs,
+        r_multiple=None if risk is None else pnl / (trade.entered * risk * trade.point_value),
+        mae_r=None if risk is None else trade.adverse / risk,
+        mfe_r=None if risk is None else trade.favourable / risk,
+        legs=trade.legs,
+        pattern=planned.pattern,
+        exit_reason=fill.reason,
+        ambiguous=trade.ambiguous,
+    )
+
+
+def _clean(quantity: float) -> float:
+    """Return a sum of lot steps without the dust of adding them."""
+    return round(quantity, 9)

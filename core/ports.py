@@ -79,6 +79,12 @@ class GuardedBroker(Protocol):
     def supervise(self, supervisor: Supervisor) -> None:
         """Bind the guard. Called once, before the run starts."""
 
+    def plan_of(self, data: Any) -> str:
+        """Return the plan that trades a feed ("" or the feed's name where there are no plans)."""
+
+    def tick_size(self, data: Any) -> float | None:
+        """Return the tick of a feed's instrument now, None if the broker was given none."""
+
     def submit_approved(self, approved: Approved[OrderRequest], orders: Sequence[Any]) -> None:
         """Work a group. `orders` are its Backtrader orders: the parent, then the children."""
 

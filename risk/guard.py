@@ -1,0 +1,443 @@
+"""The guard: the one door between a strategy and a broker, in backtest, paper and live alike.
+
+`cerebro.setbroker(Guard(inner, settings))` puts it in front of any broker that takes approved
+orders; a strategy written by anyone is guarded without a change. Whatever is not named here is
+the inner broker's: attributes read and written, cash, value, positions.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, deque
+from typing import Any
+
+import numpy as np
+from backtrader.order import BuyOrder, Order, SellOrder
+
+from core.errors import ConfigError
+from core.orders import Approved, Fill, OrderChange, OrderRequest
+from core.ports import BREACH_TRAIL, no_limits
+from risk.changes import judge_change, tightened_stops
+from risk.context import FOREVER, GuardContext, Lock
+from risk.events import GuardEvent
+from risk.floors import write_floors
+from risk.groups import Group, build_request, is_day_order, pending_exits
+from risk.moment import bar_of
+from risk.presets import get_preset
+from risk.rules import Act, Headroom, Refusal, Rule, build_rules
+from risk.settings import RiskSettings
+
+logger = logging.getLogger(__name__)
+
+_FORWARDED = ("getcash", "getvalue", "getposition", "getcommissioninfo")
+"""Methods asked on every bar: bound once a run, so that the proxy costs nothing there."""
+
+
+class Guard:
+    """Check every order against the rules, hand approved groups to the inner broker, watch limits.
+
+    Parameters
+    ----------
+    inner : GuardedBroker
+        Our backtest, paper or venue broker, or `backtests.stock.StockBroker`.
+    *sources : RiskSettings or str
+        Limits, or names of presets. With several the strictest of each holds. None: no order is
+        ever limited, and `describe()` says so.
+
+    Attributes
+    ----------
+    refused : Counter
+        Rule name -> refused order groups and changes of this run.
+    events : list of GuardEvent
+        Refusals, breaches, locks, unlocks, flattenings, oldest first.
+    limits : ndarray of LIMITS, shape (1,)
+        What the matching engine tests inside a bar; written here, in place.
+
+    Notes
+    -----
+    An order group (a parent and its children) is held until its last order transmits, then
+    judged whole. A refusal is a real Rejected order: `order.info.refused` is a `Refusal` with
+    rule, limit and value; the children of a refused parent are refused with it. Orders that only
+    reduce a position always pass; of two market exits only what the position still holds counts
+    as reducing. A protecting stop moves only to less risk. A breach cancels, flattens and locks
+    until the next trading day (daily limits) or for good (trailing drawdown).
+    """
+
+    inner: Any
+    rules: list[Rule]
+    context: GuardContext
+    limits: np.ndarray[Any, Any]
+    refused: Counter[str]
+    events: list[GuardEvent]
+    _sources: tuple[RiskSettings, ...]
+    _timed: list[Rule]
+    _held: dict[int, Group]
+    _waiting: list[Group]
+    _notifications: deque[Any]
+    _blocked: bool
+
+    def __init__(self, inner: Any, *sources: RiskSettings | str) -> None:
+        if not hasattr(inner, "submit_approved"):
+            raise ConfigError(
+                f"{type(inner).__name__} takes unapproved orders: wrap a stock broker as "
+                "backtests.stock.StockBroker, or use backtests.broker.BacktestBroker"
+            )
+        own = self.__dict__  # plain attribute writes of unknown names go to the inner broker
+        own["inner"] = inner
+        self._sources = tuple(
+            get_preset(source) if isinstance(source, str) else source for source in sources
+        )
+        self.rules = build_rules(self._sources)
+        self._timed = [rule for rule in self.rules if rule.is_timed]
+        self.limits = no_limits()
+        self.context = GuardContext(inner)
+        self._reset()
+        inner.supervise(self)
+
+    # -- the proxy ---------------------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "inner" not in self.__dict__:
+            raise AttributeError(name)  # else unpickling in a worker would recurse
+        return getattr(self.__dict__["inner"], name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OWN:
+            self.__dict__[name] = value
+        else:
+            setattr(self.inner, name, value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key not in _FORWARDED}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def _reset(self) -> None:
+        self.refused = Counter()
+        self.events = []
+        self._held = {}
+        self._waiting = []
+        self._notifications = deque()
+        self._blocked = False
+
+    def start(self) -> None:
+        """Start the inner broker and forget the last run."""
+        self.inner.start()
+        self._reset()
+        for name in _FORWARDED:
+            self.__dict__[name] = getattr(self.inner, name)
+        self.context.start(self.context.equity)
+        for rule in self.rules:
+            rule.start(self.context)
+        self.limits[:] = no_limits()
+        write_floors(self.limits, self.rules, self.context)
+        for line in self.describe():
+            logger.info("guard rule=%s", line)
+
+    def next(self) -> None:
+        """Let the inner broker match the bar; then release what waited for another plan."""
+        self.inner.next()
+        if self._waiting:
+            self._release_waiting()
+
+    def get_notification(self) -> Any | None:
+        """Return the next order notification: our refusals first, then the inner broker's."""
+        if self._notifications:
+            return self._notifications.popleft()
+        return self.inner.get_notification()
+
+    # -- what a user reads -------------------------------------------------------------------
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no rule is in force."""
+        return not self.rules
+
+    @property
+    def locked(self) -> bool:
+        """Whether new entries are refused until a reset."""
+        return bool(self.context.locks)
+
+    def describe(self) -> list[str]:
+        """Return the rules in force, one line each."""
+        if not self.rules:
+            return ["no risk rules: orders are not limited"]
+        return [rule.describe() for rule in self.rules]
+
+    def headroom(self) -> list[Headroom]:
+        """Return how much of each limit is used now."""
+        used = [rule.headroom(self.context) for rule in self.rules]
+        return [item for item in used if item is not None]
+
+    # -- orders ------------------------------------------------------------------------------
+
+    def buy(self, owner: Any, data: Any, size: float, **given: Any) -> Any:
+        """Take a buy order as Backtrader's brokers do; always returns an order."""
+        return self._take(BuyOrder, owner, data, size, **given)
+
+    def sell(self, owner: Any, data: Any, size: float, **given: Any) -> Any:
+        """Take a sell order as Backtrader's brokers do; always returns an order."""
+        return self._take(SellOrder, owner, data, size, **given)
+
+    def cancel(self, order: Any) -> bool:
+        """Cancel an order; one still held or waiting is dropped with its whole group."""
+        for group in (*self._held.values(), *self._waiting):
+            if any(item is order or item.ref == order.ref for item in group.orders):
+                self._drop(group)
+                return True
+        return bool(self.inner.cancel(order))
+
+    def modify(
+        self,
+        order: Any,
+        price: float | None = None,
+        size: float | None = None,
+        limit_price: float | None = None,
+    ) -> bool:
+        """Change a working order; return False (and count the refusal) if the rules forbid it.
+
+        A protecting stop may only move to less risk. An entry is judged again as changed.
+        """
+        change = OrderChange(int(order.ref), price, limit_price, size)
+        refusal = judge_change(order, change, self.rules, self.context)
+        if refusal is not None:
+            self._note_refusal(refusal, order)
+            return False
+        self.inner.modify_approved(Approved(change), order)
+        return True
+
+    def _take(
+        self,
+        kind: type[Order],
+        owner: Any,
+        data: Any,
+        size: float,
+        price: float | None = None,
+        plimit: float | None = None,
+        exectype: int | None = None,
+        valid: Any = None,
+        tradeid: int = 0,
+        oco: Any = None,
+        trailamount: float | None = None,
+        trailpercent: float | None = None,
+        parent: Any = None,
+        transmit: bool = True,
+        histnotify: bool = False,
+        _checksubmit: bool = True,
+        **keywords: Any,
+    ) -> Any:
+        order = kind(
+            owner=owner,
+            data=data,
+            size=size,
+            price=price,
+            pricelimit=plimit,
+            exectype=exectype,
+            valid=valid,
+            tradeid=tradeid,
+            oco=oco,
+            trailamount=trailamount,
+            trailpercent=trailpercent,
+            parent=parent,
+            transmit=transmit,
+            histnotify=histnotify,
+        )
+        order.addinfo(**keywords)
+        if is_day_order(valid):
+            order.addinfo(valid_day=True)
+        return self._group(order)
+
+    def _group(self, order: Any) -> Any:
+        """Put an order into its group; send the group when this order transmits it."""
+        parent = order.parent
+        if parent is not None and parent.info.get("refused"):
+            self._reject(order, Refusal("parent_refused", 0.0, 0.0, "its parent was refused"))
+            return order
+        key = int(order.ref if parent is None else parent.ref)
+        group = self._held.setdefault(key, Group())
+        group.orders.append(order)
+        if order.transmit:
+            del self._held[key]
+            self._send(group)
+        return order
+
+    def _send(self, group: Group) -> None:
+        """Judge a complete group; approve it, refuse it, or let it wait."""
+        parent = group.parent
+        plan_id = self.inner.plan_of(parent.data)
+        if not self.rules:
+            request = build_request(group, plan_id, reduces=False)
+            self.inner.submit_approved(Approved(request), group.orders)
+            return
+        context = self.context
+        context.add_data(parent.data)
+        context.bar = bar_of(parent.data)
+        context.now = int(context.bar.end)
+        request = build_request(group, plan_id, reduces=self._reduces(parent))
+        group.request = request
+        refusal, rule = self._judge(request)
+        if refusal is None:
+            self._approve(group, request)
+        elif rule is not None and rule.waits:
+            self._waiting.append(group)
+        else:
+            self._note_refusal(refusal, parent)
+            for order in group.orders:
+                self._reject(order, refusal)
+
+    def _approve(self, group: Group, request: OrderRequest) -> None:
+        for rule in self.rules:
+            rule.on_sent(len(group.orders), self.context)
+        self.context.live_groups().append(group)
+        self.inner.submit_approved(Approved(request), group.orders)
+
+    def _judge(self, request: OrderRequest) -> tuple[Refusal | None, Rule | None]:
+        """Return the first refusal and its rule; an order that only reduces always passes."""
+        if request.reduces:
+            return None, None
+        for lock in self.context.locks.values():
+            return Refusal(lock.rule, lock.limit, lock.value, "locked"), None
+        for rule in self.rules:
+            refusal = rule.check(request, self.context)
+            if refusal is not None:
+                return refusal, rule
+        return None, None
+
+    def _reduces(self, order: Any) -> bool:
+        """Whether an order shrinks its plan's position without turning it round."""
+        position = float(self.inner.getposition(order.data).size)
+        if position * order.size >= 0:
+            return False
+        left = abs(position) - pending_exits(self.context.live_groups(), order.data)
+        return bool(abs(order.size) <= left + 1e-9)
+
+    def _reject(self, order: Any, refusal: Refusal) -> None:
+        order.addinfo(refused=refusal)
+        order.addcomminfo(self.inner.getcommissioninfo(order.data))
+        order.reject()
+        self._notifications.append(order.clone())
+
+    def _drop(self, group: Group) -> None:
+        self._held.pop(int(group.parent.ref), None)
+        if group in self._waiting:
+            self._waiting.remove(group)
+        for order in group.orders:
+            order.addcomminfo(self.inner.getcommissioninfo(order.data))
+            order.cancel()
+            self._notifications.append(order.clone())
+
+    def _release_waiting(self) -> None:
+        """Judge the groups again that waited for another plan to be flat."""
+        waiting, self._waiting = self._waiting, []
+        for group in waiting:
+            expires = group.request.expires if group.request is not None else None
+            if expires is not None and expires <= self.context.now:
+                self._drop(group)
+            else:
+                self._send(group)
+
+    # -- the supervisor (called by the inner broker) -----------------------------------------
+
+    def on_bar_start(self, symbol: str, bar: np.record) -> None:
+        """Act on time: block entries, tighten stops or flatten in the bar that begins."""
+        if not self._timed:
+            return
+        self.context.now = int(bar.start)
+        acts = [(rule.at_bar(symbol, bar, self.context), rule) for rule in self._timed]
+        act, rule = max(acts, key=lambda pair: pair[0])
+        self._blocked = act is not Act.NONE
+        self._write_locked()
+        if act is Act.FLATTEN and self._is_exposed():
+            self._note(rule.name, "flatten", symbol=symbol)
+            self.inner.flatten(rule.exit_reason)
+        elif act is Act.TIGHTEN:
+            for order, change in tightened_stops(symbol, bar, self.context):
+                self._note(rule.name, "tighten", value=change.price or 0.0, symbol=symbol)
+                self.inner.modify_approved(Approved(change), order)
+
+    def on_day(self, day: int, equity: float, balance: float) -> None:
+        """Begin a trading day: lift the locks that end with it, set the new floors."""
+        context = self.context
+        for rule in self.rules:
+            rule.before_day(self.limits, context)
+        for lock in context.begin_day(day, equity, balance):
+            self._note(lock.rule, "unlocked", lock.limit, lock.value)
+        for rule in self.rules:
+            rule.on_day(context)
+        write_floors(self.limits, self.rules, context)
+        self._write_locked()
+
+    def on_fill(self, fill: Fill, equity: float) -> None:
+        """Count a fill; a rule whose limit it uses up locks the rest of the day."""
+        if not self.rules:
+            return
+        context = self.context
+        context.now = fill.ts_event
+        context.book(fill)
+        for rule in self.rules:
+            used_up = rule.on_fill(fill, context)
+            if used_up is not None:
+                self._lock(used_up, context.day + 1)
+
+    def on_breach(self, ts_event: int) -> None:
+        """Lock after the engine met a floor, cancelled and flattened."""
+        context = self.context
+        context.now = ts_event
+        floors = self.limits[0]
+        is_trail = int(floors.breach) == BREACH_TRAIL
+        name = "trailing_drawdown" if is_trail else "daily_loss"
+        limit = float(floors.trail_floor if is_trail else floors.day_floor)
+        self._note(name, "breach", limit, float(floors.breach_equity))
+        refusal = Refusal(name, limit, float(floors.breach_equity), "equity at the floor")
+        self._lock(refusal, FOREVER if is_trail else context.day + 1)
+        floors.breach = 0
+        write_floors(self.limits, self.rules, context)
+
+    def _lock(self, refusal: Refusal, until_day: int) -> None:
+        if refusal.rule in self.context.locks:
+            return
+        lock = Lock(refusal.rule, refusal.limit, refusal.value, until_day)
+        self.context.locks[lock.rule] = lock
+        self._note(lock.rule, "locked", lock.limit, lock.value)
+        self._write_locked()
+
+    def _write_locked(self) -> None:
+        self.limits[0].locked = bool(self.context.locks) or self._blocked
+
+    def _is_exposed(self) -> bool:
+        context = self.context
+        if context.live_groups():
+            return True
+        return any(context.position(symbol) for symbol in list(context.datas))
+
+    # -- the log -----------------------------------------------------------------------------
+
+    def _note_refusal(self, refusal: Refusal, order: Any) -> None:
+        self.refused[refusal.rule] += 1
+        self._note(
+            refusal.rule,
+            "refused",
+            refusal.limit,
+            refusal.value,
+            order_id=int(order.ref),
+            detail=refusal.detail,
+        )
+
+    def _note(
+        self,
+        rule: str,
+        action: str,
+        limit: float = 0.0,
+        value: float = 0.0,
+        *,
+        symbol: str = "",
+        order_id: int = 0,
+        detail: str = "",
+    ) -> None:
+        self.events.append(
+            GuardEvent(self.context.now, rule, action, limit, value, symbol, order_id, detail)
+        )
+
+
+_OWN = frozenset(Guard.__annotations__)

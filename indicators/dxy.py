@@ -10,8 +10,12 @@ from math import log, sqrt
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from core.compile import kernel, record_dtype
+from indicators.block import Block, Records
+from indicators.frame import callable_module
+from indicators.further import FurtherIndicator, two_frames
 from indicators.parameters import Choice, ParamsArray, Real, Rules, params_dtype, read_params
 
 HOUR_NS = 3_600_000_000_000
@@ -82,7 +86,7 @@ def params(**values: Any) -> ParamsArray:
     return read_params("dxy", RULES, values)
 
 
-def new_state() -> np.ndarray[Any, Any]:
+def new_state(params: ParamsArray | None = None, count: int = 0) -> Records:
     """Return a fresh 1-item array of STATE."""
     made = np.zeros(1, STATE)
     reset(made[0])
@@ -229,10 +233,47 @@ def step(bar: Any, state: Any, params: Any, out: Any) -> None:
 
 @kernel
 def run(bars: Any, further: Any, state: Any, params: Any, out: Any) -> None:
-    """Run over a whole series, feeding each further bar before the bar that sees it complete."""
+    """Run over bars, feeding each further bar before the first bar that sees it complete."""
     seen = 0
-    for i in range(bars.shape[0]):
-        while seen < further.shape[0] and further[seen].end <= bars[i].end:
-            step_further(further[seen], state[0], params[0])
+    for i in range(len(bars)):
+        while seen < len(further) and further[seen].end <= bars[i].end:
+            step_further(further[seen], state[0], params[0].dxy)
             seen += 1
-        step(bars[i], state[0], params[0], out[i])
+        step(bars[i], state[0], params[0].dxy, out[i])
+
+
+BLOCK = Block(
+    name="dxy",
+    run=run,
+    parts={"dxy": RULES},
+    out=OUT,
+    state=new_state,
+    columns={name: (name,) for name in OUT.names or ()},
+)
+
+
+class DXYFilter(FurtherIndicator):
+    """The dollar filter over (instrument, dollar index); see `dxy.OUT` for its lines."""
+
+    block = BLOCK
+    lines = tuple(BLOCK.columns)
+    params = BLOCK.line_params()
+    plotlines = {  # noqa: RUF012  (the form Backtrader reads)
+        name: {"_plotskip": True} for name in BLOCK.columns if name not in ("rho", "slope")
+    }
+
+
+def dxy(frame: pd.DataFrame, further: pd.DataFrame, **values: Any) -> pd.DataFrame:
+    """Return the dollar filter's columns (see `OUT`) for two DataFrames of bars.
+
+    Parameters
+    ----------
+    frame, further : DataFrame
+        Bars of the instrument (an hour or shorter) and of the dollar index, indexed by START.
+    **values
+        Parameters of `dxy.params`.
+    """
+    return two_frames(BLOCK, frame, further, values)
+
+
+callable_module(__name__)

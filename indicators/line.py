@@ -47,7 +47,7 @@ class KernelIndicator(bt.Indicator):  # type: ignore[misc]
 
     def once(self, start: int, end: int) -> None:
         """Run the compiled loop over every bar, from a fresh state."""
-        bars = _bars_of(self.data, end)
+        bars = bars_of(self.data, end)
         state = self.block.state(self._block_params, len(bars))
         columns = run_columns(self.block, bars, self._block_params, state)
         for line, column in zip(self.lines, columns.values(), strict=True):
@@ -61,7 +61,7 @@ class KernelIndicator(bt.Indicator):  # type: ignore[misc]
         if self._stepped == 0:
             self._start()
         self._stepped = count
-        self.block.run(_bar_of(self.data, self._bar), self._state, self._block_params, self._out)
+        self.block.run(bar_of(self.data, self._bar), self._state, self._block_params, self._out)
         for line, cell in self._cells:
             line[0] = float(cell[0])
 
@@ -72,7 +72,7 @@ class KernelIndicator(bt.Indicator):  # type: ignore[misc]
         self._cells = list(zip(self.lines, self.block.views(self._out), strict=True))
 
 
-def _bars_of(data: Any, count: int) -> Records:
+def bars_of(data: Any, count: int) -> Records:
     """Return the feed's own bar records if they match its lines, else records built from them."""
     bars: Records | None = getattr(data, "bars", None)
     if bars is not None and len(bars) == count:
@@ -80,11 +80,11 @@ def _bars_of(data: Any, count: int) -> Records:
     built = np.zeros(count, BAR)
     for name in ("open", "high", "low", "close", "volume"):
         built[name] = np.frombuffer(getattr(data.lines, name).array, count=count)
-    _stamp(built, np.frombuffer(data.lines.datetime.array, count=count))
+    stamp(built, np.frombuffer(data.lines.datetime.array, count=count))
     return built
 
 
-def _bar_of(data: Any, scratch: Records) -> Records:
+def bar_of(data: Any, scratch: Records) -> Records:
     """Return the newest bar as a 1-item array, from the feed's records or from its lines."""
     bars: Records | None = getattr(data, "bars", None)
     index = len(data) - 1
@@ -92,11 +92,11 @@ def _bar_of(data: Any, scratch: Records) -> Records:
         return bars[index : index + 1]
     for name in ("open", "high", "low", "close", "volume"):
         scratch[name][0] = getattr(data, name)[0]
-    _stamp(scratch, np.array([data.datetime[0]]))
+    stamp(scratch, np.array([data.datetime[0]]))
     return scratch
 
 
-def _stamp(bars: Records, days: np.ndarray[Any, Any]) -> None:
+def stamp(bars: Records, days: np.ndarray[Any, Any]) -> None:
     """Fill the times of bars from Backtrader day numbers, exact to the millisecond."""
     stamps = np.round((days - UNIX_EPOCH_DAY) * _MS_PER_DAY).astype(np.int64) * _NS_PER_MS
     bars["start"] = stamps

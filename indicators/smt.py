@@ -7,12 +7,19 @@ is read on the same side, an inversely related one (dollar index) on the other.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from core.compile import kernel, record_dtype
+from indicators import swings
+from indicators.block import Block, Records
+from indicators.frame import callable_module
+from indicators.further import FurtherIndicator, two_frames
 from indicators.parameters import Flag, ParamsArray, Real, Rules, Whole, params_dtype, read_params
+from indicators.zones import capacity_for
 
 OWN_BARS = 256
 """Own START stamps remembered; `max_distance` plus the pivot's right side must stay below."""
@@ -133,3 +140,91 @@ def judge(
     now = related_extreme(state, params, second_origin, want_high)
     failed = now < before if want_high else now > before
     return side if failed else 0
+
+
+OUT = record_dtype([("smt", "f8"), ("first", "f8"), ("second", "f8")])
+"""smt : +1 bullish, -1 bearish divergence known at this bar, else 0. first, second : prices of
+the two swings compared (NaN without a divergence)."""
+
+
+@lru_cache
+def state_dtype(window: int = 64) -> np.dtype[Any]:
+    """Return the state of the standalone block; `window` as for `swings.state_dtype`."""
+    return record_dtype(
+        [("swings", swings.state_dtype(window)), ("swing", swings.OUT), ("related", RELATED)]
+    )
+
+
+def new_state(params: ParamsArray, count: int = 0) -> Records:
+    """Return a fresh 1-item state for the nested parameters of the standalone block."""
+    return np.zeros(1, state_dtype(capacity_for(swings.window(params["swings"]), 64)))
+
+
+@kernel
+def step(bar: Any, state: Any, swing_params: Any, params: Any, out: Any) -> None:
+    """Advance the standalone block by one bar, after the further bars completed by its END."""
+    step_own(bar, state.related)
+    swings.step(bar, state.swings, swing_params, state.swing)
+    out.smt = 0.0
+    out.first = np.nan
+    out.second = np.nan
+    event = state.swing.event
+    is_accepted = event == swings.APPENDED or event == swings.REPLACED
+    if not is_accepted or state.swings.accepted < 3:
+        return
+    now = swings.pivot_back(state.swings, 0)
+    before = swings.pivot_back(state.swings, 2)
+    side = -now.side
+    found = judge(
+        bar, side, before.price, before.origin, now.price, now.origin, state.related, params
+    )
+    if found != 0:
+        out.smt = found
+        out.first = before.price
+        out.second = now.price
+
+
+@kernel
+def run(bars: Any, further: Any, state: Any, params: Any, out: Any) -> None:
+    """Run over bars, feeding each further bar before the first bar that sees it complete."""
+    seen = 0
+    for i in range(len(bars)):
+        while seen < len(further) and further[seen].end <= bars[i].end:
+            step_further(further[seen], state[0].related)
+            seen += 1
+        step(bars[i], state[0], params[0].swings, params[0].smt, out[i])
+
+
+BLOCK = Block(
+    name="smt",
+    run=run,
+    parts={"swings": swings.RULES, "smt": RULES},
+    out=OUT,
+    state=new_state,
+    columns={name: (name,) for name in OUT.names or ()},
+)
+
+
+class SMT(FurtherIndicator):
+    """SMT divergence over (instrument, related series); see `smt.OUT` for its lines."""
+
+    block = BLOCK
+    lines = tuple(BLOCK.columns)
+    params = BLOCK.line_params()
+    plotlines = {"first": {"_plotskip": True}, "second": {"_plotskip": True}}  # noqa: RUF012
+
+
+def smt(frame: pd.DataFrame, further: pd.DataFrame, **values: Any) -> pd.DataFrame:
+    """Return SMT divergences (see `OUT`) for two DataFrames of bars indexed by START.
+
+    Parameters
+    ----------
+    frame, further : DataFrame
+        Bars of the instrument and of the related series.
+    **values
+        Parameters of `swings.params` and `smt.params`.
+    """
+    return two_frames(BLOCK, frame, further, values)
+
+
+callable_module(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,7 @@ def _join(parts: Sequence[Series], calendar: Calendar) -> Series:
     """
     ordered = sorted(parts, key=lambda part: int(part.bars["start"][0]))
     step = ordered[0].timeframe_ns
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         name = str(after.source.get("path"))
         if after.timeframe_ns != step:
             found = format_timeframe(after.timeframe_ns)

@@ -1,0 +1,129 @@
+"""What each verb of the command line does; every function returns an `Outcome` to show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from backtests.outcome import FAILED, Outcome
+from core.errors import ConfigError
+from core.results import RunFolder, find_run, list_runs
+
+RUNS = Path("runs")
+ROOT = Path(__file__).resolve().parent.parent
+
+Ask = Callable[[str, str], str]
+Draw = Callable[[RunFolder], Mapping[str, Any]]
+
+
+def init(
+    config: str,
+    market: str | None = None,
+    risk: str | None = None,
+    currency: str | None = None,
+    ask: Ask | None = None,
+) -> Outcome:
+    """Write a settings file and `.env.example` from three answers.
+
+    Parameters
+    ----------
+    ask : callable(question, default) -> answer
+        Asks for what is not given; None takes the defaults.
+
+    Raises
+    ------
+    ConfigError : wrong answers, or the settings file exists.
+    """
+    from core.config_text import MARKETS, InitAnswers, init_texts
+    from risk.presets import PRESETS
+
+    target = Path(config)
+    if target.exists():
+        raise ConfigError(f"{config}: exists already; edit it, or choose another with --config")
+    if ask is not None:
+        market = market or ask(f"market [{'/'.join(MARKETS)}]", "both")
+        risk = risk or ask("account rules (a preset, or none)", "none")
+        currency = currency or ask("account currency (or the market's own)", "own")
+    answers = InitAnswers(market or "both", _unless(risk, "none"), _unless(currency, "own"))
+    texts = init_texts(answers, PRESETS)
+    wrote = [_write_new(target, texts.settings)]
+    example = target.parent / ".env.example"
+    if not example.exists():
+        wrote.append(_write_new(example, texts.environment))
+    plan = "gold" if answers.market == "both" else answers.market
+    return Outcome(
+        {"wrote": wrote, "market": answers.market},
+        [f"wrote {' and '.join(wrote)}"],
+        f"python run.py backtest {plan} --data YOUR_FILE.csv",
+    )
+
+
+def _unless(value: str | None, nothing: str) -> str | None:
+    return None if value in (None, "", nothing) else value
+
+
+def _write_new(path: Path, text: str) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("x", encoding="utf-8") as stream:
+        stream.write(text)
+    return str(path)
+
+
+def runs_list() -> Outcome:
+    """List the finished runs, oldest first."""
+    rows = [_run_row(folder) for folder in list_runs(RUNS)]
+    if not rows:
+        return Outcome({"runs": []}, ["no runs yet"], "python run.py backtest")
+    lines = [
+        f"{row['run']:<6} {row['mode']:<9} {row['trades']:>5} trades  {', '.join(row['plans'])}"
+        + ("  INTERRUPTED" if row["interrupted"] else "")
+        for row in rows
+    ]
+    return Outcome({"runs": rows}, lines, "python run.py runs show last")
+
+
+def _run_row(folder: RunFolder) -> dict[str, Any]:
+    summary = folder.summary
+    return {
+        "run": folder.name,
+        "mode": summary.get("mode", "backtest"),
+        "plans": [f"{plan['plan_id']} {plan['instrument']}" for plan in summary["plans"]],
+        "trades": sum(plan["trades"] for plan in summary["plans"]),
+        "net_profit": {a["account"]: a["net_profit"] for a in summary["accounts"]},
+        "interrupted": bool(summary.get("interrupted")),
+    }
+
+
+def runs_show(wanted: str) -> Outcome:
+    """Show a run's summary as it was printed when it ended."""
+    from backtests.summary_text import short_lines, summary_lines
+
+    summary = find_run(wanted, RUNS).summary
+    again = f"python run.py report {wanted}"
+    return Outcome(summary, summary_lines(summary), again, short_lines(summary))
+
+
+def report(wanted: str, draw: Draw) -> Outcome:
+    """Draw a run's report and plots again."""
+    folder = find_run(wanted, RUNS)
+    files = dict(draw(folder))
+    return Outcome(
+        {"run": str(folder.path), "files": files},
+        [f"wrote {files['report']}"],
+        f"open {files['report']} in a browser",
+    )
+
+
+def doctor(config: str) -> Outcome:
+    """Check the installation; exit code 1 if something a run needs is missing."""
+    from backtests.doctor import FAIL, examine
+
+    checks = examine(ROOT, config)
+    failed = any(check.state == FAIL for check in checks)
+    return Outcome(
+        {"checks": [vars(check) for check in checks], "ok": not failed},
+        [f"{check.state:<5} {check.name}: {check.text}" for check in checks],
+        "python run.py setup" if failed else "python run.py backtest",
+        exit_code=FAILED if failed else 0,
+    )

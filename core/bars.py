@@ -56,7 +56,8 @@ flat_at : ns UTC, flat time in force for this trading day (NEVER_NS where none).
 day : trading-day number, days since 1970-01-01 of the trading date (gold: New York + 6 h).
 minute, end_minute : minute of the local day (market's zone) of START and of END, 0..1439.
 weekday, end_weekday : Monday = 0, of START's and END's local calendar date.
-flags : REGULAR, SPECIAL, EARLY_CLOSE, FIRST_OF_DAY.
+flags : REGULAR, SPECIAL, EARLY_CLOSE, FIRST_OF_DAY. Read it as bar["flags"], compiled or not:
+    outside compiled code `.flags` is numpy's own attribute of a record.
 """
 
 

@@ -39,6 +39,8 @@ _INDIAN = ("NSE", "MCX")
 _SAMPLE, _STRETCH = 40_000, 1_000
 _FOREIGN = 0.002
 """Share of bars outside market hours that the right zone may show: special sessions, strays."""
+_SPECIAL = 0.03
+"""Share up to which a zone still counts when all others do far worse: many special sessions."""
 _MARGIN = 0.0005
 """A zone whose share is no more than this above the best one's fits nearly as well."""
 
@@ -133,7 +135,7 @@ def _found(
         wall = sample - 1 if tried == "end" else sample
         shares = {name: foreign_share(wall, parse_zone(name), calendar) for name in _CANDIDATES}
         name, rivals = _ranked(wall, shares)
-        if shares[name] <= _FOREIGN:
+        if _fits(wall, shares, name):
             found = None if tried == "start" else tried
             words, sure = _words(clue, shares[name], rivals)
             return parse_zone(name), words, sure, found
@@ -176,6 +178,19 @@ def _ranked(wall: Times, shares: dict[str, float]) -> tuple[str, list[str]]:
     utc = parse_zone(best).to_utc(wall)[0]
     others = [name for name in near if not np.array_equal(parse_zone(name).to_utc(wall)[0], utc)]
     return best, others
+
+
+def _fits(wall: Times, shares: dict[str, float], best: str) -> bool:
+    """Say whether a zone keeps the market's hours, or nearly so while every other breaks them."""
+    if shares[best] <= _FOREIGN:
+        return True
+    utc = parse_zone(best).to_utc(wall)[0]
+    others = [
+        share
+        for name, share in shares.items()
+        if not np.array_equal(parse_zone(name).to_utc(wall)[0], utc)
+    ]
+    return shares[best] <= _SPECIAL and min(others) >= 4 * shares[best] + 0.01
 
 
 def _words(clue: str, share: float, rivals: list[str]) -> tuple[str, bool]:

@@ -7,6 +7,7 @@ kernel; the stop only ever moves to less risk.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ def parse_legs(text: str) -> tuple[Leg, ...]:
     legs = tuple(_parse_leg(part, text) for part in text.split(",") if part.strip())
     if sum(leg.share for leg in legs) > 1.0 + 1e-9:
         raise ConfigError(f"legs={text!r}: the shares sum to more than 1")
-    if any(after.at_r <= before.at_r for before, after in zip(legs, legs[1:], strict=False)):
+    if any(after.at_r <= before.at_r for before, after in pairwise(legs)):
         raise ConfigError(f"legs={text!r}: expected the R of the legs to rise")
     return legs
 

@@ -108,6 +108,13 @@ def step_further(bar: Any, state: Any, params: Any) -> None:
 
 
 @kernel
+def take_further(bars: Any, state: Any, params: Any) -> None:
+    """Take completed bars of the dollar index, oldest first."""
+    for i in range(bars.shape[0]):
+        step_further(bars[i], state[0], params[0])
+
+
+@kernel
 def run(bars: Any, further: Any, state: Any, params: Any, outs: Any) -> int:
     """Step every bar, feeding each dollar bar before the first bar that sees it complete."""
     taken = 0

@@ -118,9 +118,8 @@ def _watch(bar: Any, blocks: Any, state: Any, params: Any, funnel: Any) -> None:
     if blocks.displacement_now.side == state.side:
         state.displaced = 1
     limit = state.level - state.side * params.abort_atr * blocks.atr_now.atr
-    if state.side * (bar.close - limit) < 0.0:
-        state.phase = IDLE
-    elif blocks.t - state.swept_at > params.max_shift_bars:
+    is_lost = state.side * (bar.close - limit) < 0.0
+    if is_lost or blocks.t - state.swept_at > params.max_shift_bars:
         state.phase = IDLE
     elif _has_shifted(blocks, state, params):
         funnel.shifts += 1

@@ -6,7 +6,7 @@ writes the same OUT record, so everything after it (management, reports, the swe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,15 +106,25 @@ class Machine:
     run : kernel(bars, further, state, params, outs) -> int
         Steps every bar; before each, every further bar completed by its END. Returns how many
         further bars were taken. May be called again with the bars that follow.
-    further_step : kernel(bar, state, params) or None
-        Takes one completed bar of the further series.
     state, params : 1-item arrays.
-    drops : names of `state.funnel`'s fields that count what was dropped inside the machine.
+    take_further : kernel(bars, state, params)
+        Takes completed bars of the further series; None for a machine without one.
+    tick_paths : where the price step stands in the parameters, as paths of field names.
     """
 
     run: Callable[..., int]
     state: Records
     params: Records
+    take_further: Callable[..., None] | None = None
+    tick_paths: tuple[tuple[str, ...], ...] = (("tick",),)
+
+    def set_tick(self, tick: float) -> None:
+        """Set the price step from the next bar on."""
+        for path in self.tick_paths:
+            record = self.params
+            for name in path[:-1]:
+                record = record[name]
+            record[path[-1]] = tick
 
     def funnel(self) -> dict[str, int]:
         """Return the machine's counters so far, by name."""
@@ -134,7 +144,12 @@ class Outcome:
     setups: dict[int, Records] = field(default_factory=dict)
 
 
-def run_machine(machine: Machine, bars: Records, further: Records | None = None) -> Outcome:
+def run_machine(
+    machine: Machine,
+    bars: Records,
+    further: Records | None = None,
+    tick_of: Callable[[int], float] | None = None,
+) -> Outcome:
     """Run a machine over a whole series.
 
     Parameters
@@ -144,14 +159,15 @@ def run_machine(machine: Machine, bars: Records, further: Records | None = None)
     bars : ndarray of BAR, shape (n,)
     further : ndarray of BAR, shape (m,), optional
         The further series; a bar of it is taken before the first bar whose END is not earlier.
+    tick_of : callable(day) -> float, optional
+        Price step in force on a trading day; None keeps the one in the parameters.
     """
     others = np.zeros(0, BAR) if further is None else further
     count = len(bars)
     outcome = Outcome(np.zeros(count, FACTS))
     outs = np.zeros(min(count, PIECE_BARS), OUT)
     taken = 0
-    for first in range(0, count, PIECE_BARS):
-        last = min(first + PIECE_BARS, count)
+    for first, last in _pieces(bars, machine, tick_of):
         piece = outs[: last - first]
         taken += machine.run(bars[first:last], others[taken:], machine.state, machine.params, piece)
         outcome.facts[first:last] = piece["facts"]
@@ -159,3 +175,20 @@ def run_machine(machine: Machine, bars: Records, further: Records | None = None)
             emitted = piece[offset]
             outcome.setups[first + int(offset)] = emitted["setups"][: emitted["count"]].copy()
     return outcome
+
+
+def _pieces(
+    bars: Records, machine: Machine, tick_of: Callable[[int], float] | None
+) -> Iterator[tuple[int, int]]:
+    """Yield the bounds of the pieces to run, setting the tick in force before each."""
+    starts = [0]
+    if tick_of is not None and len(bars):
+        days, firsts = np.unique(bars["day"], return_index=True)
+        ticks = np.array([tick_of(int(day)) for day in days])
+        machine.set_tick(float(ticks[0]))
+        starts += [int(firsts[i]) for i in np.flatnonzero(ticks[1:] != ticks[:-1]) + 1]
+    for start, stop in zip(starts, [*starts[1:], len(bars)], strict=True):
+        if start > 0 and tick_of is not None:
+            machine.set_tick(tick_of(int(bars["day"][start])))
+        for first in range(start, stop, PIECE_BARS):
+            yield first, min(first + PIECE_BARS, stop)

@@ -17,6 +17,7 @@ REFUSALS = (
     "special",
     "trend",
     "dxy",
+    "spread",
     "size_zero",
     "opposite_close",
     "no_stop",
@@ -34,11 +35,12 @@ REFUSALS = (
     SPECIAL_DAY,
     TREND,
     DXY,
+    SPREAD,
     SIZE_ZERO,
     OPPOSITE_CLOSE,
     NO_STOP,
     WARMUP,
-) = range(14)
+) = range(15)
 
 CANCELS = ("", "order_bars", "target_first", "choch", "close_beyond_s", "time", "window")
 """Why a working entry was withdrawn, in the order tested."""

@@ -1,0 +1,542 @@
+"""What the project's strategies share: a setup machine, and the management of its setups.
+
+The machine never sees orders, positions or limits. Management takes a setup if nothing is at
+work and nothing forbids it, else logs why not and forgets it. Everything goes through
+Backtrader's own `buy`, `sell` and `cancel`, so the same strategy runs in a backtest, on paper and
+on an account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import backtrader as bt
+
+from core.bars import NEVER_NS
+from core.calendar import get_calendar
+from core.costs import charge
+from core.errors import ConfigError
+from core.instruments import Instrument, InstrumentFacts, get_instrument
+from core.orders import ExitPlan, StopRule, StopRuleKind
+from core.prices import steps_to_quantity
+from core.schedule import FlatRule
+from core.setups import LIMIT_SETUP, MARKET_SETUP, STOP_SETUP
+from core.sizing import size_steps
+from strategies.bracket import Bracket, DayTally
+from strategies.exits import (
+    STOP_RULES,
+    break_even_offset,
+    leg_quantities,
+    parse_legs,
+    plan_exit,
+    stop_after,
+    stop_rule_arguments,
+)
+from strategies.funnel import KIND_NAMES, SetupRow, count_steps
+from strategies.machine import Machine
+from strategies.machine_line import BarReader, MachineLine
+from strategies.management import refusal, rounded_target, withdrawal
+from strategies.settings import Setting, read_settings
+from strategies.words import (
+    BLOCK_DXY,
+    BLOCK_TREND,
+    CANCELS,
+    KEEP,
+    OPPOSITE_CLOSE,
+    PATTERNS,
+    REFUSALS,
+    SIZE_ZERO,
+    SPREAD,
+    TAKEN,
+    WARMUP,
+)
+
+_EXECUTION = {
+    MARKET_SETUP: bt.Order.Market,
+    LIMIT_SETUP: bt.Order.Limit,
+    STOP_SETUP: bt.Order.Stop,
+}
+
+COMMON_SETTINGS = (
+    Setting("rr", 2.0, "target distance in units of risk", 0.1, 100.0),
+    Setting("risk_pct", 0.5, "equity risked per trade, %", 0.001, 5.0),
+    Setting("daily_loss_pct", 2.0, "loss of a day that locks it, % of equity; 0: none", 0.0, 50.0),
+    Setting("max_trades_day", 0, "entries filled a trading day; 0: no limit", 0, 1000),
+    Setting("max_losses_row", 0, "losing trades in a row a day; 0: no limit", 0, 1000),
+    Setting("max_quantity", 0.0, "largest position, lots/contracts/units; 0: no limit", 0.0, 1e9),
+    Setting("max_spread_risk", 0.2, "largest spread as a share of the risk; 0: any", 0.0, 10.0),
+    Setting("legs", "", "exit legs SHARE@R[>R of the stop after it], such as 0.5@1>0,0.5@3"),
+    Setting("be_at_1r", False, "stop to the entry after a close at 1R"),
+    Setting("stop_rule", "fixed", "how the stop moves", choices=tuple(STOP_RULES)),
+    Setting("stop_trigger_r", 1.0, "favourable close, in R, from which it moves", 0.0, 100.0),
+    Setting("stop_distance", 2.0, "trail_atr: ATRs behind the close", 0.1, 100.0),
+    Setting("warmup", 0, "first bars on which no setup is taken", 0, 1_000_000),
+)
+"""Management settings every strategy has; its own list may give another default."""
+
+
+def with_common(*own: Setting) -> tuple[Setting, ...]:
+    """Return a strategy's settings: its own, then the common ones it does not redefine."""
+    names = {setting.name for setting in own}
+    return (*own, *(setting for setting in COMMON_SETTINGS if setting.name not in names))
+
+
+def backtrader_params(settings: tuple[Setting, ...]) -> tuple[tuple[str, Any], ...]:
+    """Return the `params` declaration of a strategy.
+
+    Besides the settings: `plan_id`; `instrument` (None: looked up by the first data's symbol);
+    `fx`, account money per quote money, a number or an object with `at(ns)`.
+    """
+    declared = [(setting.name, setting.default) for setting in settings]
+    return (*declared, ("plan_id", ""), ("instrument", None), ("fx", 1.0))
+
+
+class SetupStrategy(bt.Strategy):  # type: ignore[misc]
+    """Base of the strategies made of a setup machine and a management layer.
+
+    Attributes
+    ----------
+    name : str
+        As in plans and on the command line.
+    settings : tuple of Setting
+    further : names of the further series it can use.
+    warmup_bars : bars of history a live session loads before it may trade.
+    setups_log : list of SetupRow, one an emitted setup, oldest first.
+    """
+
+    name: ClassVar[str] = ""
+    settings: ClassVar[tuple[Setting, ...]] = COMMON_SETTINGS
+    further: ClassVar[tuple[str, ...]] = ()
+    warmup_bars: ClassVar[int] = 0
+    flat_reason: ClassVar[str] = "flat_time"
+    day_orders: ClassVar[bool] = True
+    """Entries never fill on a bar of another trading day, nor from the flat time on."""
+
+    params = backtrader_params(COMMON_SETTINGS)
+
+    # -- what a subclass says ---------------------------------------------------------------
+
+    @classmethod
+    def build_machine(cls, values: Mapping[str, Any], tick: float) -> Machine:
+        """Return the strategy's machine in its fresh state."""
+        raise NotImplementedError
+
+    @classmethod
+    def flat_rules(cls, values: Mapping[str, Any]) -> tuple[FlatRule, ...]:
+        """Return the strategy's own flat times; none if positions are held overnight."""
+        return ()
+
+    @classmethod
+    def check(cls, values: Mapping[str, Any], instrument: Instrument) -> None:
+        """Raise ConfigError where settings and instrument do not fit each other."""
+        parse_legs(values["legs"])
+
+    def time_refusal(self, bar: Any, pattern: int) -> int:
+        """Return TIME or WINDOW if no entry may be made at this bar's close, else TAKEN."""
+        return TAKEN
+
+    def time_cancel(self, bar: Any, pattern: int) -> int:
+        """Return the cancel code if no entry may work beyond this bar's close, else KEEP."""
+        return KEEP
+
+    def order_bars(self, pattern: int) -> int:
+        """Return how many bars an entry of this pattern may work; 0 without end."""
+        return 0
+
+    def watches_choch(self) -> bool:
+        """Say whether a change of character against it withdraws a working entry."""
+        return False
+
+    def filters(self) -> int:
+        """Return the bits of the filters that are switched on."""
+        return BLOCK_TREND | BLOCK_DXY
+
+    # -- classes as data --------------------------------------------------------------------
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return all settings, the given ones checked; raise ConfigError naming every fault."""
+        return read_settings(cls.name, cls.settings, given)
+
+    @classmethod
+    def structural(cls) -> tuple[str, ...]:
+        """Return the names of the settings that change which setups exist."""
+        return tuple(setting.name for setting in cls.settings if setting.structural)
+
+    @classmethod
+    def management_params(cls) -> tuple[str, ...]:
+        """Return the names of the settings that change only what is done with a setup."""
+        return tuple(setting.name for setting in cls.settings if not setting.structural)
+
+    @classmethod
+    def default_rules(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the risk settings made of the strategy's own parameters, as plain data.
+
+        They are what the guard enforces where no preset is named.
+        """
+        limits = {
+            key: values[key]
+            for key in ("daily_loss_pct", "max_trades_day", "max_losses_row")
+            if values[key] > 0
+        }
+        return {"name": cls.name, **limits}
+
+    # -- Backtrader's calls -----------------------------------------------------------------
+
+    def __init__(self) -> None:
+        given = {setting.name: getattr(self.p, setting.name) for setting in self.settings}
+        self.values = self.read(given)
+        self.instrument = self._find_instrument()
+        self.check(self.values, self.instrument)
+        self.setups_log: list[SetupRow] = []
+        self._legs = parse_legs(self.values["legs"])
+        self._bracket: Bracket | None = None
+        self._leaving = False
+        self._trades = DayTally()
+        self._losses = DayTally()
+        self._seen = 0
+        self._reader = self._reader_of(self.data0)
+        self.machine = MachineLine(
+            self.data0,
+            build=self._fresh_machine,
+            reader=self._reader,
+            others=self._find_further(),
+            tick_of=lambda day: self.instrument.facts(day).tick,
+        )
+
+    def prenext(self) -> None:
+        """Trade from the first bar on: a further series may start late or be absent."""
+        self.next()
+
+    def next(self) -> None:
+        """Manage what is at work, then offer the bar's setups."""
+        count = len(self.data0)
+        if count == self._seen:
+            self.machine.collect_further()
+            return
+        self._seen = count
+        index = count - 1
+        if self._bracket is None and not self.machine.has_setups(index):
+            return
+        bar = self.machine.bar(index)
+        facts = self.machine.facts(index)
+        self._settle()
+        if self._bracket is not None:
+            if self._bracket.is_filled:
+                self._move_stop(bar, facts)
+            else:
+                self._reconsider(index, bar, facts)
+        for setup in self.machine.setups_at(index):
+            self._offer(setup, index, bar, facts)
+
+    def notify_order(self, order: Any) -> None:
+        """Follow the entry of the setup at work."""
+        bracket = self._bracket
+        if bracket is None or bracket.entry is None or order.ref != bracket.entry.ref:
+            return
+        if order.executed.size and not bracket.is_filled:
+            bracket.row.filled = True
+            self._trades.add(self._today())
+        if order.executed.size:
+            bracket.entry_price = float(order.executed.price)
+        elif not order.alive():
+            self._note_end(order, bracket)
+            self._bracket = None
+
+    def notify_trade(self, trade: Any) -> None:
+        """Count losing trades in a row by the day they close."""
+        if trade.isclosed:
+            today = self._today()
+            if trade.pnlcomm < 0.0:
+                self._losses.add(today)
+            else:
+                self._losses.set(today, 0)
+
+    # -- results ----------------------------------------------------------------------------
+
+    @property
+    def funnel(self) -> dict[str, Any]:
+        """Counts from bars to fills, with drops by reason (see `funnel.count_steps`)."""
+        return count_steps(self.machine.machine.funnel(), self.setups_log)
+
+    # -- inside -----------------------------------------------------------------------------
+
+    def _find_instrument(self) -> Instrument:
+        if self.p.instrument is not None:
+            return self.p.instrument  # type: ignore[no-any-return]
+        symbol = getattr(self.data0, "symbol", None) or getattr(self.data0, "_name", "")
+        if not symbol:
+            raise ConfigError(
+                f"{self.name}: the first data has no symbol; name it (name='MGC') or pass "
+                "instrument=get_instrument('MGC')"
+            )
+        return get_instrument(str(symbol))
+
+    def _reader_of(self, data: Any) -> BarReader:
+        calendar = get_calendar(self.instrument.calendar)
+        return BarReader(data, calendar, self.flat_rules(self.values))
+
+    def _find_further(self) -> tuple[tuple[Any, BarReader], ...]:
+        """Return the further series among the datas, found by name."""
+        found = []
+        for data in self.datas[1:]:
+            names = {getattr(data, "symbol", None), getattr(data, "_name", None)}
+            if names & set(self.further):
+                found.append((data, self._reader_of(data)))
+        return tuple(found[:1])
+
+    def _fresh_machine(self) -> Machine:
+        return self.build_machine(self.values, self._facts(0).tick)
+
+    def _facts(self, day: int) -> InstrumentFacts:
+        return self.instrument.facts(day)
+
+    def _today(self) -> int:
+        return int(self._reader.ago(0)["day"][0])
+
+    def _point_value(self, bar: Any) -> float:
+        """Return account money per 1.0 price move of 1.0 quantity."""
+        rate = self.p.fx.at(int(bar.end)) if hasattr(self.p.fx, "at") else float(self.p.fx)
+        return float(self._facts(int(bar.day)).multiplier * rate)
+
+    def _settle(self) -> None:
+        """Forget a setup whose position has been left."""
+        bracket = self._bracket
+        if bracket is not None and bracket.is_filled and not self.position.size:
+            if bracket.entry.alive():
+                self.cancel(bracket.entry)
+            self._bracket = None
+            self._leaving = False
+
+    def _note_end(self, order: Any, bracket: Bracket) -> None:
+        """Log why an entry ended unfilled without our asking."""
+        refused = order.info.get("refused")
+        if refused:
+            bracket.row.taken = False
+            bracket.row.reason = str(getattr(refused, "rule", refused))
+        elif not bracket.row.cancel:
+            bracket.row.cancel = str(order.info.get("reason") or order.getstatusname().lower())
+
+    def _reconsider(self, index: int, bar: Any, facts: Any) -> None:
+        """Withdraw a working entry whose reason is gone."""
+        bracket = self._bracket
+        assert bracket is not None
+        code = withdrawal(
+            bar,
+            bracket.direction,
+            bracket.target,
+            bracket.sweep_extreme,
+            index - bracket.sent_at,
+            bracket.order_bars,
+            int(facts.choch) if self.watches_choch() else 0,
+            self.time_cancel(bar, bracket.pattern),
+        )
+        if code != KEEP:
+            bracket.row.cancel = CANCELS[code]
+            self.cancel(bracket.entry)
+            self._bracket = None
+
+    def _move_stop(self, bar: Any, facts: Any) -> None:
+        """Apply the stop rule of the open position at this close."""
+        bracket = self._bracket
+        assert bracket is not None
+        rule = bracket.plan.stop_rule
+        if rule.kind is StopRuleKind.FIXED or not bracket.stop.alive():
+            return
+        is_long = bracket.direction > 0
+        price = stop_after(
+            *stop_rule_arguments(rule),
+            bracket.direction,
+            bracket.entry_price,
+            bracket.risk,
+            float(bracket.stop.created.price),
+            float(bar.close),
+            float(facts.atr),
+            float(facts.swing_low if is_long else facts.swing_high),
+            float(facts.block_low if is_long else facts.block_high),
+            self._facts(int(bar.day)).tick,
+        )
+        if price != float(bracket.stop.created.price) and self.broker.modify(
+            bracket.stop, price=price
+        ):
+            bracket.stop_price = price
+
+    def _offer(self, setup: Any, index: int, bar: Any, facts: Any) -> None:
+        """Take a setup, or log why not."""
+        target = self._target(setup, int(bar.day))
+        row = SetupRow(
+            bar=int(bar.start),
+            side="long" if setup.direction > 0 else "short",
+            kind=KIND_NAMES[int(setup.kind)],
+            entry=float(setup.entry),
+            stop=float(setup.stop),
+            target=target,
+            pattern=PATTERNS[int(setup.pattern)],
+        )
+        self.setups_log.append(row)
+        code = self._refuse(setup, index, bar, facts)
+        quantity = 0.0
+        if code == TAKEN:
+            quantity = self._quantity(setup, bar)
+            code = TAKEN if quantity > 0.0 else SIZE_ZERO
+        if code == TAKEN:
+            self._send(setup, row, target, quantity, index, bar)
+        else:
+            row.reason = REFUSALS[code]
+
+    def _refuse(self, setup: Any, index: int, bar: Any, facts: Any) -> int:
+        if index < self.values["warmup"]:
+            return WARMUP
+        if self._closes_opposite(setup):
+            return OPPOSITE_CLOSE
+        day = int(bar.day)
+        blocked = facts.blocked_long if setup.direction > 0 else facts.blocked_short
+        code: int = refusal(
+            self._bracket is not None or bool(self.position.size),
+            bool(getattr(self.broker, "locked", False)),
+            self._trades.of(day),
+            self.values["max_trades_day"],
+            self._losses.of(day),
+            self.values["max_losses_row"],
+            self.time_refusal(bar, int(setup.pattern)),
+            bool(facts.special),
+            int(blocked) & self.filters(),
+        )
+        limit = self.values["max_spread_risk"]
+        if code == TAKEN and limit > 0.0 and bar.spread > limit * setup.risk:
+            return SPREAD
+        return code
+
+    def _closes_opposite(self, setup: Any) -> bool:
+        """Leave on a setup against the position where the strategy says so."""
+        return False
+
+    def _leave(self, reason: str) -> None:
+        """Close the position at the next open and withdraw its children."""
+        bracket = self._bracket
+        if bracket is None or self._leaving:
+            return
+        self._leaving = True
+        for child in bracket.children:
+            if child is not None and child.alive():
+                self.cancel(child)
+        self.close(data=self.data0, reason=reason)
+
+    def _target(self, setup: Any, day: int) -> float:
+        """Return the setup's target: the machine's own, else `rr` times the risk."""
+        if setup.target == setup.target:
+            return float(setup.target)
+        distance = self.values["rr"] * float(setup.risk)
+        tick = self._facts(day).tick
+        return float(rounded_target(float(setup.entry), int(setup.direction), distance, tick))
+
+    def _quantity(self, setup: Any, bar: Any) -> float:
+        facts = self._facts(int(bar.day))
+        largest = self.values["max_quantity"] or float("inf")
+        rate = self._point_value(bar) / facts.multiplier
+        steps = size_steps(
+            self.values["risk_pct"] / 100.0 * self.broker.getvalue(),
+            float(setup.risk),
+            self._point_value(bar),
+            facts.lot,
+            largest,
+            float(self.broker.getcash()),
+            facts.margin_per_unit(float(setup.entry)) * rate,
+        )
+        return float(steps_to_quantity(steps, facts.lot))
+
+    def _exit_plan(self, setup: Any, target: float, quantity: float, bar: Any) -> ExitPlan:
+        flat_at = int(bar.flat_at)
+        return plan_exit(
+            float(setup.entry),
+            float(setup.stop),
+            target,
+            self._facts(int(bar.day)).tick,
+            self._legs,
+            self._stop_rule(float(setup.entry), quantity, bar),
+            flat_at if self.day_orders and flat_at != NEVER_NS else None,
+        )
+
+    def _stop_rule(self, entry: float, quantity: float, bar: Any) -> StopRule:
+        if self.values["be_at_1r"]:
+            return StopRule(StopRuleKind.BREAK_EVEN)
+        kind = STOP_RULES[self.values["stop_rule"]]
+        offset = 0.0
+        if kind is StopRuleKind.BREAK_EVEN:
+            facts = self._facts(int(bar.day))
+            cost, size = facts.cost[0], (quantity, entry, facts.multiplier)
+            paid = charge(cost, True, *size) + charge(cost, False, *size)
+            offset = break_even_offset(paid, quantity, facts.multiplier, facts.tick)
+        return StopRule(kind, self.values["stop_trigger_r"], self.values["stop_distance"], offset)
+
+    def _send(
+        self, setup: Any, row: SetupRow, target: float, quantity: float, index: int, bar: Any
+    ) -> None:
+        """Send the bracket of a setup; a refusal of the guard is logged at once."""
+        plan = self._exit_plan(setup, target, quantity, bar)
+        bracket = Bracket(
+            row=row,
+            direction=int(setup.direction),
+            pattern=int(setup.pattern),
+            plan=plan,
+            quantity=quantity,
+            risk=float(setup.risk),
+            target=target,
+            sweep_extreme=float(setup.sweep_extreme),
+            sent_at=index,
+            order_bars=0 if setup.kind == MARKET_SETUP else self.order_bars(int(setup.pattern)),
+            stop_price=float(setup.stop),
+        )
+        row.taken = True
+        self._bracket = bracket
+        self._send_entry(setup, bracket)
+        self._send_children(bracket, self._facts(int(bar.day)).lot)
+        if bracket.entry.status == bt.Order.Rejected:
+            self._note_end(bracket.entry, bracket)
+            self._bracket = None
+
+    def _send_entry(self, setup: Any, bracket: Bracket) -> None:
+        enter = self.buy if bracket.direction > 0 else self.sell
+        bracket.entry = enter(
+            data=self.data0,
+            size=bracket.quantity,
+            price=None if setup.kind == MARKET_SETUP else float(setup.entry),
+            exectype=_EXECUTION[int(setup.kind)],
+            transmit=False,
+            reason="entry",
+            pattern=bracket.row.pattern,
+            planned_entry=float(setup.entry),
+            planned_stop=float(setup.stop),
+            flat_at=bracket.plan.flat_at,
+            flat_reason=self.flat_reason,
+            day_only=self.day_orders,
+        )
+
+    def _send_children(self, bracket: Bracket, lot: float) -> None:
+        """Send the stop for the whole, and a limit for each target that is at least one lot."""
+        leave = self.sell if bracket.direction > 0 else self.buy
+        targets = bracket.plan.targets
+        parts = leg_quantities(bracket.quantity, tuple(leg.share for leg in targets), lot)
+        legs = [(leg, part) for leg, part in zip(targets, parts, strict=True) if part > 0.0]
+        common = {"data": self.data0, "parent": bracket.entry}
+        bracket.stop = leave(
+            size=bracket.quantity,
+            price=bracket.stop_price,
+            exectype=bt.Order.Stop,
+            transmit=not legs,
+            reason="stop",
+            **common,
+        )
+        for place, (leg, part) in enumerate(legs, start=1):
+            bracket.targets.append(
+                leave(
+                    size=part,
+                    price=leg.price,
+                    exectype=bt.Order.Limit,
+                    transmit=place == len(legs),
+                    stop_to=leg.stop_to,
+                    reason="target",
+                    **common,
+                )
+            )

@@ -1,0 +1,142 @@
+"""Nifty futures by smart money concepts: sweep of a day level, break, retest of its order block.
+
+For 5 or 3 minute bars of the future or of the index standing in for it. Intraday only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from core.instruments import Instrument
+from core.schedule import FlatRule
+from indicators import atr, displacement, fvg, order_blocks, structure, swings
+from indicators.sweeps import RECENT_BARS
+from strategies import nifty_machine
+from strategies.base import SetupStrategy, backtrader_params, with_common
+from strategies.clock import parse_clock
+from strategies.machine import Machine
+from strategies.settings import Setting
+from strategies.words import BLOCK_TREND, CANCEL_WINDOW, KEEP, TAKEN, WINDOW
+
+KOLKATA = "Asia/Kolkata"
+
+SETTINGS = with_common(
+    Setting("left", 2, "bars lower on the left of a swing high", 1, 15, structural=True),
+    Setting("right", 2, "bars not higher on its right", 1, 15, structural=True),
+    Setting("atr", 14, "ATR period, bars, through days", 1, 500, structural=True),
+    Setting(
+        "levels",
+        ("opening", "day"),
+        "levels whose sweeps count: opening range, previous day",
+        choices=("opening", "day"),
+        structural=True,
+    ),
+    Setting("session_start", "09:15", "start of the session, exchange time", structural=True),
+    Setting(
+        "opening_end", "09:30", "end of the opening range; sweeps count from it", structural=True
+    ),
+    Setting("entry_end", "14:30", "no sweep and no entry from then on", structural=True),
+    Setting("latest_first_bar", "09:20", "a later first bar makes a day special", structural=True),
+    Setting(
+        "sweep_reclaim",
+        2,
+        "bars a sweep may take to close back",
+        0,
+        RECENT_BARS - 1,
+        structural=True,
+    ),
+    Setting("max_bos_bars", 15, "bars from sweep to break", 1, 1000, structural=True),
+    Setting("stop_buf", 0.1, "stop beyond the extreme, ATRs", 0.0, 10.0, structural=True),
+    Setting("stop_ticks", 2, "but at least so many ticks", 0, 1000, structural=True),
+    Setting("min_risk", 0.3, "smallest risk, ATRs", 0.0, 100.0, structural=True),
+    Setting("max_risk", 2.5, "largest risk, ATRs", 0.0, 100.0, structural=True),
+    Setting("trend", True, "trade only on the day average's side"),
+    Setting("ob_touch_bars", 15, "bars a limit may work", 1, 1000),
+    Setting("max_trades_day", 3, "entries filled a trading day; 0: no limit", 0, 1000),
+    Setting("max_losses_row", 2, "losing trades in a row a day; 0: no limit", 0, 1000),
+    Setting("daily_loss_pct", 1.5, "loss of a day that locks it, % of equity; 0: none", 0.0, 50.0),
+    Setting("square_off", "15:15", "exchange time from which nothing is open"),
+)
+
+
+def _clock(values: Mapping[str, Any], name: str) -> int:
+    return parse_clock("nifty_smc", name, values[name])
+
+
+def _nested_params(values: Mapping[str, Any], tick: float) -> np.ndarray[Any, Any]:
+    """Return the machine's parameters as its nested 1-item record array."""
+    params = np.zeros(1, nifty_machine.PARAMS)
+    params["atr"] = atr.params(atr_period=values["atr"])
+    params["swings"] = swings.params(left=values["left"], right=values["right"])
+    params["structure"] = structure.params()
+    params["displacement"] = displacement.params()
+    params["fvg"] = fvg.params(session_filter=True)
+    params["order_blocks"] = order_blocks.params()
+    for name in ("session_start", "opening_end", "entry_end", "latest_first_bar"):
+        params[name] = _clock(values, name)
+    for name in ("sweep_reclaim", "max_bos_bars", "stop_ticks", "min_risk", "max_risk"):
+        params[name] = values[name]
+    params["stop_buffer"] = values["stop_buf"]
+    params["tick"] = tick
+    params["use_opening"] = "opening" in values["levels"]
+    params["use_day"] = "day" in values["levels"]
+    return params
+
+
+class NiftySmc(SetupStrategy):
+    """Intraday limits at the order block (or gap) of a break that follows a sweep.
+
+    Notes
+    -----
+    Everything is squared off at 15:15, or 15 minutes before an early close. Saturdays, Sundays
+    and days that begin late allow no entries but feed the indicators.
+    """
+
+    name = "nifty_smc"
+    settings = SETTINGS
+    warmup_bars = 750
+    flat_reason = "square_off"
+    params = backtrader_params(SETTINGS)
+
+    @classmethod
+    def build_machine(cls, values: Mapping[str, Any], tick: float) -> Machine:
+        """Return the machine of the one pattern."""
+        params = _nested_params(values, tick)
+        return Machine(nifty_machine.run, nifty_machine.new_state(), params)
+
+    @classmethod
+    def flat_rules(cls, values: Mapping[str, Any]) -> tuple[FlatRule, ...]:
+        """Return the square-off time."""
+        if not values["square_off"]:
+            return ()
+        return (FlatRule("strategy", values["square_off"], KOLKATA),)
+
+    @classmethod
+    def check(cls, values: Mapping[str, Any], instrument: Instrument) -> None:
+        """Refuse clock times that cannot be read."""
+        super().check(values, instrument)
+        for name in ("session_start", "opening_end", "entry_end", "latest_first_bar"):
+            _clock(values, name)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._entry_end = _clock(self.values, "entry_end")
+
+    def order_bars(self, pattern: int) -> int:
+        """Return how many bars a limit may work."""
+        return int(self.values["ob_touch_bars"])
+
+    def filters(self) -> int:
+        """Return the trend filter's bit if it is on."""
+        return BLOCK_TREND if self.values["trend"] else 0
+
+    def time_refusal(self, bar: Any, pattern: int) -> int:
+        """Return WINDOW from the end of the entry window on."""
+        return WINDOW if bar.end_minute >= self._entry_end else TAKEN
+
+    def time_cancel(self, bar: Any, pattern: int) -> int:
+        """Return CANCEL_WINDOW from the end of the entry window on."""
+        return CANCEL_WINDOW if bar.end_minute >= self._entry_end else KEEP

@@ -1,0 +1,252 @@
+"""One account's plans inside one Cerebro: feeds, strategies, guard and broker, run to the end.
+
+Ctrl-C stops the run after the bar at hand and keeps what there is; a strategy of the user's that
+raises ends it with the bar and the line.
+"""
+
+from __future__ import annotations
+
+import inspect
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from traceback import extract_tb
+from types import FrameType
+from typing import Any
+
+import backtrader as bt
+import numpy as np
+
+from backtests.loading import LoadedPlan
+from backtests.progress import Progress
+from backtests.request import AccountRequest
+from backtests.usercode import blame, is_file_name
+from core.config import Settings
+from core.errors import StrategyError, TolaError
+from core.results import iso_time
+from feeds import BulkData
+from risk.guard import Guard
+
+
+@dataclass
+class PlanRun:
+    """A plan with its feed and, once run, its strategy."""
+
+    loaded: LoadedPlan
+    data: Any
+    strategy: Any = None
+
+    @property
+    def plan_id(self) -> str:
+        """The plan's name in files."""
+        return self.loaded.request.plan_id
+
+    @property
+    def bars(self) -> np.ndarray[Any, Any]:
+        """The bars the strategy has seen: all of them, unless the run was interrupted."""
+        return self.loaded.series.bars[: len(self.data)]
+
+
+@dataclass
+class AccountRun:
+    """What is left of an account's run."""
+
+    request: AccountRequest
+    plans: list[PlanRun]
+    broker: Any
+    guard: Guard
+    interrupted: bool
+    run_seconds: float
+
+
+class Counter(bt.Analyzer):  # type: ignore[misc]
+    """Tells the progress display how many steps are done."""
+
+    params = (("show", None),)
+
+    def prenext(self) -> None:
+        """Count a bar of the warm-up."""
+        self.next()
+
+    def next(self) -> None:
+        """Count a bar; most of them silently."""
+        done = len(self.strategy)
+        if done & 255 == 0:
+            self.p.show(done)
+
+
+def run_account(
+    request: AccountRequest,
+    loaded: list[LoadedPlan],
+    settings: Settings,
+    intrabar: str,
+    progress: Progress,
+) -> AccountRun:
+    """Run an account's plans over their bars.
+
+    Parameters
+    ----------
+    loaded : list of LoadedPlan
+        The bars of each plan, in the request's order.
+    intrabar : str
+        Which path through each bar counts (the settings' own, or one of a band).
+
+    Raises
+    ------
+    StrategyError : a user's strategy raised.
+    KeyboardInterrupt : Ctrl-C before the first bar, or a second time.
+    """
+    cerebro = bt.Cerebro(stdstats=False)
+    plans = [_add_feeds(cerebro, item) for item in loaded]
+    broker = make_broker(request, plans, settings, intrabar)
+    guard = Guard(broker, *request.limits)
+    cerebro.setbroker(guard)
+    for plan in plans:
+        asked = plan.loaded.request
+        cerebro.addstrategy(_factory(plan, alone=len(plans) == 1), **asked.params)
+    _add_analyzers(cerebro, progress, plans)
+    began = time.perf_counter()
+    with _stopped_by_interrupt(cerebro) as was_interrupted:
+        try:
+            cerebro.run()
+        except TolaError:
+            raise
+        except Exception as error:  # whatever a strategy raises; ours are raised again as they are
+            raise _strategy_error(error, plans) or error from error
+    seconds = time.perf_counter() - began
+    return AccountRun(request, plans, broker, guard, was_interrupted(), seconds)
+
+
+def _add_feeds(cerebro: bt.Cerebro, loaded: LoadedPlan) -> PlanRun:
+    """Add a plan's feed and its further series; each plan has feeds of its own."""
+    plan_id = loaded.request.plan_id
+    data = BulkData(loaded.series)
+    data.tola_plan = plan_id
+    cerebro.adddata(data, name=plan_id)
+    for name, series in loaded.further.items():
+        further = BulkData(series)
+        further.tola_plan = plan_id
+        cerebro.adddata(further, name=name)
+    return PlanRun(loaded, data)
+
+
+def _factory(plan: PlanRun, *, alone: bool) -> Callable[..., Any]:
+    """Return what Cerebro calls to make a plan's strategy: with the plan's own feeds only."""
+    wanted = plan.loaded.request.strategy
+    kind = wanted if alone else _own_bars_only(wanted)
+
+    def make(*datas: Any, **params: Any) -> Any:
+        own = [data for data in datas if data.tola_plan == plan.plan_id]
+        plan.strategy = kind(*own, **params)
+        return plan.strategy
+
+    return make
+
+
+def _own_bars_only(kind: type[Any]) -> type[Any]:
+    """Return the strategy made deaf to bars of other plans' feeds in the same Cerebro.
+
+    Cerebro steps every strategy whenever any feed has a bar; a strategy alone in its account never
+    sees that, so it must not see it in company either.
+    """
+
+    class OwnBars(kind):  # type: ignore[misc]
+        _bars_seen = 0
+
+        def _is_news(self) -> bool:
+            seen = sum(map(len, self.datas))
+            news = seen != self._bars_seen
+            self._bars_seen = seen
+            return news
+
+        def prenext(self) -> None:
+            if self._is_news():
+                super().prenext()
+
+        def nextstart(self) -> None:
+            if self._is_news():
+                self._bars_seen = -1  # it usually calls next, which must not find old news
+                super().nextstart()
+                self._bars_seen = sum(map(len, self.datas))
+
+        def next(self) -> None:
+            if self._is_news():
+                super().next()
+
+    OwnBars.__name__ = OwnBars.__qualname__ = kind.__name__
+    return OwnBars
+
+
+def make_broker(
+    request: AccountRequest, plans: list[PlanRun], settings: Settings, intrabar: str
+) -> Any:
+    """Return the broker of an account with its instruments known."""
+    from backtests.broker import BacktestBroker
+
+    drill = {plan.data: plan.loaded.series.lower for plan in plans} if intrabar == "drill" else None
+    broker = BacktestBroker(
+        cash=request.cash,
+        account_currency=request.currency,
+        intrabar=intrabar,
+        limit_fill=settings.limit_fill,
+        volume_share=settings.volume_share,
+        drill=drill,
+    )
+    for plan in plans:
+        asked = plan.loaded.request
+        broker.add_instrument(plan.data, asked.instrument, asked.plan_id, fx=asked.fx)
+    return broker
+
+
+def _add_analyzers(cerebro: bt.Cerebro, progress: Progress, plans: list[PlanRun]) -> None:
+    from risk.analyzers import DailyLoss, TradeRisk
+
+    cerebro.addanalyzer(DailyLoss, _name="daily_loss")
+    cerebro.addanalyzer(TradeRisk, _name="trade_risk")
+    if progress.active:
+        ends = np.unique(np.concatenate([plan.loaded.series.bars["end"] for plan in plans]))
+        progress.begin(", ".join(plan.plan_id for plan in plans), len(ends))
+        cerebro.addanalyzer(Counter, show=progress.update)
+
+
+@contextmanager
+def _stopped_by_interrupt(cerebro: bt.Cerebro) -> Iterator[Callable[[], bool]]:
+    """Let the first Ctrl-C end the run after the bar at hand, the second at once."""
+    hits: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        hits.append(number)
+        if len(hits) > 1:
+            raise KeyboardInterrupt
+        cerebro.runstop()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: bool(hits)
+        return
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield lambda: bool(hits)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _strategy_error(error: Exception, plans: list[PlanRun]) -> StrategyError | None:
+    """Return the user's error with its bar and line; None if no user's strategy is in it."""
+    frames = {Path(frame.filename).resolve() for frame in extract_tb(error.__traceback__)}
+    for plan in plans:
+        asked = plan.loaded.request
+        source = inspect.getsourcefile(asked.strategy)
+        if source and is_file_name(asked.plan.strategy) and Path(source).resolve() in frames:
+            return blame(error, Path(asked.plan.strategy.rpartition(":")[0]), _bar_text(plan))
+    return None
+
+
+def _bar_text(plan: PlanRun) -> str:
+    count, bars = len(plan.data), plan.loaded.series.bars
+    if count == 0 or count > len(bars) or plan.strategy is None:
+        return f"plan {plan.plan_id}, before the first bar"
+    return f"plan {plan.plan_id}, at the bar of {iso_time(bars['start'][count - 1])}"

@@ -1,0 +1,222 @@
+"""From names and flags to a request: plans found, strategies and presets known, rates there."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import strategies
+from backtests.request import AccountRequest, BacktestRequest, PlanRequest
+from backtests.samples import is_sample, sample_path
+from backtests.usercode import is_file_name, load_strategy
+from core.bars import format_timeframe
+from core.config import Config, Known, Plan, Settings, load
+from core.errors import ConfigError, near_name
+from core.fx import FxRate, find_rate
+from core.instruments import Instrument, get_instrument
+from risk.presets import PRESETS, get_preset
+from risk.settings import RiskSettings, from_mapping
+from strategies.base import SetupStrategy
+
+_PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def resolve(names: Sequence[str], flags: Mapping[str, Any], config_file: str) -> BacktestRequest:
+    """Return the request that names, flags, environment and settings file make.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Plans or strategies; none: all plans of the settings file, or the bundled ones.
+    flags : mapping
+        Fields of plans and settings by name, None where not given (`core.config.load`).
+
+    Raises
+    ------
+    ConfigError : one message naming every fault.
+    """
+    select, given = _selection(names, dict(flags))
+    config = load(config_file, flags=given, select=select, known=_known())
+    plans = [_plan(_with_data(plan), config) for plan in config.selected]
+    accounts = _accounts(plans, config)
+    return BacktestRequest(
+        tuple(accounts), config.settings, config.stored(), tuple(config.overrides())
+    )
+
+
+def _known() -> Known:
+    from feeds.zones import parse_zone
+
+    parameters = {
+        name: [setting.name for setting in strategies.get(name).settings]
+        for name in strategies.names()
+    }
+    return Known(parameters, PRESETS, parse_zone)
+
+
+def _selection(
+    names: Sequence[str], flags: dict[str, Any]
+) -> tuple[Sequence[str], Mapping[str, Any]]:
+    """Return the plans meant, and the flags with what a data file tells by itself."""
+    select = list(names)
+    if not select and flags.get("strategy"):
+        select = [flags.pop("strategy")]
+    if flags.get("data") and len(select) != 1:
+        raise ConfigError(
+            "--data: name the one plan or strategy it is for, such as: "
+            f"python run.py backtest gold_smc --data {flags['data'][0]}"
+        )
+    if flags.get("data") and (select[0] in strategies.names() or is_file_name(select[0])):
+        _read_from_file(flags)
+    return select, flags
+
+
+def _read_from_file(flags: dict[str, Any]) -> None:
+    """Take instrument and timeframe from the data file where no flag names them."""
+    if flags.get("instrument") and flags.get("timeframe"):
+        return
+    import feeds
+
+    series = feeds.load(flags["data"][0], symbol=flags.get("instrument"), tz=flags.get("tz"))
+    flags["instrument"] = flags.get("instrument") or series.symbol
+    flags["timeframe"] = flags.get("timeframe") or format_timeframe(series.timeframe_ns)
+
+
+def _with_data(plan: Plan) -> Plan:
+    """Return the plan with the bundled prices where it names none."""
+    if plan.data:
+        return plan
+    further = dict(plan.further)
+    if not is_file_name(plan.strategy):
+        for name in strategies.get(plan.strategy).further:
+            further.setdefault(name, sample_path(name, "1h"))
+    data = (sample_path(plan.instrument, plan.timeframe),)
+    return replace(plan, data=data, further=further, tz=None)
+
+
+def _plan(plan: Plan, config: Config) -> PlanRequest:
+    settings = config.settings
+    instrument = _instrument(plan, settings)
+    account = config.account_for(plan, instrument.quote_currency)
+    fx = _rate(instrument.quote_currency, str(account.currency), config)
+    own: Mapping[str, Any] = {}
+    if is_file_name(plan.strategy):
+        strategy = load_strategy(plan.strategy)
+        params = _plain_params(plan, strategy)
+    else:
+        strategy = strategies.get(plan.strategy)
+        values = strategy.read(plan.params)
+        strategy.check(values, instrument)
+        own = strategy.default_rules(values)
+        params = {**values, "plan_id": _file_name(plan.name), "instrument": instrument, "fx": fx}
+    return PlanRequest(
+        plan,
+        _file_name(plan.name),
+        strategy,
+        params,
+        instrument,
+        fx,
+        own,
+        synthetic=all(map(is_sample, plan.data)),
+    )
+
+
+def _instrument(plan: Plan, settings: Settings) -> Instrument:
+    instrument = get_instrument(plan.instrument, plan.instrument_set, settings.instruments)
+    if settings.unconfirmed == "skip":
+        instrument = instrument.confirmed_only()
+    if not settings.costs:
+        instrument = instrument.without_costs()
+    return instrument if settings.margin else instrument.without_margin()
+
+
+def _rate(quote: str, account: str, config: Config) -> FxRate:
+    import feeds
+
+    given = {
+        pair: feeds.load(rate, symbol=pair, calendar="FX") if isinstance(rate, str) else rate
+        for pair, rate in config.fx.items()
+        if {quote, account} == {pair[:3], pair[3:]}
+    }
+    return find_rate(quote, account, given)
+
+
+def _file_name(name: str) -> str:
+    """Return a plan's name fit for files; of file.py:Class the class."""
+    return _PLAIN.sub("-", name.rpartition(":")[2] if is_file_name(name) else name).strip("-")
+
+
+def _plain_params(plan: Plan, strategy: type[Any]) -> dict[str, Any]:
+    """Return the parameters of a user's strategy, checked by name, read as TOML reads them."""
+    known = list(strategy.params._getkeys())
+    unknown = [name for name in plan.params if name not in known]
+    if unknown:
+        raise ConfigError(
+            f"{strategy.__name__} has no parameter {unknown[0]!r}"
+            + (near_name(unknown[0], known) if known else " (it has none)")
+        )
+    params = {name: _value(value) for name, value in plan.params.items()}
+    if issubclass(strategy, SetupStrategy):
+        params["plan_id"] = _file_name(plan.name)
+    return params
+
+
+def _value(given: Any) -> Any:
+    """Return a flag's text as TOML reads it (3, 0.5, true); other text stays text."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return tomllib.loads(f"value = {given}")["value"]
+    except tomllib.TOMLDecodeError:
+        return given
+
+
+def _accounts(plans: Sequence[PlanRequest], config: Config) -> list[AccountRequest]:
+    """Return the plans gathered by account; imagined accounts are one a currency."""
+    grouped: dict[tuple[str, str], list[PlanRequest]] = {}
+    cash: dict[tuple[str, str], float] = {}
+    for plan in plans:
+        account = config.account_for(plan.plan, plan.instrument.quote_currency)
+        key = (account.name, str(account.currency))
+        grouped.setdefault(key, []).append(plan)
+        given = float(account.cash or 0.0)
+        if cash.setdefault(key, given) != given:
+            raise ConfigError(
+                f"account {account.name}: its plans name different cash "
+                f"({cash[key]:,.0f} and {given:,.0f} {key[1]}); an account has one"
+            )
+    names = [name for name, _ in grouped]
+    return [
+        AccountRequest(
+            name if names.count(name) == 1 else f"{name}-{currency.lower()}",
+            currency,
+            cash[name, currency],
+            tuple(group),
+            _limits(group, config),
+        )
+        for (name, currency), group in grouped.items()
+    ]
+
+
+def _limits(plans: Sequence[PlanRequest], config: Config) -> tuple[RiskSettings, ...]:
+    """Return what the guard enforces: each plan's preset, else its strategy's own limits."""
+    limits: list[RiskSettings] = []
+    for plan in plans:
+        preset = plan.plan.risk
+        if preset is not None and preset in config.risk:
+            found = from_mapping(config.risk[preset], name=preset)
+        elif preset is not None:
+            found = get_preset(preset)
+        elif plan.own_limits:
+            found = from_mapping(
+                {key: value for key, value in plan.own_limits.items() if key != "name"},
+                name=str(plan.own_limits.get("name", plan.plan_id)),
+            )
+        else:
+            continue
+        if found not in limits:
+            limits.append(found)
+    return tuple(limits)

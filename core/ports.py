@@ -57,6 +57,10 @@ class Supervisor(Protocol):
 
     limits: np.ndarray[Any, Any]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no rule is in force: a broker may then skip every call below."""
+
     def on_bar_start(self, symbol: str, bar: np.record) -> None:
         """A bar begins, before any order is looked at: time-of-day rules act here."""
 

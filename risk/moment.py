@@ -25,9 +25,9 @@ def float_day_to_ns(number: float) -> int:
 
 
 def symbol_of(data: Any) -> str:
-    """Return the project symbol of a feed, else the name it was given."""
+    """Return the project symbol of a feed, else its name, else its number in Cerebro."""
     symbol = getattr(data, "symbol", None)
-    return str(symbol) if symbol else str(getattr(data, "_name", "") or "data")
+    return str(symbol or getattr(data, "_name", "") or f"data{getattr(data, '_id', 0)}")
 
 
 def bar_of(data: Any) -> np.record:
@@ -37,6 +37,14 @@ def bar_of(data: Any) -> np.record:
         record: np.record = bars[len(data) - 1]
         return record
     return _bar_from_lines(data)
+
+
+def day_of(data: Any) -> int:
+    """Return the trading-day number of the bar a feed stands on."""
+    bars = getattr(data, "bars", None)
+    if bars is not None:
+        return int(bars["day"][len(data) - 1])
+    return (float_day_to_ns(data.datetime[0]) - 1) // _DAY_NS
 
 
 def next_bar(bar: np.record) -> np.record:

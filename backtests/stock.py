@@ -1,0 +1,351 @@
+"""Stock Backtrader fills behind the guard: `fills = "backtrader"`.
+
+`StockBroker` is Backtrader's own `BackBroker`: its matching is not touched, so with an empty rule
+set every trade is the one stock Backtrader makes. It takes orders the guard approved, tells the
+guard what happened, and feeds the ledger. Backtrader knows no path inside a bar, so limits are
+tested at each bar's close and a flattening fills at the next open.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from backtrader.brokers import BackBroker
+from backtrader.order import BuyOrder, Order, SellOrder
+
+from core.errors import ConfigError
+from core.instruments import Instrument
+from core.ledger import Ledger, Planned
+from core.orders import Approved, Fill, OrderChange, OrderRequest, Role, Side
+from core.ports import BREACH_DAY, BREACH_TRAIL, Supervisor
+from risk.groups import is_stop
+from risk.moment import bar_of, day_of, next_bar, symbol_of
+
+_DUST = 1e-9
+
+
+class StockBroker(BackBroker):  # type: ignore[misc]
+    """Backtrader's broker as the guard's inner one.
+
+    Attributes
+    ----------
+    ledger : Ledger
+        Trades of the run; excursions come from whole bars.
+    equity_curve : tuple of ndarray
+        END of each bar (ns UTC) and equity at it.
+
+    Notes
+    -----
+    With rules in force, orders that only reduce and bracket children are cut to the open position
+    and end with it (stock Backtrader lets a forgotten stop open the opposite position). With an
+    empty rule set nothing of the kind is done.
+    """
+
+    def init(self) -> None:
+        """Forget the last run (Backtrader calls this when made and at every start)."""
+        super().init()
+        self.ledger = Ledger()
+        self._requests: dict[int, OrderRequest] = {}
+        self._bits_seen: dict[int, int] = {}
+        self._new_fills: list[tuple[Fill, Any]] = []
+        self._owners: dict[tuple[Any, int], Any] = {}
+        self._open_sizes: dict[tuple[Any, int], float] = defaultdict(float)
+        self._lengths: dict[Any, int] = {}
+        self._day = -1
+        self._times: list[int] = []
+        self._values: list[float] = []
+        if not hasattr(self, "_plans"):
+            self._supervisor: Supervisor | None = None
+            self._plans: dict[Any, str] = {}
+            self._instruments: dict[Any, Instrument] = {}
+
+    # -- set-up ------------------------------------------------------------------------------
+
+    def supervise(self, supervisor: Supervisor) -> None:
+        """Bind the guard."""
+        self._supervisor = supervisor
+
+    def add_instrument(
+        self, data: Any, instrument: Instrument, plan_id: str = "", fx: float = 1.0
+    ) -> None:
+        """Say what a feed is: its plan, its tick; point value and commission by its facts."""
+        self._instruments[data] = instrument
+        self._plans[data] = plan_id
+
+    def plan_of(self, data: Any) -> str:
+        """Return the plan that trades a feed, its symbol where no plan was given."""
+        return self._plans.get(data) or symbol_of(data)
+
+    def tick_size(self, data: Any) -> float | None:
+        """Return the tick of a feed's instrument on its present day."""
+        instrument = self._instruments.get(data)
+        return None if instrument is None else instrument.facts(day_of(data)).tick
+
+    @property
+    def equity_curve(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Times (int64 ns UTC) and equity (account currency), one item a bar."""
+        return np.array(self._times, np.int64), np.array(self._values, np.float64)
+
+    # -- orders ------------------------------------------------------------------------------
+
+    def buy(self, *given: Any, **keywords: Any) -> Any:
+        """Refuse an order that did not come through the guard (order history is Backtrader's)."""
+        self._refuse_unguarded(keywords)
+        return super().buy(*given, **keywords)
+
+    def sell(self, *given: Any, **keywords: Any) -> Any:
+        """Refuse an order that did not come through the guard (order history is Backtrader's)."""
+        self._refuse_unguarded(keywords)
+        return super().sell(*given, **keywords)
+
+    def _refuse_unguarded(self, keywords: dict[str, Any]) -> None:
+        if keywords.get("exectype") != Order.Historical:
+            raise ConfigError(
+                "StockBroker takes orders from the guard only: "
+                "use cerebro.setbroker(Guard(StockBroker()))"
+            )
+
+    def submit_approved(self, approved: Approved[OrderRequest], orders: Sequence[Any]) -> None:
+        """Hand a group to Backtrader's own submission, parent first."""
+        for order in orders:
+            self._requests[order.ref] = approved.request
+            self._owners[order.data, order.tradeid] = order.owner
+            self._register_oco(order)
+            self.submit(order)
+
+    def _register_oco(self, order: Any) -> None:
+        leader = order.p.oco
+        if leader is not None and leader.ref not in self._ocos:
+            self._register_oco(leader)  # held by the guard, or refused: it never came here
+        self._ocoize(order, leader)
+
+    def modify_approved(self, approved: Approved[OrderChange], order: Any) -> None:
+        """Change a working order's price, limit or quantity."""
+        change = approved.request
+        if change.price is not None:
+            order.created.price = change.price
+            if order.exectype == Order.Limit:
+                order.created.pricelimit = change.price
+        if change.limit_price is not None:
+            order.created.pricelimit = change.limit_price
+        if change.quantity is not None:
+            size = change.quantity if order.isbuy() else -change.quantity
+            order.executed.remsize = size - order.executed.size
+            order.created.size = size
+
+    def flatten(self, reason: str) -> None:
+        """Cancel every order and close every position at its next open."""
+        leaving: dict[tuple[Any, int], float] = defaultdict(float)
+        for order in [*self.pending, *self.submitted]:
+            if order.info.get("flattens"):
+                leaving[order.data, order.tradeid] += order.executed.remsize
+            elif order.alive():
+                self._cancel_anywhere(order, reason)
+        for key, size in list(self._open_sizes.items()):
+            left = size + leaving[key]
+            if abs(left) > _DUST:
+                self._close_at_market(key, left, reason)
+
+    def _close_at_market(self, key: tuple[Any, int], size: float, reason: str) -> None:
+        kind = SellOrder if size > 0 else BuyOrder
+        data, tradeid = key
+        order = kind(
+            owner=self._owners[key],
+            data=data,
+            size=abs(size),
+            exectype=Order.Market,
+            tradeid=tradeid,
+        )
+        order.addinfo(reason=reason, flattens=True)
+        order.addcomminfo(self.getcommissioninfo(data))
+        self._ocoize(order, None)
+        self.submit(order, check=False)  # closing is never a question of cash
+
+    def _cancel_anywhere(self, order: Any, reason: str) -> None:
+        """Cancel an order, also one Backtrader has not accepted yet (its `cancel` ignores it)."""
+        order.addinfo(reason=reason)
+        if self.cancel(order) or order not in self.submitted:
+            return
+        self.submitted.remove(order)
+        self._pchildren.pop(order.ref, None)
+        order.cancel()
+        self.notify(order)
+        self._ococheck(order)
+
+    def _cancel_entries(self) -> None:
+        """Cancel working entries with their children: the guard lets none fill now."""
+        for order in [*self.pending, *self.submitted]:
+            request = self._requests.get(order.ref)
+            if request is None or request.reduces or not order.alive():
+                continue
+            parent = order if order.parent is None else order.parent
+            if parent.alive():
+                self._cancel_anywhere(order, "locked")
+
+    # -- matching ----------------------------------------------------------------------------
+
+    def next(self) -> None:
+        """Match the bar by Backtrader's rules; then let the guard look at what came of it."""
+        guard = self._supervisor
+        watched = guard is not None and not guard.is_empty
+        fresh = self._fresh_feeds()
+        if watched:
+            self._roll_day(fresh)
+        self._mark_excursions(fresh)
+        super().next()
+        self._book_new_fills()
+        self._mark_excursions(fresh)
+        if fresh:
+            self._note_equity(fresh)
+        if watched and guard is not None and fresh:
+            self._watch(guard, fresh)
+
+    def _try_exec(self, order: Any) -> None:
+        """Cut orders that only reduce to the position; then match as Backtrader does."""
+        guard = self._supervisor
+        if guard is not None and not guard.is_empty and self._only_reduces(order):
+            held = self.positions[order.data].size
+            if held * order.executed.remsize >= 0:
+                order.addinfo(reason="position_closed")
+                order.cancel()
+                self.notify(order)
+                self._ococheck(order)
+                return
+            if abs(order.executed.remsize) > abs(held):
+                order.executed.remsize = -held
+        super()._try_exec(order)
+
+    def _only_reduces(self, order: Any) -> bool:
+        request = self._requests.get(order.ref)
+        return request is not None and (request.reduces or order.parent is not None)
+
+    def notify(self, order: Any) -> None:
+        """Queue the notification; note the executions it carries."""
+        seen = self._bits_seen.get(order.ref, 0)
+        bits = order.executed.exbits
+        for i in range(seen, len(bits)):
+            self._new_fills.append((self._fill_of(order, bits[i]), order.data))
+        if len(bits) > seen:
+            self._bits_seen[order.ref] = len(bits)
+        super().notify(order)
+
+    def _fill_of(self, order: Any, bit: Any) -> Fill:
+        data = order.data
+        bar = bar_of(data)
+        role = _role_of(order, bit)
+        reason = str(order.info.get("reason") or _REASONS.get(role) or _exit_reason(order))
+        order.addinfo(reason=reason, ambiguous=False)
+        self._open_sizes[data, order.tradeid] += bit.size
+        self._owners[data, order.tradeid] = order.owner
+        return Fill(
+            fill_id=len(self.ledger.fills) + len(self._new_fills) + 1,
+            order_id=int(order.ref),
+            plan_id=self.plan_of(data),
+            symbol=symbol_of(data),
+            side=Side.BUY if order.isbuy() else Side.SELL,
+            quantity=abs(float(bit.size)),
+            price=float(bit.price),
+            ts_event=int(bar.start if bit.price == bar.open else bar.end),
+            bar_start=int(bar.start),
+            role=role,
+            reason=reason,
+            costs={"commission": float(bit.comm)} if bit.comm else {},
+        )
+
+    # -- after the bar -----------------------------------------------------------------------
+
+    def _fresh_feeds(self) -> list[Any]:
+        """Return the feeds that stand on a bar not seen before."""
+        fresh = []
+        for data in self.cerebro.datas:
+            length = len(data)
+            if length and self._lengths.get(data) != length:
+                self._lengths[data] = length
+                fresh.append(data)
+        return fresh
+
+    def _roll_day(self, fresh: list[Any]) -> None:
+        day = max((day_of(data) for data in fresh), default=self._day)
+        if day > self._day:
+            self._day = day
+            assert self._supervisor is not None
+            self._supervisor.on_day(day, self._value, self._value - self._unrealized)
+
+    def _mark_excursions(self, fresh: list[Any]) -> None:
+        if self.ledger.open:
+            for data in fresh:
+                self.ledger.mark(
+                    self.plan_of(data), symbol_of(data), float(data.low[0]), float(data.high[0])
+                )
+
+    def _book_new_fills(self) -> None:
+        fills, self._new_fills = self._new_fills, []
+        for fill, data in fills:
+            request = self._requests.get(fill.order_id)
+            value = float(self.getcommissioninfo(data).profitandloss(1.0, 0.0, 1.0))
+            self.ledger.book(fill, point_value=value, planned=_planned(request))
+            if self._supervisor is not None:
+                self._supervisor.on_fill(fill, self._value)
+
+    def _note_equity(self, fresh: list[Any]) -> None:
+        self._times.append(max(int(bar_of(data).end) for data in fresh))
+        self._values.append(float(self._value))
+
+    def _watch(self, guard: Supervisor, fresh: list[Any]) -> None:
+        """Test the floors at the close; let rules of time see the bar that comes."""
+        self._test_floors(guard)
+        for data in fresh:
+            guard.on_bar_start(symbol_of(data), next_bar(bar_of(data)))
+        if guard.limits[0].locked:
+            self._cancel_entries()
+
+    def _test_floors(self, guard: Supervisor) -> None:
+        limits = guard.limits[0]
+        equity = float(self._value)
+        if limits.trail_intraday and equity > limits.trail_peak:
+            limits.trail_peak = equity
+            limits.trail_floor = max(
+                limits.trail_floor, min(equity - limits.trail_amount, limits.trail_lock)
+            )
+        if equity > max(limits.day_floor, limits.trail_floor):
+            return
+        is_trail = equity <= limits.trail_floor
+        limits.breach = BREACH_TRAIL if is_trail else BREACH_DAY
+        limits.breach_equity = equity
+        self.flatten("trailing_drawdown" if is_trail else "daily_loss")
+        guard.on_breach(self._times[-1])
+
+
+_REASONS = {Role.ENTRY: "entry", Role.STOP: "stop", Role.TARGET: "target"}
+
+
+def _role_of(order: Any, bit: Any) -> Role:
+    if bit.opened:
+        return Role.ENTRY
+    if order.parent is None:
+        return Role.EXIT
+    return Role.STOP if is_stop(order) else Role.TARGET
+
+
+def _exit_reason(order: Any) -> str:
+    if is_stop(order):
+        return "stop"
+    return "target" if order.exectype == Order.Limit else "close"
+
+
+def _planned(request: OrderRequest | None) -> Planned | None:
+    if request is None:
+        return None
+    targets = [child.price for child in request.children if child.role is Role.TARGET]
+    side = int(request.side)
+    return Planned(
+        entry=request.planned_entry,
+        stop=request.planned_stop,
+        target=max((price for price in targets if price is not None), key=lambda p: p * side)
+        if targets
+        else None,
+        pattern=request.pattern,
+    )

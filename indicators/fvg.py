@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from core.compile import kernel, record_dtype
+from core.compile import inlined, kernel, record_dtype
 from indicators import zones as kept
 from indicators.parameters import (
     NO_LIMIT,
@@ -64,7 +64,9 @@ bar of each event, -1 while it has not happened. stage : the event it awaits, or
 
 GONE = ENDED + 1
 
-CANDLE = record_dtype([("open", "f8"), ("high", "f8"), ("low", "f8"), ("close", "f8"), ("day", "i8")])
+CANDLE = record_dtype(
+    [("open", "f8"), ("high", "f8"), ("low", "f8"), ("close", "f8"), ("day", "i8")]
+)
 
 SIDE_OUT = record_dtype(
     [
@@ -154,7 +156,7 @@ def new_state(params: ParamsArray, count: int) -> np.ndarray[Any, Any]:
     return np.zeros(1, state_dtype(kept.capacity_for(min(limit, max(count, 1)))))
 
 
-@kernel
+@inlined
 def _trigger(zone: Any, stage: int, sign: int) -> float:
     """Return the price, mirrored for bearish zones, that brings the zone's next event."""
     near = zone.top if sign > 0 else -zone.bottom
@@ -168,7 +170,7 @@ def _trigger(zone: Any, stage: int, sign: int) -> float:
     return far
 
 
-@kernel
+@inlined
 def _close_zone(side: Any, slot: int, reason: int, t: int, params: Any) -> None:
     """End a zone that stands in no queue any more."""
     zone = side.zones[slot]
@@ -180,7 +182,7 @@ def _close_zone(side: Any, slot: int, reason: int, t: int, params: Any) -> None:
         kept.give_slot(side.slots, slot)
 
 
-@kernel
+@inlined
 def _retire(side: Any, slot: int, reason: int, t: int, params: Any) -> None:
     """End a zone that waits for its next event."""
     kept.withdraw(side.queues[side.zones[slot].stage], slot)
@@ -188,7 +190,7 @@ def _retire(side: Any, slot: int, reason: int, t: int, params: Any) -> None:
     side.is_changed = 1
 
 
-@kernel
+@inlined
 def _count(stage: int, out: Any) -> None:
     if stage == TOUCHED:
         out.touched += 1
@@ -198,37 +200,44 @@ def _count(stage: int, out: Any) -> None:
         out.filled += 1
     elif stage == INVERTED:
         out.inverted += 1
-    else:
-        out.dead += 1
 
 
-@kernel
-def _promote(
-    side: Any, stage: int, price: float, is_strict: bool, sign: int, t: int, params: Any, out: Any
+@inlined
+def _is_reached(zone: Any, stage: int, sign: int, reach: float, close: float, params: Any) -> bool:
+    """Say whether this bar brings the zone's event of this stage."""
+    trigger = _trigger(zone, stage, sign)
+    if stage == INVERTED:
+        return close < trigger
+    if stage == FILLED and params.mitigation == BY_THROUGH:
+        return reach < trigger
+    return reach <= trigger
+
+
+@inlined
+def _advance(
+    side: Any, slot: int, sign: int, reach: float, close: float, t: int, params: Any, out: Any
 ) -> None:
-    """Give this event to every zone that awaits it and whose trigger the price reached."""
-    slot = kept.reached(side.queues[stage], price, is_strict)
-    while slot >= 0:
-        zone = side.zones[slot]
+    """Give a zone taken from its queue the event it awaited, and those this bar brings at once."""
+    zone = side.zones[slot]
+    stage = zone.stage + 0
+    side.is_changed = 1
+    while stage < ENDED:
+        zone.reached[stage] = t
         _count(stage, out)
-        side.is_changed = 1
-        if stage == ENDED:
-            _close_zone(side, slot, CLOSED_BACK, t, params)
-        else:
-            zone.reached[stage] = t
-            if stage == min(params.mitigation, BY_FULL) and not params.inversion:
-                _close_zone(side, slot, MITIGATED, t, params)
-            else:
-                zone.stage = stage + 1
-                trigger = _trigger(zone, stage + 1, sign)
-                kept.enqueue(side.queues[stage + 1], trigger, slot)
-        slot = kept.reached(side.queues[stage], price, is_strict)
+        if stage == min(params.mitigation, BY_FULL) and not params.inversion:
+            _close_zone(side, slot, MITIGATED, t, params)
+            return
+        stage += 1
+        if stage == ENDED or not _is_reached(zone, stage, sign, reach, close, params):
+            zone.stage = stage
+            kept.enqueue(side.queues[stage], _trigger(zone, stage, sign), slot)
+            return
+    out.dead += 1
+    _close_zone(side, slot, CLOSED_BACK, t, params)
 
 
-@kernel
-def _live(
-    side: Any, sign: int, reach: float, close: float, t: int, params: Any, out: Any
-) -> None:
+@inlined
+def _live(side: Any, sign: int, reach: float, close: float, t: int, params: Any, out: Any) -> None:
     """Move one side's zones on by a bar; prices are mirrored for the bearish side."""
     out.touched = 0
     out.half = 0
@@ -239,14 +248,18 @@ def _live(
     while slot >= 0 and t - side.zones[slot].origin - 1 > params.max_age:
         _retire(side, slot, EXPIRED, t, params)
         slot = kept.oldest(side.chain)
-    _promote(side, TOUCHED, reach, False, sign, t, params, out)
-    _promote(side, HALF, reach, False, sign, t, params, out)
-    _promote(side, FILLED, reach, params.mitigation == BY_THROUGH, sign, t, params, out)
-    _promote(side, INVERTED, close, True, sign, t, params, out)
-    _promote(side, ENDED, -close, True, sign, t, params, out)
+    for stage in range(ENDED + 1):
+        price = reach
+        if stage >= INVERTED:
+            price = close if stage == INVERTED else -close
+        is_strict = stage >= INVERTED or (stage == FILLED and params.mitigation == BY_THROUGH)
+        slot = kept.reached(side.queues[stage], price, is_strict)
+        while slot >= 0:
+            _advance(side, slot, sign, reach, close, t, params, out)
+            slot = kept.reached(side.queues[stage], price, is_strict)
 
 
-@kernel
+@inlined
 def _slot_for_new(side: Any, t: int, params: Any) -> int:
     """Return a slot for a new zone, dropping the oldest where the side is full."""
     if params.max_zones == NO_LIMIT:
@@ -261,7 +274,7 @@ def _slot_for_new(side: Any, t: int, params: Any) -> int:
     return kept.take_slot(side.slots)
 
 
-@kernel
+@inlined
 def _add(side: Any, sign: int, top: float, bottom: float, t: int, params: Any) -> int:
     """Keep a new zone known at t; return its slot."""
     slot = _slot_for_new(side, t, params)
@@ -281,7 +294,7 @@ def _add(side: Any, sign: int, top: float, bottom: float, t: int, params: Any) -
     return slot
 
 
-@kernel
+@inlined
 def _gap_side(bar: Any, first: Any, middle: Any, params: Any) -> int:
     """Return the side of the gap these three bars leave, 0 if none, size not yet asked."""
     side = 0
@@ -301,7 +314,7 @@ def _gap_side(bar: Any, first: Any, middle: Any, params: Any) -> int:
     return side
 
 
-@kernel
+@inlined
 def _is_large(top: float, bottom: float, middle: Any, atr: Any, state: Any, params: Any) -> bool:
     """Say whether a gap passes the size filters; a bound that can't be tested yet is failed."""
     if params.min_size > 0.0 and not top - bottom >= params.min_size * atr.before:
@@ -312,7 +325,7 @@ def _is_large(top: float, bottom: float, middle: Any, atr: Any, state: Any, para
     return True
 
 
-@kernel
+@inlined
 def _withdraw_joined(state: Any, t: int, params: Any) -> None:
     """End the zone of the bar before, which the new one of the same side has swallowed."""
     side = state.bull if state.last_side > 0 else state.bear
@@ -324,7 +337,7 @@ def _withdraw_joined(state: Any, t: int, params: Any) -> None:
             zone.end_reason = JOINED
 
 
-@kernel
+@inlined
 def _detect(bar: Any, atr: Any, t: int, state: Any, params: Any, out: Any) -> None:
     """Find the gap known at this bar, keep it and write it out."""
     first = state.candles[(t - 2) & 3]
@@ -353,7 +366,7 @@ def _detect(bar: Any, atr: Any, t: int, state: Any, params: Any, out: Any) -> No
     out.slot = slot
 
 
-@kernel
+@inlined
 def _write_nearest(side: Any, params: Any, out: Any) -> None:
     """Write the zone, not yet mitigated, whose next event is nearest in price."""
     if side.is_changed:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from core.compile import kernel, record_dtype
+from core.compile import inlined, kernel, record_dtype
 from indicators import atr as atr_block
 from indicators import swings
 from indicators import zones as kept
@@ -66,23 +66,14 @@ reached[BROKEN], ended : bar of each event, -1 while it has not happened. stage 
 awaits, or GONE. volume : of the breaking bar and the two before. percentage : 100 times the
 smaller share of it over the larger."""
 
-CANDLE = record_dtype(
-    [
-        ("bar", "i8"),
-        ("open", "f8"),
-        ("high", "f8"),
-        ("low", "f8"),
-        ("close", "f8"),
-        ("dip", "f8"),
-        ("peak", "f8"),
-    ]
-)
-"""A past bar. dip, peak : what the search for a lowest low and highest high minimises (the low
-and the negated high; swapped for Lux's volatile bars)."""
+CANDLE = record_dtype([("open", "f8"), ("high", "f8"), ("low", "f8"), ("close", "f8")])
 
-RUN = record_dtype([("extreme", CANDLE), ("opposite", CANDLE)])
+FOUND = record_dtype([("bar", "i8"), ("key", "f8"), ("candle", CANDLE)])
+"""A bar found by a search, -1 none. key : what the search minimises there."""
+
+RUN = record_dtype([("extreme", FOUND), ("opposite", FOUND)])
 """Running search since the active level's origin. extreme : lowest or highest bar so far.
-opposite : last bar that closed against the break. Their `bar` is -1 where there is none."""
+opposite : last bar that closed against the break."""
 
 SIDE_OUT = record_dtype(
     [
@@ -145,6 +136,8 @@ def state_dtype(capacity: int = 32, window: int = 64) -> np.dtype[Any]:
         [
             ("count", "i8"),
             ("candles", CANDLE, (window,)),
+            ("dips", "f8", (window,)),
+            ("peaks", "f8", (window,)),
             ("volumes", "f8", (2,)),
             ("lux_atr", atr_block.STATE),
             ("bull", side_dtype(capacity)),
@@ -154,7 +147,8 @@ def state_dtype(capacity: int = 32, window: int = 64) -> np.dtype[Any]:
 
 
 STATE = state_dtype()
-"""Zeros are a fresh state."""
+"""Zeros are a fresh state. dips, peaks : what the searches for a lowest low and a highest high
+minimise at each bar of the ring (the low; the negated high; swapped on Lux's volatile bars)."""
 
 
 def params(**values: Any) -> ParamsArray:
@@ -176,7 +170,7 @@ def new_state(params: ParamsArray, count: int, right: int) -> np.ndarray[Any, An
     return np.zeros(1, dtype)
 
 
-@kernel
+@inlined
 def _trigger(zone: Any, stage: int, sign: int) -> float:
     """Return the price, mirrored for bearish blocks, that brings the block's next event."""
     near = zone.top if sign > 0 else -zone.bottom
@@ -187,7 +181,7 @@ def _trigger(zone: Any, stage: int, sign: int) -> float:
     return zone.bottom if sign > 0 else -zone.top
 
 
-@kernel
+@inlined
 def _close_zone(side: Any, slot: int, reason: int, t: int, params: Any) -> None:
     """End a block that stands in no queue and no chain any more."""
     zone = side.zones[slot]
@@ -198,7 +192,7 @@ def _close_zone(side: Any, slot: int, reason: int, t: int, params: Any) -> None:
         kept.give_slot(side.slots, slot)
 
 
-@kernel
+@inlined
 def _detach(side: Any, slot: int) -> None:
     """Take a block out of its queue and its chain."""
     stage = side.zones[slot].stage
@@ -209,7 +203,7 @@ def _detach(side: Any, slot: int) -> None:
         kept.unlink(side.active, slot)
 
 
-@kernel
+@inlined
 def _drop_oldest(side: Any, chain: Any, t: int, params: Any) -> None:
     slot = kept.oldest(chain)
     _detach(side, slot)
@@ -217,7 +211,7 @@ def _drop_oldest(side: Any, chain: Any, t: int, params: Any) -> None:
     side.dropped += 1
 
 
-@kernel
+@inlined
 def _break(side: Any, slot: int, sign: int, t: int, params: Any, out: Any) -> None:
     """Turn a block, taken from its queue, into a breaker."""
     zone = side.zones[slot]
@@ -231,7 +225,7 @@ def _break(side: Any, slot: int, sign: int, t: int, params: Any, out: Any) -> No
     kept.enqueue(side.queues[DEAD], _trigger(zone, DEAD, sign), slot)
 
 
-@kernel
+@inlined
 def _live(
     side: Any, sign: int, reach: float, back: float, deep: float, t: int, params: Any, out: Any
 ) -> None:
@@ -263,40 +257,52 @@ def _live(
         slot = kept.reached(side.queues[BROKEN], deep, True)
 
 
-@kernel
-def _copy(source: Any, target: Any) -> None:
-    target.bar = source.bar
-    target.open = source.open
-    target.high = source.high
-    target.low = source.low
-    target.close = source.close
-    target.dip = source.dip
-    target.peak = source.peak
+@inlined
+def _note(found: Any, bar: int, key: float, candle: Any) -> None:
+    found.bar = bar
+    found.key = key
+    found.candle.open = candle.open
+    found.candle.high = candle.high
+    found.candle.low = candle.low
+    found.candle.close = candle.close
 
 
-@kernel
-def _include(run: Any, candle: Any, sign: int, params: Any) -> None:
+@inlined
+def _include(run: Any, bar: int, key: float, candle: Any, sign: int, params: Any) -> None:
     """Take one bar into a side's search; of equals the last counts (Lux: the first)."""
-    key = candle.dip if sign > 0 else candle.peak
-    best = run.extreme.dip if sign > 0 else run.extreme.peak
+    best = run.extreme.key
     if run.extreme.bar < 0 or key < best or (key == best and params.block != LUX):
-        _copy(candle, run.extreme)
+        _note(run.extreme, bar, key, candle)
     if params.block == LAST_OPPOSITE and sign * candle.close < sign * candle.open:
-        _copy(candle, run.opposite)
+        _note(run.opposite, bar, key, candle)
 
 
-@kernel
-def _restart(state: Any, run: Any, sign: int, origin: int, t: int, params: Any) -> None:
+@inlined
+def _restart(state: Any, run: Any, keys: Any, sign: int, origin: int, t: int, params: Any) -> None:
     """Begin a side's search anew for a level whose extreme lies at `origin`."""
-    mask = len(state.candles) - 1
-    run.extreme.bar = -1
-    run.opposite.bar = -1
+    mask = len(keys) - 1
     first = origin if params.block == LUX else origin + 1
-    for j in range(first, t):
-        _include(run, state.candles[j & mask], sign, params)
+    best = np.inf
+    found = -1
+    for nth in range(t - first):
+        # Walking toward the bar that wins a tie keeps the loop free of jumps.
+        j = t - 1 - nth if params.block == LUX else first + nth
+        key = keys[j & mask]
+        if key <= best:
+            best = key
+            found = j
+    run.extreme.bar = -1
+    if found >= 0:
+        _note(run.extreme, found, best, state.candles[found & mask])
+    run.opposite.bar = -1
+    if params.block == LAST_OPPOSITE:
+        for j in range(first, t):
+            candle = state.candles[j & mask]
+            if sign * candle.close < sign * candle.open:
+                _note(run.opposite, j, keys[j & mask], candle)
 
 
-@kernel
+@inlined
 def _slot_for_new(side: Any, t: int, params: Any) -> int:
     """Return a slot for a new block, dropping the oldest where the side is full."""
     if params.max_blocks == NO_LIMIT:
@@ -311,11 +317,11 @@ def _slot_for_new(side: Any, t: int, params: Any) -> int:
     return kept.take_slot(side.slots)
 
 
-@kernel
-def _place(side: Any, candle: Any, t: int, params: Any) -> int:
+@inlined
+def _place(side: Any, origin: int, t: int, params: Any) -> int:
     """Return the slot for a block of this bar: its old one if it still lives, else a new one."""
     slot = side.last_slot
-    if side.births > 0 and side.last_origin == candle.bar and side.zones[slot].stage != GONE:
+    if side.births > 0 and side.last_origin == origin and side.zones[slot].stage != GONE:
         _detach(side, slot)
         if side.active.count >= params.max_blocks:
             _drop_oldest(side, side.active, t, params)
@@ -323,11 +329,11 @@ def _place(side: Any, candle: Any, t: int, params: Any) -> int:
         slot = _slot_for_new(side, t, params)
         side.births += 1
     side.last_slot = slot
-    side.last_origin = candle.bar
+    side.last_origin = origin
     return slot
 
 
-@kernel
+@inlined
 def _write_volume(zone: Any, sign: int, volume: float, state: Any) -> None:
     """Write the block's volume figures from the breaking bar and the two before it."""
     newer = volume + state.volumes[(state.count - 1) & 1]
@@ -337,31 +343,30 @@ def _write_volume(zone: Any, sign: int, volume: float, state: Any) -> None:
     zone.percentage = 100.0 * min(newer, older) / largest if largest > 0.0 else 100.0
 
 
-@kernel
-def _create(
-    bar: Any, sign: int, atr: float, side: Any, state: Any, params: Any, out: Any
-) -> None:
+@inlined
+def _create(bar: Any, sign: int, atr: float, side: Any, state: Any, params: Any, out: Any) -> None:
     """Create the block of a structure break at this bar, unless a filter refuses it."""
     t = state.count
-    candle = side.run.extreme
+    found = side.run.extreme
     if params.block == LAST_OPPOSITE and side.run.opposite.bar >= 0:
-        candle = side.run.opposite
-    if candle.bar < 0:
-        candle = state.candles[(t - 1) & (len(state.candles) - 1)]
+        found = side.run.opposite
+    if found.bar < 0:
+        _note(found, t - 1, 0.0, state.candles[(t - 1) & (len(state.candles) - 1)])
+    candle = found.candle
     top = candle.high
     bottom = candle.low
     if params.block == BODY:
         top = max(candle.open, candle.close)
         bottom = min(candle.open, candle.close)
-    if params.need_displacement and side.last_displacement <= candle.bar:
+    if params.need_displacement and side.last_displacement <= found.bar:
         return
     if params.max_height != np.inf and not top - bottom <= params.max_height * atr:
         return
-    slot = _place(side, candle, t, params)
+    slot = _place(side, found.bar, t, params)
     zone = side.zones[slot]
     zone.top = top
     zone.bottom = bottom
-    zone.origin = candle.bar
+    zone.origin = found.bar
     zone.born = t
     zone.reached[TOUCHED] = -1
     zone.reached[BROKEN] = -1
@@ -376,11 +381,11 @@ def _create(
     out.created_bottom = bottom
     out.volume = zone.volume
     out.percentage = zone.percentage
-    out.origin = candle.bar
+    out.origin = found.bar
     out.slot = slot
 
 
-@kernel
+@inlined
 def _clear(out: Any) -> None:
     out.created = 0
     out.created_top = np.nan
@@ -391,7 +396,7 @@ def _clear(out: Any) -> None:
     out.slot = -1
 
 
-@kernel
+@inlined
 def _write_nearest(side: Any, out: Any) -> None:
     """Write the unbroken and the broken block whose next event is nearest in price."""
     out.top = np.nan
@@ -413,26 +418,28 @@ def _write_nearest(side: Any, out: Any) -> None:
         out.breaker_bottom = zone.bottom
 
 
-@kernel
+@inlined
 def _remember(bar: Any, state: Any, params: Any) -> None:
     """Take this bar into the ring and the running searches."""
     t = state.count
-    candle = state.candles[t & (len(state.candles) - 1)]
-    candle.bar = t
+    place = t & (len(state.candles) - 1)
+    candle = state.candles[place]
     candle.open = bar.open
     candle.high = bar.high
     candle.low = bar.low
     candle.close = bar.close
-    candle.dip = bar.low
-    candle.peak = -bar.high
+    dip = bar.low
+    peak = -bar.high
     if params.block == LUX:
         atr_block.advance(bar, LUX_ATR_PERIOD, state.lux_atr)
         is_ready = atr_block.is_ready(LUX_ATR_PERIOD, state.lux_atr)
         if is_ready and bar.high - bar.low >= 2.0 * state.lux_atr.atr:
-            candle.dip = bar.high
-            candle.peak = -bar.low
-    _include(state.bull.run, candle, 1, params)
-    _include(state.bear.run, candle, -1, params)
+            dip = bar.high
+            peak = -bar.low
+    state.dips[place] = dip
+    state.peaks[place] = peak
+    _include(state.bull.run, t, dip, candle, 1, params)
+    _include(state.bear.run, t, peak, candle, -1, params)
     state.volumes[t & 1] = bar.volume
     state.count += 1
 
@@ -472,9 +479,9 @@ def step(
         state.bear.last_displacement = t
     if swing.event == swings.APPENDED or swing.event == swings.REPLACED:
         if swing.pivot > 0:
-            _restart(state, state.bull.run, 1, swing.origin, t, params)
+            _restart(state, state.bull.run, state.dips, 1, swing.origin, t, params)
         else:
-            _restart(state, state.bear.run, -1, swing.origin, t, params)
+            _restart(state, state.bear.run, state.peaks, -1, swing.origin, t, params)
     if structure.bull:
         _create(bar, 1, atr.atr, state.bull, state, params, out.bull)
     if structure.bear:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from core.compile import kernel, record_dtype
+from core.compile import inlined, kernel, record_dtype
 from indicators import swings
 from indicators.parameters import (
     Choice,
@@ -28,7 +28,9 @@ PARAMS = params_dtype(RULES)
 BOS, CHOCH = 1, 2
 """Kinds of break: with the bias (or the first), and against it."""
 
-STATE = record_dtype([("count", "i8"), ("bias", "i1"), ("high_crossed", "i1"), ("low_crossed", "i1")])
+STATE = record_dtype(
+    [("count", "i8"), ("bias", "i1"), ("high_crossed", "i1"), ("low_crossed", "i1")]
+)
 """Zeros are a fresh state."""
 
 OUT = record_dtype(
@@ -68,7 +70,7 @@ def params(**values: Any) -> ParamsArray:
     return read_params("structure", RULES, values)
 
 
-@kernel
+@inlined
 def _kind(side: int, shifted: bool, state: Any, params: Any) -> int:
     """Return the kind of a break of this side and turn the bias, 0 if it does not count."""
     kind = CHOCH if state.bias == -side else BOS

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from core.compile import kernel, record_dtype
+from core.compile import inlined, kernel, record_dtype
 from indicators.parameters import (
     Choice,
     Flag,
@@ -111,7 +111,7 @@ def new_state(params: ParamsArray) -> np.ndarray[Any, Any]:
     return np.zeros(1, state_dtype(capacity_for(window(params), 64)))
 
 
-@kernel
+@inlined
 def is_extreme(ring: Any, sign: int, p: int, left: int, right: int, allow_ties: bool) -> bool:
     """Say whether bar p is extreme among its neighbours.
 
@@ -120,6 +120,16 @@ def is_extreme(ring: Any, sign: int, p: int, left: int, right: int, allow_ties: 
     """
     mask = len(ring) - 1
     value = sign * ring[p & mask]
+    # Four neighbours without a jump first: most bars fail here, and jumps that can't be
+    # foreseen cost more than comparisons.
+    is_candidate = (
+        (value >= sign * ring[(p + right) & mask])
+        & (value >= sign * ring[(p + 1) & mask])
+        & (value >= sign * ring[(p - min(left, 1)) & mask])
+        & (value >= sign * ring[(p - left) & mask])
+    )
+    if not is_candidate:
+        return False
     for j in range(p + 1, p + right + 1):
         if sign * ring[j & mask] > value:
             return False
@@ -130,7 +140,7 @@ def is_extreme(ring: Any, sign: int, p: int, left: int, right: int, allow_ties: 
     return True
 
 
-@kernel
+@inlined
 def _leg_pivot(state: Any, p: int, size: int) -> int:
     """Return the side of the pivot at p where a Lux leg turns at bar p + size, else 0."""
     mask = len(state.highs) - 1
@@ -148,7 +158,7 @@ def _leg_pivot(state: Any, p: int, size: int) -> int:
     return -leg
 
 
-@kernel
+@inlined
 def confirmed(t: int, state: Any, params: Any) -> int:
     """Return the side of the pivot confirmed at bar t (+1 high, -1 low), 0 without one.
 
@@ -166,8 +176,10 @@ def confirmed(t: int, state: Any, params: Any) -> int:
     p = t - right
     if p < first:
         return 0
-    if params.session_reset and state.days[(p - left) & (len(state.days) - 1)] != (
-        state.days[t & (len(state.days) - 1)]
+    if (
+        params.session_reset
+        and state.days[(p - left) & (len(state.days) - 1)]
+        != (state.days[t & (len(state.days) - 1)])
     ):
         return 0
     if params.mode == LUX:
@@ -180,7 +192,7 @@ def confirmed(t: int, state: Any, params: Any) -> int:
     return 0
 
 
-@kernel
+@inlined
 def pivot_back(state: Any, back: int) -> Any:
     """Return the accepted pivot `back` places before the last (0 the last).
 
@@ -189,7 +201,7 @@ def pivot_back(state: Any, back: int) -> Any:
     return state.pivots[(state.accepted - 1 - back) & (KEPT_PIVOTS - 1)]
 
 
-@kernel
+@inlined
 def _label(side: int, price: float, state: Any) -> int:
     """Return the label of the last accepted pivot; its rival of the same type is two back."""
     if state.accepted < 3:
@@ -200,7 +212,7 @@ def _label(side: int, price: float, state: Any) -> int:
     return LOWER_LOW if price < before else HIGHER_LOW
 
 
-@kernel
+@inlined
 def accept(side: int, price: float, origin: int, t: int, state: Any) -> int:
     """Offer a confirmed pivot to the zigzag; return APPENDED, REPLACED or IGNORED.
 
@@ -225,7 +237,7 @@ def accept(side: int, price: float, origin: int, t: int, state: Any) -> int:
     return event
 
 
-@kernel
+@inlined
 def _write_levels(state: Any, out: Any) -> None:
     """Write the active levels: the last accepted pivot of each type."""
     for back in range(2):

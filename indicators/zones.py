@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from core.compile import kernel, record_dtype
+from core.compile import inlined, record_dtype
 
 QUEUE_ITEM = record_dtype([("price", "f8"), ("slot", "i4")])
 
@@ -50,7 +50,7 @@ def slots_dtype(capacity: int) -> np.dtype[Any]:
     return record_dtype([("used", "i8"), ("free", "i8"), ("stack", "i4", (capacity,))])
 
 
-@kernel
+@inlined
 def enqueue(queue: Any, price: float, slot: int) -> None:
     """Insert a zone, keeping prices ascending."""
     place = queue.count
@@ -63,7 +63,7 @@ def enqueue(queue: Any, price: float, slot: int) -> None:
     queue.count += 1
 
 
-@kernel
+@inlined
 def reached(queue: Any, price: float, is_strict: bool) -> int:
     """Take out the last zone if the price is at its trigger or below; return its slot, else -1.
 
@@ -78,7 +78,7 @@ def reached(queue: Any, price: float, is_strict: bool) -> int:
     return item.slot + 0
 
 
-@kernel
+@inlined
 def withdraw(queue: Any, slot: int) -> None:
     """Take a zone out of a queue wherever it stands; nothing happens if it is not there."""
     place = queue.count - 1
@@ -92,7 +92,7 @@ def withdraw(queue: Any, slot: int) -> None:
     queue.count -= 1
 
 
-@kernel
+@inlined
 def link(chain: Any, slot: int) -> None:
     """Append a slot as the newest."""
     chain.older[slot] = chain.newest
@@ -105,7 +105,7 @@ def link(chain: Any, slot: int) -> None:
     chain.count += 1
 
 
-@kernel
+@inlined
 def unlink(chain: Any, slot: int) -> None:
     """Take a slot out of the chain."""
     older = chain.older[slot]
@@ -121,25 +121,25 @@ def unlink(chain: Any, slot: int) -> None:
     chain.count -= 1
 
 
-@kernel
+@inlined
 def oldest(chain: Any) -> int:
     """Return the slot born first, -1 if the chain is empty."""
     return chain.oldest - 1
 
 
-@kernel
+@inlined
 def newest(chain: Any) -> int:
     """Return the slot born last, -1 if the chain is empty."""
     return chain.newest - 1
 
 
-@kernel
+@inlined
 def older_than(chain: Any, slot: int) -> int:
     """Return the slot born before this one, -1 if there is none."""
     return chain.older[slot] - 1
 
 
-@kernel
+@inlined
 def take_slot(slots: Any) -> int:
     """Return a free slot; the caller makes room first (see `has_room`)."""
     if slots.free > 0:
@@ -149,13 +149,13 @@ def take_slot(slots: Any) -> int:
     return slots.used - 1
 
 
-@kernel
+@inlined
 def has_room(slots: Any) -> bool:
     """Say whether a slot is free."""
     return slots.free > 0 or slots.used < len(slots.stack)
 
 
-@kernel
+@inlined
 def give_slot(slots: Any, slot: int) -> None:
     """Return a slot for reuse."""
     slots.stack[slots.free] = slot

@@ -15,6 +15,10 @@ from core.errors import ConfigError, near_name
 
 PRICES = ("open", "high", "low", "close", "volume")
 
+LEAST_ROWS = 1024
+"""Rows handed to `ta` in `next`: some of its functions fail on fewer rows than their window, so
+a short history is followed by copies of its last bar, whose values are not read."""
+
 
 def find(name: str) -> Callable[..., Any]:
     """Return a function of `ta` such as 'momentum.rsi' or 'volatility.average_true_range'.
@@ -109,7 +113,9 @@ class TaLine(bt.Indicator):  # type: ignore[misc]
         for name, values in self._history.items():
             del values[len(self) - 1 :]
             values.append(float(getattr(self.data, name)[0]))
-        self.lines.value[0] = float(self._compute(self._history)[-1])
+        padding = max(0, LEAST_ROWS - len(self))
+        padded = {name: values + values[-1:] * padding for name, values in self._history.items()}
+        self.lines.value[0] = float(self._compute(padded)[len(self) - 1])
 
     def _compute(self, columns: Mapping[str, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
         return compute(self.p.function, self.p.inputs, columns, self.p.settings or {})

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.orders import Fill, Side
+from core.orders import Fill, Role, Side
 from core.results import iso_time
 
 _DUST = 1e-9
@@ -43,7 +43,8 @@ class Trade:
     pnl : net of costs. costs : all of them, swap included, positive = paid.
     r_multiple : pnl / (quantity x |planned entry - initial stop| x point value), None without stop.
     mae_r, mfe_r : worst (<= 0) and best (>= 0) excursion of price from the average entry, in R.
-    legs : number of fills that left the position. exit_reason : that of the last.
+    legs : number of fills that left the position. exit_reason : that of the last; `opposite` where
+        an entry to the other side ended the trade.
     ambiguous : the two paths of some bar gave this trade other fills.
     """
 
@@ -160,12 +161,14 @@ class Ledger:
 
     trades : closed, in the order they closed. fills : all, in the order they came.
     costs : totals by kind over all fills and nights, account currency.
+    plan_costs : the same for each plan.
     open : positions by (plan_id, symbol); at the end of data they are listed, not counted.
     """
 
     trades: list[Trade] = field(default_factory=list)
     fills: list[TradeFill] = field(default_factory=list)
     costs: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    plan_costs: dict[str, dict[str, float]] = field(default_factory=dict)
     open: dict[tuple[str, str], OpenTrade] = field(default_factory=dict)
     _count: int = 0
 
@@ -189,7 +192,7 @@ class Ledger:
             the broker follows the path; else call `mark`.
         """
         for kind, money in fill.costs.items():
-            self.costs[kind] += money
+            self._add_cost(fill.plan_id, kind, money)
         key = (fill.plan_id, fill.symbol)
         trade = self.open.get(key)
         left = fill.quantity
@@ -204,6 +207,11 @@ class Ledger:
         if left > 0.0:
             self._enter(key, fill, left, point_value, planned or Planned())
         return closed
+
+    def _add_cost(self, plan_id: str, kind: str, money: float) -> None:
+        self.costs[kind] += money
+        of_plan = self.plan_costs.setdefault(plan_id, {})
+        of_plan[kind] = of_plan.get(kind, 0.0) + money
 
     def _enter(
         self, key: tuple[str, str], fill: Fill, quantity: float, value: float, planned: Planned
@@ -265,7 +273,7 @@ class Ledger:
 
     def charge(self, plan_id: str, symbol: str, kind: str, money: float) -> None:
         """Add a cost that is no fill's (swap) to the open trade; positive = paid."""
-        self.costs[kind] += money
+        self._add_cost(plan_id, kind, money)
         trade = self.open.get((plan_id, symbol))
         if trade is not None:
             trade.costs += money
@@ -317,7 +325,7 @@ def _closed(trade: OpenTrade, fill: Fill) -> Trade:
         mfe_r=None if risk is None else trade.favourable / risk,
         legs=trade.legs,
         pattern=planned.pattern,
-        exit_reason=fill.reason,
+        exit_reason="opposite" if fill.role is Role.ENTRY else fill.reason,
         ambiguous=trade.ambiguous,
     )
 

@@ -134,6 +134,7 @@ class OrderRequest:
     oco : order_id of the first order of its one-cancels-other group.
     planned_entry : order price, or the close used for sizing: the base of R.
     planned_stop : initial stop used for sizing, None without one.
+    flat_reason : exit reason of the close at `flat_at` (flat_time, square_off, session_end).
     """
 
     order_id: int
@@ -156,6 +157,7 @@ class OrderRequest:
     planned_stop: float | None = None
     pattern: str = ""
     reason: str = ""
+    flat_reason: str = "flat_time"
     children: tuple[ChildRequest, ...] = ()
 
 

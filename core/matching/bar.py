@@ -15,7 +15,7 @@ from core.matching.brackets import end_tree
 from core.matching.events import add_event
 from core.matching.floors import floor_in_force, mark
 from core.matching.path import acts_as_limit, jump, limit_reached, move, stop_reached
-from core.matching.prices_at import equity_at, set_spread, side_price
+from core.matching.prices_at import equity_at, set_spread, side_price, value_book
 from core.matching.records import (
     ANOTHER_DAY,
     BEST,
@@ -98,6 +98,7 @@ def finish_bar(bar: Any, market: Any, book: Any, orders: Any, limits: Any, event
     """Stage 4: mark at the close, swap of the night, DAY orders end with the session."""
     mark(bar.close, market, book, orders, limits)
     charge_swap(market.nights_inside, market, book, events)
+    value_book(market, book)
     if bar.end < bar.close_at:
         return
     for k in range(book.count):
@@ -134,7 +135,7 @@ def is_quiet(bar: Any, market: Any, book: Any, orders: Any, limits: Any) -> bool
             return False
     at_low = equity_at(bar.low, market, book)
     at_high = equity_at(bar.high, market, book)
-    lowest = floor_in_force(limits)
+    lowest = floor_in_force(book, limits)
     if limits.trail_intraday != 0:
         peak = max(limits.trail_peak, at_low, at_high)
         lowest = max(lowest, min(peak - limits.trail_amount, limits.trail_lock))
@@ -157,7 +158,7 @@ def walk_path(
 @kernel
 def same_fill(one: Any, other: Any) -> bool:
     """Say whether two events are the same execution."""
-    return (
+    return bool(
         other.kind == FILL_EVENT
         and one.order_id == other.order_id
         and one.price == other.price

@@ -155,10 +155,11 @@ class Book:
 
     def working(self) -> Array:
         """Return the order slots that work or wait, oldest first (a copy)."""
-        slots = self.orders[0, : self.state.count]
-        return slots[(slots["status"] == WORKING) | (slots["status"] == WAITING)].copy()
+        slots: Array = self.orders[0, : self.state.count]
+        alive: Array = slots[(slots["status"] == WORKING) | (slots["status"] == WAITING)]
+        return alive.copy()
 
-    def slot(self, order_id: int) -> Any | None:
+    def slot(self, order_id: int) -> Any:
         """Return the live slot of a working or waiting order, None if it has ended."""
         k = slot_of(order_id, self.books[0], self.orders[0])
         if k < 0 or self.orders[0, k].status not in (WORKING, WAITING):

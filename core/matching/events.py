@@ -11,7 +11,7 @@ from core.matching.records import ENDED
 @kernel
 def add_event(book: Any, events: Any, kind: int, order_id: int, side: int, reason: int) -> int:
     """Append an event with the book's present position and return its index."""
-    i = book.events
+    i = int(book.events)
     if i >= len(events):
         raise ValueError("event list full: too many orders in one bar")
     event = events[i]

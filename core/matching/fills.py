@@ -43,8 +43,7 @@ def move_position(side: int, quantity: int, price: float, market: Any, book: Any
         book.adverse = 0.0
         book.favourable = 0.0
     elif opened > 0:
-        held = abs(before)
-        book.average = (book.average * held + price * opened) / (held + opened)
+        book.average += (price - book.average) * (opened / abs(book.steps))
     elif book.steps == 0:
         book.average = 0.0
     return pnl

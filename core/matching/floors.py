@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from core.compile import kernel
 from core.matching.events import end_order
 from core.matching.prices_at import equity_at, side_price
@@ -65,11 +67,14 @@ def mark(base: float, market: Any, book: Any, orders: Any, limits: Any) -> None:
 
 
 @kernel
-def floor_in_force(limits: Any) -> float:
-    """Return the higher of the two floors (-inf: none), none after a breach."""
-    if limits.breach != BREACH_NONE:
-        return -float("inf")
-    return max(limits.day_floor, limits.trail_floor)
+def floor_in_force(book: Any, limits: Any) -> float:
+    """Return the higher of the two floors (-inf: none).
+
+    After a breach, and while locked and flat, there is nothing left that a floor could close.
+    """
+    if limits.breach != BREACH_NONE or (limits.locked != 0 and book.steps == 0):
+        return -np.inf
+    return float(max(limits.day_floor, limits.trail_floor))
 
 
 @kernel

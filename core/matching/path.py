@@ -39,13 +39,14 @@ AS_MARKET, AS_STOP, AS_LIMIT, NOT_REACHED = 0, 1, 2, 9
 @kernel
 def limit_price(order: Any) -> float:
     """Return the price at which an order acting as a limit is held."""
-    return order.limit if order.kind == STOP_LIMIT_ORDER else order.price
+    return float(order.limit if order.kind == STOP_LIMIT_ORDER else order.price)
 
 
 @kernel
 def acts_as_limit(order: Any) -> bool:
     """Say whether an order rests at a limit now (a stop-limit does once triggered)."""
-    return order.kind == LIMIT_ORDER or (order.kind == STOP_LIMIT_ORDER and order.triggered != 0)
+    rests = order.kind == STOP_LIMIT_ORDER and order.triggered != 0
+    return bool(rests or order.kind == LIMIT_ORDER)
 
 
 @kernel
@@ -60,7 +61,7 @@ def limit_reached(order: Any, meets: float, through: int) -> bool:
 @kernel
 def stop_reached(order: Any, meets: float) -> bool:
     """Say whether a stop triggers when its side of the market is at `meets`."""
-    return meets >= order.price if order.side > 0 else meets <= order.price
+    return bool(meets >= order.price if order.side > 0 else meets <= order.price)
 
 
 @kernel
@@ -139,12 +140,12 @@ def may_open(steps: int, order: Any, market: Any, book: Any, limits: Any) -> int
 def fillable(k: int, book: Any, orders: Any) -> int:
     """Return how many steps of an order may fill: cut to what it may reduce and to the volume."""
     order = orders[k]
-    quantity = order.quantity
+    quantity = int(order.quantity)
     if order.parent != 0:
         parent = slot_of(order.parent, book, orders)
-        quantity = min(quantity, orders[parent].open_steps) if parent >= 0 else 0
+        quantity = min(quantity, int(orders[parent].open_steps)) if parent >= 0 else 0
     if order.reduces != 0:
-        against = abs(book.steps) if book.steps * order.side < 0 else 0
+        against = abs(int(book.steps)) if book.steps * order.side < 0 else 0
         quantity = min(quantity, against)
     return quantity
 
@@ -168,9 +169,13 @@ def execute(
         if book.volume_left >= 0:
             book.volume_left -= quantity
         fill_order(k, quantity, price, market, book, orders, events)
-    if refusal != 0 and order.status == WORKING:
+    if order.status != WORKING:
+        return
+    if refusal != 0:
         kind = MARGIN_EVENT if refusal == NO_MARGIN else CANCEL_EVENT
         end_tree(k, kind, refusal, book, orders, events)
+    elif order.reduces != 0 and book.steps == 0:
+        end_tree(k, CANCEL_EVENT, NOTHING_TO_REDUCE, book, orders, events)
 
 
 @kernel
@@ -218,7 +223,7 @@ def met_floor(equity: float, limits: Any, price: float) -> None:
 def look(market: Any, book: Any, orders: Any, limits: Any, events: Any) -> None:
     """Let the guard's floors be tested at the present price."""
     equity = equity_at(book.price, market, book)
-    if equity > floor_in_force(limits):
+    if equity > floor_in_force(book, limits):
         return
     met_floor(equity, limits, book.price)
     side = -1 if book.steps > 0 else 1
@@ -255,14 +260,15 @@ def jump(base: float, market: Any, book: Any, orders: Any, limits: Any, events: 
 @kernel
 def floor_base(target: float, market: Any, book: Any, limits: Any) -> float:
     """Return the base price on the way to `target` at which equity meets the floor, else nan."""
-    floor = floor_in_force(limits)
+    floor = floor_in_force(book, limits)
     there = equity_at(target, market, book)
     if there > floor:
         return np.nan
     here = equity_at(book.price, market, book)
+    price = float(book.price)
     if here <= there:
-        return book.price
-    return book.price + (target - book.price) * max(0.0, here - floor) / (here - there)
+        return price
+    return price + (target - price) * max(0.0, here - floor) / (here - there)
 
 
 @kernel

@@ -54,17 +54,25 @@ def open_pnl(base: float, market: Any, book: Any) -> float:
     if book.steps == 0:
         return 0.0
     leave = side_price(base, -1 if book.steps > 0 else 1, market, book)
-    return book.steps * market.step_value * (leave - book.average)
+    return float(book.steps * market.step_value * (leave - book.average))
 
 
 @kernel
 def equity_at(base: float, market: Any, book: Any) -> float:
     """Return the account's equity when the base price is `base`."""
-    return book.balance + book.other_open + book.other_slope * base + open_pnl(base, market, book)
+    others = book.other_open + book.other_slope * base
+    return float(book.balance + others + open_pnl(base, market, book))
 
 
 @kernel
 def margin_of(steps: int, price: float, market: Any) -> float:
     """Return the initial margin of a position in account money."""
     each = market.margin_fixed + market.margin_rate * market.step_value * price
-    return abs(steps) * each
+    return float(abs(steps) * each)
+
+
+@kernel
+def value_book(market: Any, book: Any) -> None:
+    """Write what the book's position is worth, and holds as margin, at the present price."""
+    book.open_pnl = open_pnl(book.price, market, book)
+    book.margin = margin_of(book.steps, book.price, market)

@@ -172,6 +172,8 @@ BOOK = record_dtype(
         ("other_slope", "f8"),
         ("other_margin", "f8"),
         ("price", "f8"),
+        ("open_pnl", "f8"),
+        ("margin", "f8"),
         ("buy_add", "f8"),
         ("sell_sub", "f8"),
         ("day", "i4"),
@@ -190,7 +192,8 @@ adverse, favourable : excursions of the price it could be left at from its avera
     opened, price units (<= 0 and >= 0).
 balance : the account's realised money; other_open : open P&L of the account's other books, as
     other_open + other_slope x base price; other_margin : margin they hold.
-price : base price now. volume_left : steps that may still trade on this bar (-1: no limit).
+price : base price now. open_pnl, margin : of this book at the last close.
+volume_left : steps that may still trade on this bar (-1: no limit).
 count, events : order slots and events in use.
 closing : reason code of a close due at the next price, 0 none.
 at_open : 1 while the fills happen at a bar's open.

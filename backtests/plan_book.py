@@ -1,0 +1,293 @@
+"""One plan inside the backtest broker: its feed, its instrument's facts, its book of orders."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import backtrader as bt
+import numpy as np
+
+from backtests.comminfo import InstrumentCommission
+from core.bars import BAR, Series
+from core.costs import COST_KINDS, charge_by_kind
+from core.fx import FxRate
+from core.instruments import Instrument, InstrumentFacts
+from core.ledger import Planned
+from core.matching.book import Array, Book, LimitFill, market_record
+from core.matching.nights import swap_nights
+from core.orders import ChildRequest, OrderRequest, Role
+from core.prices import steps_to_quantity
+from risk.moment import bar_of
+
+
+@dataclass(frozen=True, slots=True)
+class FillTerms:
+    """How fills are modelled, for all plans of a broker."""
+
+    intrabar: str = "worst"
+    limit_fill: LimitFill = "touch"
+    volume_share: float | None = None
+
+
+@dataclass(slots=True)
+class Ticket:
+    """A Backtrader order and what it is in the book. `remaining` is in lot steps."""
+
+    order: Any
+    request: OrderRequest
+    child: ChildRequest | None
+    remaining: int
+
+    @property
+    def reason(self) -> str:
+        """The reason the strategy gave for its fill, empty for none (children have none)."""
+        return self.request.reason if self.child is None else ""
+
+    @property
+    def role(self) -> Role:
+        """What the order is for."""
+        if self.child is not None:
+            return self.child.role
+        return Role.EXIT if self.request.reduces else Role.ENTRY
+
+
+class PlanBook:
+    """A plan's feed, facts, orders and position.
+
+    Attributes
+    ----------
+    book : the compiled engine's arrays. tickets : Backtrader orders by order id.
+    position : Backtrader's view of the position, free of float dust.
+    seen : bars played. live : there is a position or an order to play bars against.
+    bar : the bar being played. facts, fx : in force on its day.
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        instrument: Instrument,
+        plan_id: str,
+        fx: FxRate,
+        terms: FillTerms,
+        lower: Series | None,
+    ) -> None:
+        self.data = data
+        self.instrument = instrument
+        self.plan_id = plan_id
+        self.symbol = instrument.symbol
+        self.fx_rate = fx
+        self.terms = terms
+        self.lower = None if lower is None else lower.bars
+        self.commission = InstrumentCommission()
+        self.reset(0.0, None)
+
+    def reset(self, balance: float, limits: Array | None) -> None:
+        """Begin a run, flat."""
+        bars = getattr(self.data, "bars", None)
+        first = bars[0] if bars is not None and len(bars) else np.zeros(1, BAR)[0]
+        self._use(self.instrument.facts(int(first.day)), self.fx_rate.at(int(first.start)))
+        self.book = Book(self._market(), balance=balance, limits=limits)
+        self.tickets: dict[int, Ticket] = {}
+        self.position = bt.Position()
+        self.position_steps = 0
+        self.seen = 0
+        self.live = False
+        self.bar: Any = None
+        self.owner: Any = None
+        self.flat_text = "flatten"
+        self.flat_reason = "flat_time"
+        self._sizes: dict[int, tuple[int, float]] = {}
+        self._columns: dict[str, Array] | None = None
+        self._one = np.zeros(1, BAR)
+
+    # -- facts -------------------------------------------------------------------------------
+
+    def _use(self, facts: InstrumentFacts, fx: float) -> None:
+        self.facts = facts
+        self.fx = fx
+        self.point_value = facts.multiplier * fx
+        self.commission.use(facts, fx)
+
+    def _market(self) -> Array:
+        return market_record(
+            self.facts,
+            fx=self.fx,
+            intrabar=self.terms.intrabar,
+            limit_fill=self.terms.limit_fill,
+            volume_share=self.terms.volume_share,
+        )
+
+    def begin_day(self, day: int, ts: int) -> None:
+        """Take the facts and the exchange rate of a trading day."""
+        facts, fx = self.instrument.facts(day), self.fx_rate.at(ts)
+        if facts is self.facts and fx == self.fx:
+            return
+        self._use(facts, fx)
+        self.book.market[:] = self._market()
+
+    # -- bars --------------------------------------------------------------------------------
+
+    def has_new_bar(self) -> bool:
+        """Whether the feed delivered a bar that was not played yet."""
+        return bool(self.data.lines[0].lencount > self.seen)
+
+    def take_bar(self) -> Any:
+        """Move to the new bar and return its BAR record."""
+        self.seen += 1
+        bars = getattr(self.data, "bars", None)
+        if bars is None:
+            self._one[0] = bar_of(self.data)
+            self._one["spread"] = self.facts.spread
+            self.bar = self._one[0]
+        else:
+            self.bar = bars[self.seen - 1]
+        return self.bar
+
+    def play(self) -> Array:
+        """Play the current bar against the book and return a copy of what happened."""
+        bars, i = getattr(self.data, "bars", None), self.seen - 1
+        if bars is None:
+            bars, i = self._one, 0
+        elif self._columns is None:
+            self._columns = self._prepare(bars)
+        columns = self._columns or {}
+        if "before" in columns:
+            self.book.market["nights_before"] = columns["before"][i]
+            self.book.market["nights_inside"] = columns["inside"][i]
+        if self.lower is None or "first" not in columns:
+            happened = self.book.walk(bars, i)
+        else:
+            first, last = int(columns["first"][i]), int(columns["last"][i])
+            happened = self.book.drill(bars, i, self.lower, first, last)
+        return happened.copy()
+
+    def _prepare(self, bars: Array) -> dict[str, Array]:
+        """Return what each bar of the series needs besides itself."""
+        columns: dict[str, Array] = {}
+        cost = self.facts.cost[0]
+        if cost.swap_long or cost.swap_short:
+            nights = swap_nights(bars, int(cost.swap_triple_weekday))
+            columns["before"], columns["inside"] = nights
+        if self.lower is not None:
+            columns["first"] = np.searchsorted(self.lower["start"], bars["start"], side="left")
+            columns["last"] = np.searchsorted(self.lower["start"], bars["end"], side="left")
+        return columns
+
+    # -- orders ------------------------------------------------------------------------------
+
+    def add(self, request: OrderRequest, orders: list[Any]) -> None:
+        """Put an approved group into the book; it works from the next price on."""
+        state = self.book.state
+        if not self.live:
+            state.price = self.data.close[0]
+        bar = self.bar
+        after = bar is not None and bool(bar.end >= bar.close_at)
+        self.book.add(request, day=-1 if bar is None else int(bar.day), after_session=after)
+        children: list[ChildRequest | None] = [None, *request.children]
+        for order, child in zip(orders, children, strict=True):
+            slot = self.book.slot(int(order.ref))
+            remaining = 0 if slot is None else int(slot.quantity)
+            self.tickets[int(order.ref)] = Ticket(order, request, child, remaining)
+        self.owner = orders[0].owner
+        self.live = True
+
+    def planned(self, request: OrderRequest) -> Planned:
+        """Return what an entry was planned as, for the trade table."""
+        stops = [child.price for child in request.children if child.role is Role.STOP]
+        targets = [child.price for child in request.children if child.role is Role.TARGET]
+        stop = request.planned_stop
+        return Planned(
+            entry=request.planned_entry if request.planned_entry is not None else request.price,
+            stop=stop if stop is not None else next(iter(stops), None),
+            target=targets[-1] if targets else None,
+            pattern=request.pattern,
+        )
+
+    def costs_by_kind(self, is_buy: bool, quantity: float, price: float) -> dict[str, float]:
+        """Return one fill's charges in account currency, the kinds that are not zero."""
+        facts = self.facts
+        kinds = np.zeros(len(COST_KINDS))
+        charge_by_kind(facts.cost[0], is_buy, quantity, price, facts.multiplier, kinds)
+        return {
+            kind: float(money) * self.fx
+            for kind, money in zip(COST_KINDS, kinds, strict=True)
+            if money
+        }
+
+    # -- what Backtrader sees ----------------------------------------------------------------
+
+    def show(self, ticket: Ticket, remaining: int, price: float, limit: float = math.nan) -> None:
+        """Show on a Backtrader order what is left of it in the book and where it stands."""
+        order = ticket.order
+        ticket.remaining = remaining
+        left = self.size(remaining if order.isbuy() else -remaining)
+        order.size = order.created.size = order.executed.size + left
+        order.executed.remsize = left
+        if not math.isnan(price):
+            order.created.price = price
+        if not math.isnan(limit):
+            order.created.pricelimit = limit
+
+    def execute(self, ticket: Ticket, event: Any, before: int) -> None:
+        """Execute a fill on its Backtrader order and move Backtrader's position."""
+        order, price, costs = ticket.order, float(event.price), float(event.costs)
+        signed = int(event.side) * int(event.quantity)
+        closed, opened = self.executed_sizes(before, signed, order.tradeid)
+        ticket.remaining -= int(event.quantity)
+        left = self.size(ticket.remaining if order.isbuy() else -ticket.remaining)
+        order.executed.remsize = closed + opened + left if ticket.remaining else closed + opened
+        average = self.position.price
+        self._move_position(int(event.steps), float(event.average), closed, opened)
+        scheme = self.commission
+        share = closed / (closed + opened)
+        order.execute(
+            self.data.datetime[0],
+            closed + opened,
+            price,
+            closed,
+            scheme.getvaluesize(-closed, average),
+            costs * share,
+            opened,
+            scheme.getvaluesize(opened, price),
+            costs - costs * share,
+            scheme.margin,
+            float(event.pnl),
+            self.position.size,
+            self.position.price,
+        )
+
+    def _move_position(self, steps: int, average: float, closed: float, opened: float) -> None:
+        position = self.position
+        position.price_orig = position.price
+        position.size = self.size(steps)
+        position.price = average
+        position.upclosed, position.upopened = closed, opened
+        position.datetime = self.data.datetime.datetime(0)
+
+    # -- sizes as Backtrader adds them up ----------------------------------------------------
+
+    def size(self, steps: int) -> float:
+        """Return signed lot steps as a quantity free of float dust."""
+        quantity = float(steps_to_quantity(abs(steps), self.facts.lot))
+        return quantity if steps >= 0 else -quantity
+
+    def executed_sizes(self, before: int, fill: int, tradeid: int) -> tuple[float, float]:
+        """Return the closed and opened sizes of a fill, signed, as floats that add up.
+
+        A Backtrader trade sums its sizes and ends when the sum is exactly 0; with steps such as
+        0.01 a sum of rounded sizes is not. So the fill that ends it carries what is left.
+        """
+        closing = max(-abs(before), min(abs(before), fill)) if before * fill < 0 else 0
+        opening = fill - closing
+        steps, held = self._sizes.get(tradeid, (0, 0.0))
+        closed, opened = self.size(closing), self.size(opening)
+        if closing and steps + closing == 0:
+            closed = -held
+        held += closed
+        steps += closing
+        if opening and not closing and steps + opening == 0:
+            opened = -held
+        self._sizes[tradeid] = (steps + opening, held + opened)
+        return closed, opened

@@ -7,6 +7,7 @@ on the handlers, so it sees other libraries' records too, with their arguments a
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
@@ -62,11 +63,12 @@ _lock = threading.Lock()
 
 
 def register_secrets(values: Iterable[str]) -> None:
-    """Cut these values out of every later log line, in plain and in address-encoded form."""
+    """Cut these values out of every later log line, plain, escaped or encoded for an address."""
     with _lock:
         for value in values:
             if len(value) >= SHORTEST_SECRET:
-                _registered.update({value, quote(value, safe=""), quote_plus(value)})
+                escaped = {json.dumps(value)[1:-1], repr(value)[1:-1]}
+                _registered.update({value, quote(value, safe=""), quote_plus(value), *escaped})
 
 
 def forget_secrets() -> None:

@@ -1,0 +1,373 @@
+from __future__ import annotations
+
+import json
+import logging
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from core.config import Account, Config, Known, Plan, Settings, load
+from core.config_text import InitAnswers, init_texts
+from core.errors import ConfigError
+
+KNOWN = Known(
+    strategies={"gold_smc": ("rr", "order_bars"), "nifty_smc": ("rr",), "breakout": ("lookback",)},
+    presets=("topstep_50k", "gold_bot", "nifty_intraday"),
+)
+
+WHOLE = """
+[plans.gold]
+strategy = "gold_smc"
+instrument = "MGC"
+timeframe = "15m"
+risk = "tight"
+data = "prices/gold.csv"
+with = { DXY = "prices/dxy.csv" }
+params = { rr = 2, order_bars = 10 }
+account = "prop"
+tz = "ny+7"
+from = 2025-09-01
+to = "2025-10"
+instrument_set = { commission_per_unit = 0.5 }
+
+[plans.nifty]
+strategy = "nifty_smc"
+instrument = "NIFTY-FUT"
+timeframe = "5m"
+cash = 3_000_000
+
+[accounts.prop]
+venue = "topstepx"
+environment = "demo"
+currency = "USD"
+cash = 50_000
+opposite = "refuse"
+
+[risk.tight]
+daily_loss = 400
+
+[fx]
+USDINR = 83.5
+EURUSD = "prices/eurusd.csv"
+
+[settings]
+intrabar = "nearest"
+instruments = "mine.toml"
+"""
+
+
+def written(folder: Path, text: str, name: str = "tola.toml") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def loaded(folder: Path, text: str, **given: object) -> Config:
+    (folder / "mine.toml").write_text("")
+    given = {"env": {}, "known": KNOWN, **given}
+    return load(written(folder, text), **given)
+
+
+def faults_of(folder: Path, text: str, **given: object) -> str:
+    with pytest.raises(ConfigError) as caught:
+        loaded(folder, text, **given)
+    return str(caught.value)
+
+
+def test_a_whole_file_becomes_plans_accounts_and_settings(tmp_path: Path) -> None:
+    config = loaded(tmp_path, WHOLE)
+
+    assert config.plans["gold"] == Plan(
+        "gold",
+        "gold_smc",
+        "MGC",
+        "15m",
+        data=(str(tmp_path / "prices/gold.csv"),),
+        further={"DXY": str(tmp_path / "prices/dxy.csv")},
+        params={"rr": 2, "order_bars": 10},
+        risk="tight",
+        account="prop",
+        tz="ny+7",
+        first=date(2025, 9, 1),
+        last=date(2025, 10, 31),
+        instrument_set={"commission_per_unit": 0.5},
+    )
+    assert [plan.name for plan in config.selected] == ["gold", "nifty"]
+    assert config.settings == Settings(intrabar="nearest", instruments=str(tmp_path / "mine.toml"))
+    assert config.risk == {"tight": {"daily_loss": 400}}
+    assert config.fx == {"USDINR": 83.5, "EURUSD": str(tmp_path / "prices/eurusd.csv")}
+
+
+def test_without_a_file_the_bundled_plans_run_with_default_cash(tmp_path: Path) -> None:
+    config = load(tmp_path / "tola.toml", env={}, known=KNOWN)
+    gold, nifty = config.selected
+
+    assert (gold.strategy, gold.instrument, gold.timeframe) == ("gold_smc", "MGC", "15m")
+    assert config.account_for(gold, "USD").cash == 100_000
+    assert config.account_for(nifty, "INR").cash == 2_000_000
+    assert gold.data == ()
+    assert config.path is None
+
+
+def test_cash_and_currency_come_from_plan_then_account_then_instrument(tmp_path: Path) -> None:
+    config = loaded(tmp_path, WHOLE)
+    plans = config.plans
+
+    gold = config.account_for(plans["gold"], "USD")
+
+    assert gold == Account(
+        "prop", "topstepx", "demo", currency="USD", cash=50_000, opposite="refuse"
+    )
+    assert config.account_for(plans["nifty"], "INR").cash == 3_000_000
+    with pytest.raises(ConfigError, match="EUR; set cash"):
+        config.account_for(Plan("x", "gold_smc", "MGC", "15m"), "EUR")
+
+
+def test_flags_win_over_the_file_and_each_override_is_told(tmp_path: Path) -> None:
+    flags = {"timeframe": "300s", "params": ["rr=3"], "intrabar": "best", "cash": None}
+
+    config = loaded(tmp_path, WHOLE, select=["gold"], flags=flags)
+
+    assert config.selected[0].timeframe == "5m"
+    assert config.selected[0].params == {"rr": "3", "order_bars": 10}
+    assert config.plans["gold"].timeframe == "15m"
+    toml = tmp_path / "tola.toml"
+    assert config.overrides() == [
+        f"plans.gold.params = rr=3 order_bars=10 (flag --params; {toml} says rr=2 order_bars=10)",
+        f"plans.gold.timeframe = 5m (flag --timeframe; {toml} says 15m)",
+        f"settings.intrabar = best (flag --intrabar; {toml} says nearest)",
+    ]
+
+
+def test_flags_reach_only_the_selected_plans(tmp_path: Path) -> None:
+    config = loaded(tmp_path, WHOLE, select=["nifty"], flags={"cash": 5e6})
+
+    assert [plan.cash for plan in config.selected] == [5e6]
+    assert config.plans["gold"].cash is None
+    assert "plans.gold.cash" not in config.provenance
+
+
+def test_a_strategys_name_or_file_is_a_plan_of_its_own(tmp_path: Path) -> None:
+    flags = {"instrument": "MGC", "timeframe": "1h"}
+
+    by_name = loaded(tmp_path, WHOLE, select=["breakout"], flags=flags).selected
+    by_flag = loaded(
+        tmp_path, WHOLE, flags={**flags, "strategy": "my.py:Cross", "params": ["fast=3"]}
+    ).selected
+
+    assert [(p.name, p.strategy, p.instrument) for p in by_name] == [
+        ("breakout", "breakout", "MGC")
+    ]
+    assert [(p.strategy, p.params) for p in by_flag] == [("my.py:Cross", {"fast": "3"})]
+    lacking = faults_of(tmp_path, WHOLE, select=["breakout"])
+    assert "plans.breakout.instrument: missing; add it or give --instrument" in lacking
+
+
+def test_the_older_guides_environment_names_are_accepted(tmp_path: Path) -> None:
+    env = {
+        "LOG_LEVEL": "debug",
+        "PAPER_TRADING": "False",
+        "DATABASE_URL": "postgresql://tola:hunter22@db/tola",
+        "TOLA_FILLS": "backtrader",
+        "ZERODHA_API_KEY": "kitekey",
+        "CTRADER_CLIENT_SECRET": "shh-shh",
+        "UPSTOX_ACCESS_TOKEN": "",
+        "HOME": "/root",
+    }
+
+    config = loaded(tmp_path, WHOLE, env=env)
+
+    settings = config.settings
+    assert (settings.log_level, settings.paper_trading, settings.fills) == (
+        "DEBUG",
+        False,
+        "backtrader",
+    )
+    assert settings.database_url == "postgresql://tola:hunter22@db/tola"
+    assert config.credentials == {"ZERODHA_API_KEY": "kitekey", "CTRADER_CLIENT_SECRET": "shh-shh"}
+    assert config.provenance["settings.paper_trading"].origin == "PAPER_TRADING"
+
+
+def test_flags_win_over_the_environment_and_it_over_the_file(tmp_path: Path) -> None:
+    env = {"TOLA_INTRABAR": "worst"}
+
+    from_env = loaded(tmp_path, WHOLE, env=env)
+    from_flag = loaded(tmp_path, WHOLE, env=env, flags={"intrabar": "drill"})
+
+    assert from_env.settings.intrabar == "worst"
+    assert from_flag.settings.intrabar == "drill"
+
+
+def test_a_dotenv_file_fills_what_the_environment_lacks(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "# comment\nexport ZERODHA_API_KEY='from file'\nLOG_LEVEL=ERROR # loud\n"
+        "UPSTOX_API_KEY=\nPAPER_TRADING=False\n"
+    )
+
+    config = loaded(tmp_path, WHOLE, env={"PAPER_TRADING": "True"})
+
+    assert config.credentials == {"ZERODHA_API_KEY": "from file"}
+    assert config.settings.log_level == "ERROR"
+    assert config.settings.paper_trading is True
+
+
+def test_no_credential_is_shown_or_stored(tmp_path: Path) -> None:
+    env = {
+        "ZERODHA_ACCESS_TOKEN": "planted-token",
+        "DATABASE_URL": "postgresql://tola:planted-pass@db/tola",
+    }
+
+    config = loaded(tmp_path, WHOLE, env=env)
+
+    stored = json.dumps(config.stored())
+    assert "planted" not in stored
+    assert "planted" not in "\n".join(config.overrides())
+    assert "planted-token" not in repr(config)
+
+
+def test_every_fault_comes_in_one_message_with_near_names(tmp_path: Path) -> None:
+    text = """
+    [plans.gold]
+    strategy = "gold_smk"
+    instrument = "MCG"
+    timeframe = "15x"
+    risk = "topstep_5k"
+    acount = "prop"
+    account = "prp"
+    data = 5
+    cash = -1
+    tz = "Asia/Kolkatta"
+    from = 2025-09-01T10:00:00
+    [plans.nifty]
+    strategy = "nifty_smc"
+    instrument = "NIFTY-FUT"
+    timeframe = "5m"
+    params = { rrr = 2 }
+    from = 2025-05-01
+    to = 2025-04-30
+    instrument_set = { lots = 75 }
+    [plans.bare]
+    [accounts.prop]
+    venue = "topstepx"
+    api_key = "oops"
+    environment = "real"
+    [risk]
+    mine = 5
+    [fx]
+    USD = 1
+    USDINR = 0
+    [settings]
+    intrabar = "worse"
+    costs = "maybe"
+    [setings]
+    """
+
+    message = faults_of(tmp_path, text, env={"PAPER_TRADING": "perhaps"}, flags={"bandd": True})
+
+    for part in (
+        "plans.gold.strategy=gold_smk: no such strategy; did you mean 'gold_smc'",
+        "instrument 'MCG' is unknown; did you mean 'MGC'",
+        "plans.gold.timeframe=15x: expected a number and s, m, h or d",
+        "plans.gold.risk=topstep_5k: no such preset; did you mean 'topstep_50k'",
+        "plans.gold.acount: unknown; did you mean 'account'",
+        "plans.gold.account=prp: no such account; did you mean 'prop'",
+        "plans.gold.data=5: expected a file",
+        "plans.gold.cash=-1: expected a number above 0",
+        "did you mean Asia/Kolkata",
+        "plans.gold.from=2025-09-01 10:00:00: expected a date without a time",
+        "plans.nifty.params.rrr: nifty_smc has no such setting; did you mean 'rr'",
+        "plans.nifty: from 2025-05-01 lies after to 2025-04-30",
+        "lots=75: no such fact; did you mean 'lot'",
+        "plans.bare.strategy: missing",
+        "accounts.prop.api_key: credentials belong in the environment",
+        "accounts.prop.environment=real: expected one of paper, demo, live",
+        "risk.mine: expected a table",
+        "fx.USD: expected a pair",
+        "fx.USDINR=0: expected a rate above 0",
+        "settings.intrabar=worse: expected one of worst, nearest, best, drill",
+        "settings.costs=maybe: expected true or false",
+        "PAPER_TRADING=perhaps: expected true or false",
+        "--bandd: unknown; did you mean 'band'",
+        "[setings]: unknown section; did you mean 'settings'",
+    ):
+        assert part in message
+    assert message.splitlines()[0].endswith("faults")
+    assert "oops" not in message
+
+
+def test_an_unknown_plan_suggests_plans_and_strategies(tmp_path: Path) -> None:
+    message = faults_of(tmp_path, WHOLE, select=["golds", "break_out"])
+
+    assert "golds: no such plan or strategy; did you mean 'gold'" in message
+    assert "did you mean 'breakout'" in message
+
+
+def test_the_zone_check_of_the_feeds_is_asked(tmp_path: Path) -> None:
+    def refuse(zone: str) -> None:
+        raise ConfigError(f"zone {zone} is not for files")
+
+    known = Known(KNOWN.strategies, KNOWN.presets, refuse)
+
+    assert "plans.gold.tz: zone ny+7 is not for files" in faults_of(tmp_path, WHOLE, known=known)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("[plans", "not valid TOML"),
+        ("plans = 5", "expected a table"),
+        ("[plans]\ngold = 1", "gold"),
+    ],
+)
+def test_a_file_that_is_no_settings_file_is_told_in_one_line(
+    tmp_path: Path, text: str, part: str
+) -> None:
+    assert part in faults_of(tmp_path, text)
+
+
+def test_only_the_default_file_may_be_absent(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="init makes one"):
+        load(tmp_path / "mine.toml", env={})
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path, env={})
+
+
+def test_an_unknown_variable_of_ours_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="core"):
+        loaded(tmp_path, WHOLE, env={"TOLA_INTRABARR": "best", "TOLA_CACHE_DIR": "x"})
+
+    assert [record.args for record in caplog.records] == [("TOLA_INTRABARR",)]
+
+
+@pytest.mark.parametrize("market", ["gold", "nifty", "both"])
+@pytest.mark.parametrize("risk", [None, "topstep_50k", "nifty_intraday"])
+@pytest.mark.parametrize("currency", [None, "usd", "INR"])
+def test_what_init_writes_loads_without_a_fault(
+    tmp_path: Path, market: str, risk: str | None, currency: str | None
+) -> None:
+    texts = init_texts(InitAnswers(market, risk, currency), KNOWN.presets)
+
+    config = loaded(tmp_path, texts.settings)
+
+    names = [plan.name for plan in config.selected]
+    assert names == (["gold", "nifty"] if market == "both" else [market])
+    assert [plan.risk for plan in config.selected].count(risk) >= 1
+    assert {plan.currency for plan in config.selected} == {currency and currency.upper()}
+    assert "CTRADER_CLIENT_ID=\n" in texts.environment
+    values = [
+        line.partition("=")[2] for line in texts.environment.splitlines() if line[:1].isupper()
+    ]
+    assert set(values) == {"", "True", "INFO"}
+
+
+def test_wrong_answers_to_init_come_in_one_message() -> None:
+    with pytest.raises(ConfigError) as caught:
+        init_texts(InitAnswers("golds", "topstep_5k", "dollars"), KNOWN.presets)
+
+    text = str(caught.value)
+    assert "did you mean 'gold'" in text
+    assert "did you mean 'topstep_50k'" in text
+    assert "three letters" in text

@@ -11,6 +11,7 @@ class GuardEvent:
 
     ts : ns UTC. action : refused, breach, locked, unlocked, flatten, tighten.
     limit, value : in the rule's unit (money, quantity, count, percent, price).
+    plan_id, side, kind, quantity, price : of a refused order.
     """
 
     ts: int
@@ -21,3 +22,8 @@ class GuardEvent:
     symbol: str = ""
     order_id: int = 0
     detail: str = ""
+    plan_id: str = ""
+    side: str = ""
+    kind: str = ""
+    quantity: float = 0.0
+    price: float | None = None

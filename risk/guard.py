@@ -22,7 +22,7 @@ from risk.context import FOREVER, GuardContext, Lock
 from risk.events import GuardEvent
 from risk.floors import write_floors
 from risk.groups import Group, build_request, is_day_order, pending_exits
-from risk.moment import bar_of
+from risk.moment import bar_of, symbol_of
 from risk.presets import get_preset
 from risk.rules import Act, Headroom, Refusal, Rule, build_rules
 from risk.settings import RiskSettings
@@ -415,13 +415,22 @@ class Guard:
 
     def _note_refusal(self, refusal: Refusal, order: Any) -> None:
         self.refused[refusal.rule] += 1
-        self._note(
-            refusal.rule,
-            "refused",
-            refusal.limit,
-            refusal.value,
-            order_id=int(order.ref),
-            detail=refusal.detail,
+        self.events.append(
+            GuardEvent(
+                self.context.now,
+                refusal.rule,
+                "refused",
+                refusal.limit,
+                refusal.value,
+                symbol_of(order.data),
+                int(order.ref),
+                refusal.detail,
+                self.inner.plan_of(order.data),
+                "buy" if order.isbuy() else "sell",
+                order.getordername(),
+                abs(float(order.created.size)),
+                order.created.price,
+            )
         )
 
     def _note(
@@ -432,12 +441,8 @@ class Guard:
         value: float = 0.0,
         *,
         symbol: str = "",
-        order_id: int = 0,
-        detail: str = "",
     ) -> None:
-        self.events.append(
-            GuardEvent(self.context.now, rule, action, limit, value, symbol, order_id, detail)
-        )
+        self.events.append(GuardEvent(self.context.now, rule, action, limit, value, symbol))
 
 
 _OWN = frozenset(Guard.__annotations__)

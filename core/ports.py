@@ -27,6 +27,7 @@ LIMITS = record_dtype(
         ("breach", "i1"),
         ("breach_equity", "f8"),
         ("breach_price", "f8"),
+        ("low_equity", "f8"),
     ]
 )
 """Numeric limits the matching engine checks inside a bar; owned and written by the guard.
@@ -38,6 +39,8 @@ trail_amount, trail_lock, trail_peak, trail_intraday : with trail_intraday the e
 locked : 1 = no new entry may fill (working entries are cancelled).
 breach : written by the engine: 0 none, 1 day_floor, 2 trail_floor.
 breach_equity, breach_price : equity and price at which the breach was met.
+low_equity : written by the engine: lowest equity of any mark with a position open, since the guard
+    last set it (at each trading day's start).
 """
 
 BREACH_NONE, BREACH_DAY, BREACH_TRAIL = 0, 1, 2
@@ -47,7 +50,7 @@ def no_limits() -> np.ndarray[Any, Any]:
     """Return a one-item LIMITS array with every limit off."""
     limits = np.zeros(1, LIMITS)
     limits["day_floor"] = limits["trail_floor"] = -np.inf
-    limits["trail_lock"] = np.inf
+    limits["trail_lock"] = limits["low_equity"] = np.inf
     limits["trail_peak"] = -np.inf
     return limits
 

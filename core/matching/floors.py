@@ -59,8 +59,9 @@ def mark(base: float, market: Any, book: Any, orders: Any, limits: Any) -> None:
         excursion = direction * (side_price(base, -direction, market, book) - book.average)
         book.adverse = min(book.adverse, excursion)
         book.favourable = max(book.favourable, excursion)
-        if limits.trail_intraday != 0:
-            raise_trail(equity_at(base, market, book), limits)
+        equity = equity_at(base, market, book)
+        limits.low_equity = min(limits.low_equity, equity)
+        raise_trail(equity, limits)
     for k in range(book.count):
         if orders[k].kind == TRAILING_STOP_ORDER and orders[k].status == WORKING:
             trail_stop(orders[k], market, book)

@@ -20,7 +20,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -91,8 +91,8 @@ def kernel(function: _Function) -> _Function:
     uncompiled runs (NUMBA_DISABLE_JIT=1) agree bit for bit. Divide only by what was tested
     (the error model is Python's: a zero divisor raises).
     """
-    compiled: _Function = numba.njit(cache=CACHED, error_model="python", fastmath=False)(function)
-    return compiled
+    compile_it = numba.njit(cache=CACHED, error_model="python", fastmath=False)
+    return cast(_Function, compile_it(function))
 
 
 def inlined(function: _Function) -> _Function:
@@ -101,10 +101,8 @@ def inlined(function: _Function) -> _Function:
     The rules are those of `kernel`. Left to itself the compiler calls kernels that take records,
     which costs as much as their work; copied, a block runs a quarter faster.
     """
-    compiled: _Function = numba.njit(
-        cache=CACHED, error_model="python", fastmath=False, forceinline=True
-    )(function)
-    return compiled
+    compile_it = numba.njit(cache=CACHED, error_model="python", fastmath=False, forceinline=True)
+    return cast(_Function, compile_it(function))
 
 
 def record_dtype(fields: list[Any]) -> np.dtype[Any]:

@@ -66,6 +66,11 @@ swap_triple_weekday : weekday (Monday = 0) whose 17:00 New York roll counts thre
 """
 
 
+HALF_TOLERANCE = 1e-6
+"""A charge within this share of a rounding step below the half is taken as the half: products of
+decimal rates fall a few units of the last place short of it."""
+
+
 def no_costs() -> np.ndarray[Any, Any]:
     """Return a one-item COST array in which everything is free."""
     cost = np.zeros(1, COST)
@@ -80,8 +85,8 @@ def round_money(value: float, step: float) -> float:
         return value
     if step < 1.0:
         inverse = floor(1.0 / step + 0.5)
-        return floor(value * inverse + 0.5 + 1e-9) / inverse
-    return floor(value / step + 0.5 + 1e-9) * step
+        return floor(value * inverse + 0.5 + HALF_TOLERANCE) / inverse
+    return floor(value / step + 0.5 + HALF_TOLERANCE) * step
 
 
 @kernel

@@ -246,7 +246,8 @@ def get_calendar(name: str, user_file: str | None = None) -> Calendar:
     Parameters
     ----------
     name : str
-        NSE, CMEGlobex_GC (Globex and spot gold), MCX, FX (17:00 to 17:00 New York) or 24/7.
+        NSE, CMEGlobex_GC (Globex and spot gold), MCX, FX (17:00 to 17:00 New York), ICE_DX
+        (dollar index, 20:00 to 17:00) or 24/7.
     user_file : str, optional
         A file like `data/calendar.toml`; its dates win over ours.
 

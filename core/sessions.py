@@ -111,6 +111,7 @@ _MARKETS: dict[str, _Market] = {
         lists_holidays=True,
     ),
     "FX": _Market("America/New_York", 7 * _HOUR, -7 * _HOUR, 17 * _HOUR, _fx),
+    "ICE_DX": _Market("America/New_York", 7 * _HOUR, -4 * _HOUR, 17 * _HOUR, _fx),
     "24/7": _Market("UTC", 0, 0, NS_PER_DAY, _always),
 }
 

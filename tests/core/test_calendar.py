@@ -207,6 +207,20 @@ def test_fx_runs_seventeen_to_seventeen_without_christmas_and_crypto_never_stops
     assert len(crypto) == 7
 
 
+def test_the_dollar_index_rests_from_seventeen_to_twenty_new_york() -> None:
+    dollar = get_calendar("ICE_DX")
+
+    starts = dollar.expected_starts(
+        new_york("2024-07-08 12:00"), new_york("2024-07-09 12:00"), HOUR
+    )
+
+    hours = pd.DatetimeIndex(starts, tz="UTC").tz_convert("America/New_York").hour
+    assert set(range(24)) - set(hours) == {17, 18, 19}
+    assert dollar.sessions(date(2024, 7, 8), date(2024, 7, 8))[0].open == new_york(
+        "2024-07-07 20:00"
+    )
+
+
 def test_mcx_closes_later_while_new_york_keeps_standard_time() -> None:
     mcx = get_calendar("MCX")
 

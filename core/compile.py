@@ -18,7 +18,8 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -103,6 +104,19 @@ def inlined(function: _Function) -> _Function:
     """
     compile_it = numba.njit(cache=CACHED, error_model="python", fastmath=False, forceinline=True)
     return cast(_Function, compile_it(function))
+
+
+@contextmanager
+def compile_clock() -> Iterator[Callable[[], float]]:
+    """Measure compiling (not: reading the cache) within a `with` block.
+
+    Yields a function that gives the seconds so far.
+    """
+    from numba.core import event
+
+    listener = event.TimingListener()
+    with event.install_listener("numba:compile", listener):
+        yield lambda: float(listener.duration) if listener.done else 0.0
 
 
 def record_dtype(fields: list[Any]) -> np.dtype[Any]:

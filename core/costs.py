@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from core.compile import kernel, record_dtype
-from core.zones import NS_PER_DAY, NS_PER_MINUTE, zone_table
 
 COST_KINDS = (
     "commission",
@@ -152,38 +151,3 @@ def charges_of(
         for kind, amount in zip(COST_KINDS, amounts, strict=True)
         if amount != 0.0
     }
-
-
-def swap_nights(bars: np.ndarray[Any, Any], triple_weekday: int) -> np.ndarray[Any, Any]:
-    """Return how many nights of swap fall due at the START of each bar.
-
-    Parameters
-    ----------
-    bars : ndarray of BAR, shape (n,)
-        `start` is read, ascending.
-    triple_weekday : int
-        Weekday (Monday = 0) whose roll counts three, for the weekend; -1: every calendar day's
-        roll counts one.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-        Weighted 17:00 New York rolls r with START[i-1] < r <= START[i]; 0 for the first bar. A
-        position open across them pays `swap(cost, size, nights)` before anything else happens in
-        bar i. Rolls on Saturday and Sunday count 0 where a weekday is triple.
-    """
-    nights = np.zeros(len(bars), np.int64)
-    if len(bars) < 2:
-        return nights
-    start = np.ascontiguousarray(bars["start"])
-    days = np.arange(start[0] // NS_PER_DAY - 1, start[-1] // NS_PER_DAY + 2)
-    rolls = zone_table("America/New_York").to_utc(days * NS_PER_DAY + 17 * 60 * NS_PER_MINUTE)
-    weekday = (days + 3) % 7
-    weight = np.ones(len(days), np.int64)
-    if triple_weekday >= 0:
-        weight[weekday > 4] = 0
-        weight[weekday == triple_weekday] = 3
-    passed = np.concatenate([[0], np.cumsum(weight)])
-    due = passed[np.searchsorted(rolls, start, side="right")]
-    nights[1:] = np.diff(due)
-    return nights

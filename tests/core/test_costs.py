@@ -6,12 +6,10 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.bars import BAR
 from core.calendar import day_number
 from core.costs import (
     COST_KINDS,
@@ -21,7 +19,6 @@ from core.costs import (
     no_costs,
     round_money,
     swap,
-    swap_nights,
 )
 from core.instruments import get_instrument
 
@@ -134,39 +131,6 @@ def test_money_is_rounded_half_up_like_decimal(thousandths: int) -> None:
     assert round_money(value, 0.0) == value
 
 
-def bars_at(*starts: str) -> np.ndarray:
-    bars = np.zeros(len(starts), BAR)
-    bars["start"] = [pd.Timestamp(s, tz="America/New_York").as_unit("ns").value for s in starts]
-    return bars
-
-
-def test_swap_falls_due_at_seventeen_new_york_and_counts_three_on_wednesday() -> None:
-    bars = bars_at(
-        "2024-07-09 16:45",  # Tuesday
-        "2024-07-09 18:00",  # one roll
-        "2024-07-10 16:45",  # none since
-        "2024-07-10 17:00",  # Wednesday's roll itself: three
-        "2024-07-12 16:45",  # Thursday's
-        "2024-07-14 18:00",  # Friday's; Saturday and Sunday are in Wednesday's three
-    )
-
-    nights = swap_nights(bars, triple_weekday=2)
-
-    assert nights.tolist() == [0, 1, 0, 3, 1, 1]
-    assert swap_nights(bars, triple_weekday=-1).tolist() == [0, 1, 0, 1, 1, 3]
-
-
-def test_swap_follows_new_york_through_a_clock_change() -> None:
-    # Friday 8 March 2024 rolls at 22:00 UTC, Monday 11 March at 21:00 UTC.
-    bars = np.zeros(4, BAR)
-    bars["start"] = [
-        pd.Timestamp(text).as_unit("ns").value
-        for text in ("2024-03-08 21:59", "2024-03-08 22:00", "2024-03-11 20:59", "2024-03-11 21:00")
-    ]
-
-    assert swap_nights(bars, triple_weekday=2).tolist() == [0, 1, 0, 1]
-
-
 def test_a_long_pays_its_own_rate_and_a_short_the_other() -> None:
     cost = no_costs()
     cost["swap_long"], cost["swap_short"] = 40.0, -12.5
@@ -174,9 +138,3 @@ def test_a_long_pays_its_own_rate_and_a_short_the_other() -> None:
     assert swap(cost[0], 2.0, 3) == 240.0
     assert swap(cost[0], -2.0, 1) == -25.0
     assert swap(cost[0], 0.0, 3) == 0.0
-
-
-def test_bars_on_the_same_side_of_the_roll_owe_nothing() -> None:
-    assert swap_nights(bars_at("2024-07-09 10:00"), 2).tolist() == [0]
-    assert swap_nights(np.zeros(0, BAR), 2).tolist() == []
-    assert swap_nights(bars_at("2024-07-09 10:00", "2024-07-09 16:59"), 2).sum() == 0

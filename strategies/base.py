@@ -175,12 +175,11 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
 
         They are what the guard enforces where no preset is named.
         """
-        limits = {
+        return {
             key: values[key]
             for key in ("daily_loss_pct", "max_trades_day", "max_losses_row")
             if values[key] > 0
         }
-        return {"name": cls.name, **limits}
 
     # -- Backtrader's calls -----------------------------------------------------------------
 
@@ -193,8 +192,8 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
         self._legs = parse_legs(self.values["legs"])
         self._bracket: Bracket | None = None
         self._leaving = False
-        self._trades = DayTally()
-        self._losses = DayTally()
+        self._entries_today = DayTally()
+        self._losses_in_row = DayTally()
         self._seen = 0
         self._reader = self._reader_of(self.data0)
         self.machine = MachineLine(
@@ -237,7 +236,7 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
             return
         if order.executed.size and not bracket.is_filled:
             bracket.row.filled = True
-            self._trades.add(self._today())
+            self._entries_today.add(self._today())
         if order.executed.size:
             bracket.entry_price = float(order.executed.price)
         elif not order.alive():
@@ -249,9 +248,9 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
         if trade.isclosed:
             today = self._today()
             if trade.pnlcomm < 0.0:
-                self._losses.add(today)
+                self._losses_in_row.add(today)
             else:
-                self._losses.set(today, 0)
+                self._losses_in_row.set(today, 0)
 
     # -- results ----------------------------------------------------------------------------
 
@@ -395,9 +394,9 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
         code: int = refusal(
             self._bracket is not None or bool(self.position.size),
             bool(getattr(self.broker, "locked", False)),
-            self._trades.of(day),
+            self._entries_today.of(day),
             self.values["max_trades_day"],
-            self._losses.of(day),
+            self._losses_in_row.of(day),
             self.values["max_losses_row"],
             self.time_refusal(bar, int(setup.pattern)),
             bool(facts.special),

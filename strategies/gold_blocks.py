@@ -268,4 +268,5 @@ def step(bar: Any, state: Any, params: Any) -> None:
         state.block_low = made.bull.created_bottom
     if made.bear.created:
         state.block_high = made.bear.created_top
+    breakers.step_pattern(bar, state.swings_now, state.pattern, state.pattern_now)
     dxy.step(bar, state.dxy, params.dxy, state.dxy_now)

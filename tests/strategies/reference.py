@@ -13,19 +13,21 @@ import pandas as pd
 import strategies
 from core.bars import Series
 from core.calendar import get_calendar
+from core.costs import COST
 from core.instruments import get_instrument
 from core.schedule import apply_flat_times
 from feeds import load
 from strategies.machine import Machine, run_machine
 from strategies.words import PATTERNS
 
-NO_COSTS = {
+NO_COSTS: dict[str, Any] = {
     "spread": 0.0,
     "slippage_ticks": 0,
     "margin_rate": 0.0,
     "margin_fixed": 0.0,
-    "charges": "none",
+    **dict.fromkeys(set(COST.names or ()) - {"swap_triple_weekday"}, 0.0),
 }
+"""Facts that make an instrument free to trade and bind no margin."""
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,6 @@ def test_rr_and_order_life_are_management_of_gold():
 
 def test_limits_of_a_strategy_are_plain_data_for_the_guard():
     assert strategies.get("nifty_smc").default_rules(strategies.get("nifty_smc").read({})) == {
-        "name": "nifty_smc",
         "daily_loss_pct": 1.5,
         "max_trades_day": 3,
         "max_losses_row": 2,

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from core.compile import inlined, kernel, record_dtype
-from indicators.parameters import ParamsArray, Whole, params_dtype, read_params
+from indicators.block import Block, Records
+from indicators.frame import callable_module, columns_frame
+from indicators.line import KernelIndicator, draw
+from indicators.parameters import ParamsArray, Rules, Whole, params_dtype, read_params
 
-RULES = {
+RULES: Rules = {
     "atr_period": Whole(14, 1, 100_000),
 }
 PARAMS = params_dtype(RULES)
@@ -70,3 +74,37 @@ def step(bar: Any, state: Any, params: Any, out: Any) -> None:
     advance(bar, period, state)
     out.tr = state.tr if state.count > 1 else np.nan
     out.atr = state.atr if is_ready(period, state) else np.nan
+
+
+@kernel
+def run(bars: Records, state: Records, params: Records, out: Records) -> None:
+    """Step every bar; `state` and `params` are 1-item arrays, `out` one record per bar."""
+    for i in range(len(bars)):
+        step(bars[i], state[0], params[0].atr, out[i])
+
+
+BLOCK = Block(
+    name="atr",
+    run=run,
+    parts={"atr": RULES},
+    out=OUT,
+    state=lambda params, count: np.zeros(1, STATE),
+    columns={"atr": ("atr",), "tr": ("tr",)},
+)
+
+
+class ATR(KernelIndicator):
+    """Average true range after Wilder; NaN before bar `atr_period`. Price units."""
+
+    block = BLOCK
+    lines = tuple(BLOCK.columns)
+    params = BLOCK.line_params()
+    plotlines = draw(BLOCK, {"atr": {}})
+
+
+def atr(frame: pd.DataFrame, **values: Any) -> pd.DataFrame:
+    """Return columns `atr` and `tr` of a DataFrame of bars; parameters as in `params`."""
+    return columns_frame(BLOCK, frame, values)
+
+
+callable_module(__name__)

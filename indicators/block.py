@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from core.compile import record_dtype
 from indicators.parameters import ParamsArray, Rules, defaults, merge, read_nested_params
 
 Records = np.ndarray[Any, Any]
@@ -91,3 +92,8 @@ def run_columns(
         for column, view in zip(columns.values(), views, strict=True):
             column[first:last] = view[: last - first]
     return columns
+
+
+def nested(parts: Mapping[str, np.dtype[Any]]) -> np.dtype[Any]:
+    """Return a record with one sub-record per part: the states, or facts, of several blocks."""
+    return record_dtype(list(parts.items()))

@@ -7,17 +7,22 @@ mirrored. (The simple breaker, a broken order block, lives in `order_blocks`.)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from core.compile import inlined, kernel, record_dtype
 from indicators import swings
 from indicators import zones as kept
-from indicators.parameters import NO_LIMIT, ParamsArray, Whole, params_dtype, read_params
+from indicators.block import Block, Records, nested
+from indicators.frame import callable_module, columns_frame
+from indicators.line import ON_PRICES, KernelIndicator, draw_zones
+from indicators.parameters import NO_LIMIT, ParamsArray, Rules, Whole, params_dtype, read_params
 
-RULES = {"max_breakers": Whole(10, 1, optional=True)}
+RULES: Rules = {"max_breakers": Whole(10, 1, optional=True)}
 PARAMS = params_dtype(RULES)
 
 BREAKER, MITIGATION = 1, 2
@@ -259,7 +264,7 @@ def _slot_for_new(side: Any, t: int, params: Any) -> int:
         slot = side.births % len(side.zones)
         if side.births >= len(side.zones) and side.zones[slot].is_alive:
             _drop(side, slot, t, params)
-        return slot
+        return int(slot)
     if side.chain.count >= params.max_breakers:
         _drop(side, kept.oldest(side.chain), t, params)
     return kept.take_slot(side.slots)
@@ -323,3 +328,66 @@ def step(bar: Any, swing: Any, state: Any, params: Any, out: Any) -> None:
         _add(state.bear, -1, out.pattern, t, params)
     _write_nearest(state.bull, out.bull)
     _write_nearest(state.bear, out.bear)
+
+
+@kernel
+def run(bars: Records, state: Records, params: Records, out: Records) -> None:
+    """Step swings and patterns over every bar; nested records as in PARTS."""
+    for i in range(len(bars)):
+        swings.step(bars[i], state[0].swings, params[0].swings, out[i].swings)
+        step(bars[i], out[i].swings, state[0].breakers, params[0].breakers, out[i].breakers)
+
+
+PARTS: Mapping[str, Rules] = {"swings": swings.RULES, "breakers": RULES}
+
+
+def _line_state(params: ParamsArray, count: int) -> Records:
+    right = int(params["swings"]["right"][0])
+    zones = new_state(params["breakers"], count, right).dtype
+    return np.zeros(
+        1, nested({"swings": swings.new_state(params["swings"]).dtype, "breakers": zones})
+    )
+
+
+_PATTERN = ("side", "mitigation", "top", "bottom", "origin")
+
+BLOCK = Block(
+    name="breakers",
+    run=run,
+    parts=PARTS,
+    out=nested({"swings": swings.OUT, "breakers": OUT}),
+    state=_line_state,
+    columns={
+        **{
+            "breaker" if name == "side" else name: ("breakers", "pattern", name)
+            for name in _PATTERN
+        },
+        **{
+            f"{side}_{name}": ("breakers", side, name)
+            for side in ("bull", "bear")
+            for name in ("top", "bottom", "kind", "dead")
+        },
+    },
+)
+
+
+class Breakers(KernelIndicator):
+    """Breaker and mitigation blocks by pattern.
+
+    `breaker`, `mitigation` (+1, -1, 0) mark the bar that completes a pattern, with its zone in
+    `top`, `bottom`; `bull_top` ... hold each side's living zone nearest to dying.
+    """
+
+    block = BLOCK
+    lines = tuple(BLOCK.columns)
+    params = BLOCK.line_params()
+    plotinfo = ON_PRICES
+    plotlines = draw_zones(BLOCK, "teal", "firebrick", ":")
+
+
+def breakers(frame: pd.DataFrame, **values: Any) -> pd.DataFrame:
+    """Return patterns per bar; columns as `Breakers`' lines, parameters of PARTS by name."""
+    return columns_frame(BLOCK, frame, values)
+
+
+callable_module(__name__)

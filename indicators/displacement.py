@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from core.compile import kernel, record_dtype
-from indicators.parameters import ParamsArray, Real, params_dtype, read_params
+import numpy as np
+import pandas as pd
 
-RULES = {
+from core.compile import kernel, record_dtype
+from indicators import atr as atr_block
+from indicators.block import Block, Records, nested
+from indicators.frame import callable_module, columns_frame
+from indicators.line import KernelIndicator
+from indicators.parameters import ParamsArray, Real, Rules, params_dtype, read_params
+
+RULES: Rules = {
     "disp_k": Real(1.5, 0.0, 1000.0),
     "disp_body": Real(0.6, 0.0, 1.0),
 }
@@ -41,3 +49,40 @@ def step(bar: Any, atr: Any, params: Any, out: Any) -> None:
             out.side = 1
         elif bar.close < bar.open:
             out.side = -1
+
+
+@kernel
+def run(bars: Records, state: Records, params: Records, out: Records) -> None:
+    """Step the ATR and this block over every bar; nested records as in PARTS."""
+    for i in range(len(bars)):
+        atr_block.step(bars[i], state[0].atr, params[0].atr, out[i].atr)
+        step(bars[i], out[i].atr, params[0].displacement, out[i].displacement)
+
+
+PARTS: Mapping[str, Rules] = {"atr": atr_block.RULES, "displacement": RULES}
+_STATE = nested({"atr": atr_block.STATE})
+
+BLOCK = Block(
+    name="displacement",
+    run=run,
+    parts=PARTS,
+    out=nested({"atr": atr_block.OUT, "displacement": OUT}),
+    state=lambda params, count: np.zeros(1, _STATE),
+    columns={"displacement": ("displacement", "side")},
+)
+
+
+class Displacement(KernelIndicator):
+    """+1 or -1 on a displacement bar, else 0."""
+
+    block = BLOCK
+    lines = tuple(BLOCK.columns)
+    params = BLOCK.line_params()
+
+
+def displacement(frame: pd.DataFrame, **values: Any) -> pd.DataFrame:
+    """Return column `displacement` (+1, -1, 0); parameters as in `params`, and `atr_period`."""
+    return columns_frame(BLOCK, frame, values)
+
+
+callable_module(__name__)

@@ -7,19 +7,26 @@ inverted one dies at the first later close back through it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from core.compile import inlined, kernel, record_dtype
+from indicators import atr as atr_block
 from indicators import zones as kept
+from indicators.block import Block, Records, nested
+from indicators.frame import callable_module, columns_frame
+from indicators.line import ON_PRICES, KernelIndicator, draw_zones
 from indicators.parameters import (
     NO_LIMIT,
     Choice,
     Flag,
     ParamsArray,
     Real,
+    Rules,
     Whole,
     params_dtype,
     read_params,
@@ -34,7 +41,7 @@ than max_age; pushed out by max_zones; withdrawn into the zone that joined it.""
 
 BY_TOUCH, BY_MID, BY_FULL, BY_THROUGH = 0, 1, 2, 3
 
-RULES = {
+RULES: Rules = {
     "mitigation": Choice("full", ("touch", "mid", "full", "through")),
     "inversion": Flag(True),
     "min_size": Real(0.0, 0.0, 1000.0),
@@ -162,12 +169,12 @@ def _trigger(zone: Any, stage: int, sign: int) -> float:
     near = zone.top if sign > 0 else -zone.bottom
     far = zone.bottom if sign > 0 else -zone.top
     if stage == TOUCHED:
-        return near
+        return float(near)
     if stage == HALF:
-        return (near + far) / 2.0
+        return float((near + far) / 2.0)
     if stage == ENDED:
-        return -near
-    return far
+        return float(-near)
+    return float(far)
 
 
 @inlined
@@ -267,7 +274,7 @@ def _slot_for_new(side: Any, t: int, params: Any) -> int:
         if side.births >= len(side.zones) and side.zones[slot].stage != GONE:
             _retire(side, slot, DROPPED, t, params)
             side.dropped += 1
-        return slot
+        return int(slot)
     while side.chain.count >= params.max_zones:
         _retire(side, kept.oldest(side.chain), DROPPED, t, params)
         side.dropped += 1
@@ -321,7 +328,7 @@ def _is_large(top: float, bottom: float, middle: Any, atr: Any, state: Any, para
         return False
     if params.auto_filter:
         move = abs(middle.close - middle.open) / middle.open
-        return move > 2.0 * state.move_sum / state.count
+        return bool(move > 2.0 * state.move_sum / state.count)
     return True
 
 
@@ -426,3 +433,63 @@ def newest_unfilled(side: Any, first_origin: int, last_origin: int) -> int:
             return slot
         slot = kept.older_than(side.chain, slot)
     return -1
+
+
+@kernel
+def run(bars: Records, state: Records, params: Records, out: Records) -> None:
+    """Step the ATR and the gaps over every bar; nested records as in PARTS."""
+    for i in range(len(bars)):
+        atr_block.step(bars[i], state[0].atr, params[0].atr, out[i].atr)
+        step(bars[i], out[i].atr, state[0].fvg, params[0].fvg, out[i].fvg)
+
+
+PARTS: Mapping[str, Rules] = {"atr": atr_block.RULES, "fvg": RULES}
+
+
+def _line_state(params: ParamsArray, count: int) -> Records:
+    gaps = new_state(params["fvg"], count).dtype
+    return np.zeros(1, nested({"atr": atr_block.STATE, "fvg": gaps}))
+
+
+_EVENTS = ("touched", "half", "filled", "inverted", "dead")
+
+BLOCK = Block(
+    name="fvg",
+    run=run,
+    parts=PARTS,
+    out=nested({"atr": atr_block.OUT, "fvg": OUT}),
+    state=_line_state,
+    columns={
+        "fvg": ("fvg", "side"),
+        "top": ("fvg", "top"),
+        "bottom": ("fvg", "bottom"),
+        "origin": ("fvg", "origin"),
+        **{
+            f"{side}_{name}": ("fvg", side, name)
+            for side in ("bull", "bear")
+            for name in ("top", "bottom", *_EVENTS)
+        },
+    },
+)
+
+
+class FVG(KernelIndicator):
+    """Fair value gaps: `fvg` (+1, -1, 0) with its zone on the bar it is known.
+
+    `bull_top` ... `bear_bottom` hold each side's open zone whose next event is nearest;
+    `bull_touched` ... count the zones that had that event on the bar.
+    """
+
+    block = BLOCK
+    lines = tuple(BLOCK.columns)
+    params = BLOCK.line_params()
+    plotinfo = ON_PRICES
+    plotlines = draw_zones(BLOCK, "seagreen", "indianred", "--")
+
+
+def fvg(frame: pd.DataFrame, **values: Any) -> pd.DataFrame:
+    """Return gaps per bar; columns as `FVG`'s lines, parameters as in `params`, `atr_period`."""
+    return columns_frame(BLOCK, frame, values)
+
+
+callable_module(__name__)

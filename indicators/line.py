@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import backtrader as bt
@@ -13,6 +14,21 @@ from indicators.block import Block, Records, run_columns
 
 LIVE_CAPACITY = 4096
 """Bars' worth of kept things in a line that runs without knowing how many bars will come."""
+
+ON_PRICES = {"subplot": False}
+"""`plotinfo` of a line that is drawn over the bars."""
+
+
+def draw(block: Block, shown: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return `plotlines` that draw these columns with these styles and hide the others."""
+    return {name: dict(shown.get(name, {"_plotskip": True})) for name in block.columns}
+
+
+def draw_zones(block: Block, bull: str, bear: str, style: str = "-") -> dict[str, dict[str, Any]]:
+    """Return `plotlines` that draw both sides' zone edges in these colours and hide the rest."""
+    edges = {"bull_top": bull, "bull_bottom": bull, "bear_top": bear, "bear_bottom": bear}
+    return draw(block, {name: {"color": color, "ls": style} for name, color in edges.items()})
+
 
 UNIX_EPOCH_DAY = 719163.0
 """Backtrader's day number of 1970-01-01."""

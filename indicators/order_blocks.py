@@ -7,22 +7,30 @@ through its far side too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from math import inf
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from core.compile import inlined, kernel, record_dtype
 from indicators import atr as atr_block
-from indicators import swings
+from indicators import displacement as displacement_block
+from indicators import extremes, swings
+from indicators import structure as structure_block
 from indicators import zones as kept
+from indicators.block import Block, Records, nested
+from indicators.frame import callable_module, columns_frame
+from indicators.line import ON_PRICES, KernelIndicator, draw_zones
 from indicators.parameters import (
     NO_LIMIT,
     Choice,
     Flag,
     ParamsArray,
     Real,
+    Rules,
     Whole,
     params_dtype,
     read_params,
@@ -35,10 +43,7 @@ GONE = DEAD + 1
 RUN_THROUGH, DROPPED = 1, 2
 """Why a block ended: price ran through the breaker's far side; pushed out by max_blocks."""
 
-EXTREME, LAST_OPPOSITE, BODY, LUX = 0, 1, 2, 3
-LUX_ATR_PERIOD = 200
-
-RULES = {
+RULES: Rules = {
     "block": Choice("extreme", ("extreme", "last_opposite", "body", "lux")),
     "close_mitigation": Flag(False),
     "need_displacement": Flag(False),
@@ -65,15 +70,6 @@ ZONE = record_dtype(
 reached[BROKEN], ended : bar of each event, -1 while it has not happened. stage : the event it
 awaits, or GONE. volume : of the breaking bar and the two before. percentage : 100 times the
 smaller share of it over the larger."""
-
-CANDLE = record_dtype([("open", "f8"), ("high", "f8"), ("low", "f8"), ("close", "f8")])
-
-FOUND = record_dtype([("bar", "i8"), ("key", "f8"), ("candle", CANDLE)])
-"""A bar found by a search, -1 none. key : what the search minimises there."""
-
-RUN = record_dtype([("extreme", FOUND), ("opposite", FOUND)])
-"""Running search since the active level's origin. extreme : lowest or highest bar so far.
-opposite : last bar that closed against the break."""
 
 SIDE_OUT = record_dtype(
     [
@@ -115,7 +111,6 @@ def side_dtype(capacity: int = 32) -> np.dtype[Any]:
             ("last_origin", "i8"),
             ("last_slot", "i8"),
             ("last_displacement", "i8"),
-            ("run", RUN),
             ("zones", ZONE, (capacity,)),
             ("slots", kept.slots_dtype(capacity)),
             ("active", kept.chain_dtype(capacity)),
@@ -135,11 +130,8 @@ def state_dtype(capacity: int = 32, window: int = 64) -> np.dtype[Any]:
     return record_dtype(
         [
             ("count", "i8"),
-            ("candles", CANDLE, (window,)),
-            ("dips", "f8", (window,)),
-            ("peaks", "f8", (window,)),
             ("volumes", "f8", (2,)),
-            ("lux_atr", atr_block.STATE),
+            ("search", extremes.search_dtype(window)),
             ("bull", side_dtype(capacity)),
             ("bear", side_dtype(capacity)),
         ]
@@ -147,8 +139,7 @@ def state_dtype(capacity: int = 32, window: int = 64) -> np.dtype[Any]:
 
 
 STATE = state_dtype()
-"""Zeros are a fresh state. dips, peaks : what the searches for a lowest low and a highest high
-minimise at each bar of the ring (the low; the negated high; swapped on Lux's volatile bars)."""
+"""Zeros are a fresh state."""
 
 
 def params(**values: Any) -> ParamsArray:
@@ -175,10 +166,10 @@ def _trigger(zone: Any, stage: int, sign: int) -> float:
     """Return the price, mirrored for bearish blocks, that brings the block's next event."""
     near = zone.top if sign > 0 else -zone.bottom
     if stage == TOUCHED:
-        return near
+        return float(near)
     if stage == DEAD:
-        return -near
-    return zone.bottom if sign > 0 else -zone.top
+        return float(-near)
+    return float(zone.bottom if sign > 0 else -zone.top)
 
 
 @inlined
@@ -258,51 +249,6 @@ def _live(
 
 
 @inlined
-def _note(found: Any, bar: int, key: float, candle: Any) -> None:
-    found.bar = bar
-    found.key = key
-    found.candle.open = candle.open
-    found.candle.high = candle.high
-    found.candle.low = candle.low
-    found.candle.close = candle.close
-
-
-@inlined
-def _include(run: Any, bar: int, key: float, candle: Any, sign: int, params: Any) -> None:
-    """Take one bar into a side's search; of equals the last counts (Lux: the first)."""
-    best = run.extreme.key
-    if run.extreme.bar < 0 or key < best or (key == best and params.block != LUX):
-        _note(run.extreme, bar, key, candle)
-    if params.block == LAST_OPPOSITE and sign * candle.close < sign * candle.open:
-        _note(run.opposite, bar, key, candle)
-
-
-@inlined
-def _restart(state: Any, run: Any, keys: Any, sign: int, origin: int, t: int, params: Any) -> None:
-    """Begin a side's search anew for a level whose extreme lies at `origin`."""
-    mask = len(keys) - 1
-    first = origin if params.block == LUX else origin + 1
-    best = np.inf
-    found = -1
-    for nth in range(t - first):
-        # Walking toward the bar that wins a tie keeps the loop free of jumps.
-        j = t - 1 - nth if params.block == LUX else first + nth
-        key = keys[j & mask]
-        if key <= best:
-            best = key
-            found = j
-    run.extreme.bar = -1
-    if found >= 0:
-        _note(run.extreme, found, best, state.candles[found & mask])
-    run.opposite.bar = -1
-    if params.block == LAST_OPPOSITE:
-        for j in range(first, t):
-            candle = state.candles[j & mask]
-            if sign * candle.close < sign * candle.open:
-                _note(run.opposite, j, keys[j & mask], candle)
-
-
-@inlined
 def _slot_for_new(side: Any, t: int, params: Any) -> int:
     """Return a slot for a new block, dropping the oldest where the side is full."""
     if params.max_blocks == NO_LIMIT:
@@ -311,7 +257,7 @@ def _slot_for_new(side: Any, t: int, params: Any) -> int:
             _detach(side, slot)
             _close_zone(side, slot, DROPPED, t, params)
             side.dropped += 1
-        return slot
+        return int(slot)
     if side.active.count >= params.max_blocks:
         _drop_oldest(side, side.active, t, params)
     return kept.take_slot(side.slots)
@@ -330,7 +276,7 @@ def _place(side: Any, origin: int, t: int, params: Any) -> int:
         side.births += 1
     side.last_slot = slot
     side.last_origin = origin
-    return slot
+    return int(slot)
 
 
 @inlined
@@ -344,18 +290,16 @@ def _write_volume(zone: Any, sign: int, volume: float, state: Any) -> None:
 
 
 @inlined
-def _create(bar: Any, sign: int, atr: float, side: Any, state: Any, params: Any, out: Any) -> None:
+def _create(
+    bar: Any, sign: int, atr: float, run: Any, side: Any, state: Any, params: Any, out: Any
+) -> None:
     """Create the block of a structure break at this bar, unless a filter refuses it."""
     t = state.count
-    found = side.run.extreme
-    if params.block == LAST_OPPOSITE and side.run.opposite.bar >= 0:
-        found = side.run.opposite
-    if found.bar < 0:
-        _note(found, t - 1, 0.0, state.candles[(t - 1) & (len(state.candles) - 1)])
+    found = extremes.answer(run, state.search, params.block)
     candle = found.candle
     top = candle.high
     bottom = candle.low
-    if params.block == BODY:
+    if params.block == extremes.BODY:
         top = max(candle.open, candle.close)
         bottom = min(candle.open, candle.close)
     if params.need_displacement and side.last_displacement <= found.bar:
@@ -418,32 +362,6 @@ def _write_nearest(side: Any, out: Any) -> None:
         out.breaker_bottom = zone.bottom
 
 
-@inlined
-def _remember(bar: Any, state: Any, params: Any) -> None:
-    """Take this bar into the ring and the running searches."""
-    t = state.count
-    place = t & (len(state.candles) - 1)
-    candle = state.candles[place]
-    candle.open = bar.open
-    candle.high = bar.high
-    candle.low = bar.low
-    candle.close = bar.close
-    dip = bar.low
-    peak = -bar.high
-    if params.block == LUX:
-        atr_block.advance(bar, LUX_ATR_PERIOD, state.lux_atr)
-        is_ready = atr_block.is_ready(LUX_ATR_PERIOD, state.lux_atr)
-        if is_ready and bar.high - bar.low >= 2.0 * state.lux_atr.atr:
-            dip = bar.high
-            peak = -bar.low
-    state.dips[place] = dip
-    state.peaks[place] = peak
-    _include(state.bull.run, t, dip, candle, 1, params)
-    _include(state.bear.run, t, peak, candle, -1, params)
-    state.volumes[t & 1] = bar.volume
-    state.count += 1
-
-
 @kernel
 def step(
     bar: Any,
@@ -477,15 +395,86 @@ def step(
         state.bull.last_displacement = t
     elif displacement.side < 0:
         state.bear.last_displacement = t
-    if swing.event == swings.APPENDED or swing.event == swings.REPLACED:
-        if swing.pivot > 0:
-            _restart(state, state.bull.run, state.dips, 1, swing.origin, t, params)
-        else:
-            _restart(state, state.bear.run, state.peaks, -1, swing.origin, t, params)
+    extremes.follow_swing(swing, state.search, params.block)
     if structure.bull:
-        _create(bar, 1, atr.atr, state.bull, state, params, out.bull)
+        _create(bar, 1, atr.atr, state.search.bull, state.bull, state, params, out.bull)
     if structure.bear:
-        _create(bar, -1, atr.atr, state.bear, state, params, out.bear)
+        _create(bar, -1, atr.atr, state.search.bear, state.bear, state, params, out.bear)
     _write_nearest(state.bull, out.bull)
     _write_nearest(state.bear, out.bear)
-    _remember(bar, state, params)
+    extremes.take(bar, state.search, params.block)
+    state.volumes[t & 1] = bar.volume
+    state.count += 1
+
+
+@kernel
+def run(bars: Records, state: Records, params: Records, out: Records) -> None:
+    """Step structure and blocks over every bar; nested records as in PARTS."""
+    for i in range(len(bars)):
+        bar = bars[i]
+        was = state[0]
+        how = params[0]
+        now = out[i]
+        atr_block.step(bar, was.atr, how.atr, now.atr)
+        displacement_block.step(bar, now.atr, how.displacement, now.displacement)
+        swings.step(bar, was.swings, how.swings, now.swings)
+        structure_block.step(
+            bar, now.swings, now.displacement, was.structure, how.structure, now.structure
+        )
+        step(
+            bar,
+            now.atr,
+            now.displacement,
+            now.swings,
+            now.structure,
+            was.order_blocks,
+            how.order_blocks,
+            now.order_blocks,
+        )
+
+
+PARTS: Mapping[str, Rules] = {**structure_block.PARTS, "order_blocks": RULES}
+
+
+def _line_state(params: ParamsArray, count: int) -> Records:
+    right = int(params["swings"]["right"][0])
+    blocks = new_state(params["order_blocks"], count, right).dtype
+    chain = structure_block.chain_state(params)
+    return np.zeros(1, nested({**chain, "order_blocks": blocks}))
+
+
+BLOCK = Block(
+    name="order_blocks",
+    run=run,
+    parts=PARTS,
+    out=nested({**structure_block.CHAIN_OUT, "order_blocks": OUT}),
+    state=_line_state,
+    columns={
+        f"{side}_{name}": ("order_blocks", side, name)
+        for side in ("bull", "bear")
+        for name in SIDE_OUT.names or ()
+        if name != "slot"
+    },
+)
+
+
+class OrderBlocks(KernelIndicator):
+    """Order blocks and simple breakers; lines are each side's SIDE_OUT.
+
+    `bull_created` marks the bar of a new block, `bull_top`, `bull_bottom` the nearest unbroken
+    one, `bull_breaker_top`, `bull_breaker_bottom` the nearest broken one (it acts bearish).
+    """
+
+    block = BLOCK
+    lines = tuple(BLOCK.columns)
+    params = BLOCK.line_params()
+    plotinfo = ON_PRICES
+    plotlines = draw_zones(BLOCK, "seagreen", "indianred")
+
+
+def order_blocks(frame: pd.DataFrame, **values: Any) -> pd.DataFrame:
+    """Return blocks per bar; columns as `OrderBlocks`' lines, parameters of PARTS by name."""
+    return columns_frame(BLOCK, frame, values)
+
+
+callable_module(__name__)

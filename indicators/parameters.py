@@ -16,7 +16,6 @@ import numpy as np
 from core.compile import record_dtype
 from core.errors import ConfigError, near_name
 
-
 NO_LIMIT = 1 << 62
 """What a kernel reads where the user said None: no limit."""
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from core.compile import inlined, kernel, record_dtype
+from indicators import atr as atr_block
+from indicators import displacement as displacement_block
 from indicators import swings
+from indicators.block import Block, Records, nested
+from indicators.frame import callable_module, columns_frame
+from indicators.line import ON_PRICES, KernelIndicator, draw
 from indicators.parameters import (
     Choice,
     Flag,
     ParamsArray,
+    Rules,
     params_dtype,
     read_params,
 )
@@ -19,7 +27,7 @@ from indicators.parameters import (
 BY_CLOSE, BY_WICK = 0, 1
 """What must pass the level, in the order of the `break_by` names."""
 
-RULES = {
+RULES: Rules = {
     "break_by": Choice("close", ("close", "wick")),
     "require_mss": Flag(False),
 }
@@ -42,6 +50,11 @@ OUT = record_dtype(
         ("bias", "i1"),
         ("high_crossed", "i1"),
         ("low_crossed", "i1"),
+        ("bos", "i1"),
+        ("choch", "i1"),
+        ("mss", "i1"),
+        ("level", "f8"),
+        ("origin", "i8"),
         ("bull_level", "f8"),
         ("bear_level", "f8"),
         ("bull_origin", "i8"),
@@ -57,6 +70,8 @@ bias : +1, -1, or 0 before the first break.
 high_crossed, low_crossed : 1 once the active level has been broken.
 bull_level, bear_level, bull_origin, bear_origin : level broken now and the bar of its extreme
     (NaN and -1 without a break).
+bos, choch, mss : side of that kind of break, else 0; level, origin : the level broken. Where two
+    levels break on one bar these tell the bearish, the later one.
 """
 
 
@@ -80,6 +95,33 @@ def _kind(side: int, shifted: bool, state: Any, params: Any) -> int:
     return kind
 
 
+@inlined
+def _clear(out: Any) -> None:
+    out.bull = 0
+    out.bear = 0
+    out.bull_mss = 0
+    out.bear_mss = 0
+    out.bull_level = np.nan
+    out.bear_level = np.nan
+    out.bull_origin = -1
+    out.bear_origin = -1
+    out.bos = 0
+    out.choch = 0
+    out.mss = 0
+    out.level = np.nan
+    out.origin = -1
+
+
+@inlined
+def _tell(side: int, kind: int, shift: int, level: float, origin: int, out: Any) -> None:
+    """Write the signed short form of a break."""
+    out.bos = side if kind == BOS else 0
+    out.choch = side if kind == CHOCH else 0
+    out.mss = side * shift
+    out.level = level
+    out.origin = origin
+
+
 @kernel
 def step(bar: Any, swing: Any, displacement: Any, state: Any, params: Any, out: Any) -> None:
     """Advance by one bar, after the swings of this bar.
@@ -100,14 +142,7 @@ def step(bar: Any, swing: Any, displacement: Any, state: Any, params: Any, out: 
             state.high_crossed = 0
         else:
             state.low_crossed = 0
-    out.bull = 0
-    out.bear = 0
-    out.bull_mss = 0
-    out.bear_mss = 0
-    out.bull_level = np.nan
-    out.bear_level = np.nan
-    out.bull_origin = -1
-    out.bear_origin = -1
+    _clear(out)
     up = bar.high if params.break_by == BY_WICK else bar.close
     down = bar.low if params.break_by == BY_WICK else bar.close
     if not state.high_crossed and up > swing.zz_high:
@@ -118,6 +153,7 @@ def step(bar: Any, swing: Any, displacement: Any, state: Any, params: Any, out: 
             out.bull_level = swing.zz_high
             out.bull_origin = swing.zz_high_origin
             out.bull_mss = 1 if out.bull == CHOCH and shifted else 0
+            _tell(1, out.bull, out.bull_mss, out.bull_level, out.bull_origin, out)
     if not state.low_crossed and down < swing.zz_low:
         state.low_crossed = 1
         shifted = displacement.side < 0
@@ -126,7 +162,82 @@ def step(bar: Any, swing: Any, displacement: Any, state: Any, params: Any, out: 
             out.bear_level = swing.zz_low
             out.bear_origin = swing.zz_low_origin
             out.bear_mss = 1 if out.bear == CHOCH and shifted else 0
+            _tell(-1, out.bear, out.bear_mss, out.bear_level, out.bear_origin, out)
     out.bias = state.bias
     out.high_crossed = state.high_crossed
     out.low_crossed = state.low_crossed
     state.count += 1
+
+
+@kernel
+def run(bars: Records, state: Records, params: Records, out: Records) -> None:
+    """Step the blocks this one reads, then this one, over every bar; nested as in PARTS."""
+    for i in range(len(bars)):
+        bar = bars[i]
+        was = state[0]
+        how = params[0]
+        now = out[i]
+        atr_block.step(bar, was.atr, how.atr, now.atr)
+        displacement_block.step(bar, now.atr, how.displacement, now.displacement)
+        swings.step(bar, was.swings, how.swings, now.swings)
+        step(bar, now.swings, now.displacement, was.structure, how.structure, now.structure)
+
+
+PARTS: Mapping[str, Rules] = {
+    "atr": atr_block.RULES,
+    "displacement": displacement_block.RULES,
+    "swings": swings.RULES,
+    "structure": RULES,
+}
+CHAIN_OUT = {
+    "atr": atr_block.OUT,
+    "displacement": displacement_block.OUT,
+    "swings": swings.OUT,
+    "structure": OUT,
+}
+
+
+def chain_state(params: ParamsArray) -> dict[str, np.dtype[Any]]:
+    """Return the states of this block's chain for parameters nested as in PARTS."""
+    swing_state = swings.new_state(params["swings"]).dtype
+    return {"atr": atr_block.STATE, "swings": swing_state, "structure": STATE}
+
+
+BLOCK = Block(
+    name="structure",
+    run=run,
+    parts=PARTS,
+    out=nested(CHAIN_OUT),
+    state=lambda params, count: np.zeros(1, nested(chain_state(params))),
+    columns={
+        name: ("structure", name)
+        for name in ("bos", "choch", "mss", "level", "origin", "bias", "bull_level", "bear_level")
+    },
+)
+
+
+class Structure(KernelIndicator):
+    """Breaks of structure: `bos`, `choch`, `mss` (+1, -1, 0), the `level` broken, the `bias`.
+
+    Internal structure is a second instance with smaller `left` and `right`.
+    """
+
+    block = BLOCK
+    lines = tuple(BLOCK.columns)
+    params = BLOCK.line_params()
+    plotinfo = ON_PRICES
+    plotlines = draw(
+        BLOCK,
+        {
+            "bull_level": {"marker": "^", "markersize": 6, "ls": "", "color": "green"},
+            "bear_level": {"marker": "v", "markersize": 6, "ls": "", "color": "red"},
+        },
+    )
+
+
+def structure(frame: pd.DataFrame, **values: Any) -> pd.DataFrame:
+    """Return breaks per bar; columns as in OUT, parameters of all blocks in PARTS by name."""
+    return columns_frame(BLOCK, frame, values)
+
+
+callable_module(__name__)

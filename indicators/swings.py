@@ -6,15 +6,21 @@ later. A replaced pivot stays in the past lines and is told as a revision event.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from core.compile import inlined, kernel, record_dtype
+from indicators.block import Block, Records, nested
+from indicators.frame import callable_module, columns_frame
+from indicators.line import ON_PRICES, KernelIndicator, draw
 from indicators.parameters import (
     Choice,
     Flag,
     ParamsArray,
+    Rules,
     Whole,
     params_dtype,
     read_params,
@@ -24,7 +30,7 @@ from indicators.zones import capacity_for
 FRACTAL, PEER, LUX = 0, 1, 2
 """Ways of finding a pivot, in the order of the `mode` names."""
 
-RULES = {
+RULES: Rules = {
     "left": Whole(2, 1, 10_000),
     "right": Whole(2, 1, 10_000),
     "mode": Choice("fractal", ("fractal", "peer", "lux")),
@@ -283,3 +289,55 @@ def step(bar: Any, state: Any, params: Any, out: Any) -> None:
         if out.event != IGNORED:
             out.label = pivot_back(state, 0).label
     _write_levels(state, out)
+
+
+@kernel
+def run(bars: Records, state: Records, params: Records, out: Records) -> None:
+    """Step every bar; nested records as in PARTS."""
+    for i in range(len(bars)):
+        step(bars[i], state[0].swings, params[0].swings, out[i].swings)
+
+
+PARTS: Mapping[str, Rules] = {"swings": RULES}
+
+
+def _line_state(params: ParamsArray, count: int) -> Records:
+    return np.zeros(1, nested({"swings": new_state(params["swings"]).dtype}))
+
+
+_FIELDS = ("ph", "pl", "zz_high", "zz_low", "pivot", "origin", "event", "label")
+
+BLOCK = Block(
+    name="swings",
+    run=run,
+    parts=PARTS,
+    out=nested({"swings": OUT}),
+    state=_line_state,
+    columns={name: ("swings", name) for name in (*_FIELDS, "zz_high_origin", "zz_low_origin")},
+)
+
+
+class Swings(KernelIndicator):
+    """Raw pivots (`ph`, `pl`, on the bar they are confirmed) and active zigzag levels."""
+
+    block = BLOCK
+    lines = tuple(BLOCK.columns)
+    params = BLOCK.line_params()
+    plotinfo = ON_PRICES
+    plotlines = draw(
+        BLOCK,
+        {
+            "ph": {"marker": "v", "markersize": 5, "ls": "", "color": "darkred"},
+            "pl": {"marker": "^", "markersize": 5, "ls": "", "color": "darkgreen"},
+            "zz_high": {"color": "indianred", "drawstyle": "steps-post"},
+            "zz_low": {"color": "seagreen", "drawstyle": "steps-post"},
+        },
+    )
+
+
+def swings(frame: pd.DataFrame, **values: Any) -> pd.DataFrame:
+    """Return pivots and zigzag levels per bar; columns as in OUT, parameters as in `params`."""
+    return columns_frame(BLOCK, frame, values)
+
+
+callable_module(__name__)

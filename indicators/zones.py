@@ -75,7 +75,7 @@ def reached(queue: Any, price: float, is_strict: bool) -> int:
     if price > item.price or (is_strict and price == item.price):
         return -1
     queue.count -= 1
-    return item.slot + 0
+    return int(item.slot)
 
 
 @inlined
@@ -124,19 +124,19 @@ def unlink(chain: Any, slot: int) -> None:
 @inlined
 def oldest(chain: Any) -> int:
     """Return the slot born first, -1 if the chain is empty."""
-    return chain.oldest - 1
+    return int(chain.oldest - 1)
 
 
 @inlined
 def newest(chain: Any) -> int:
     """Return the slot born last, -1 if the chain is empty."""
-    return chain.newest - 1
+    return int(chain.newest - 1)
 
 
 @inlined
 def older_than(chain: Any, slot: int) -> int:
     """Return the slot born before this one, -1 if there is none."""
-    return chain.older[slot] - 1
+    return int(chain.older[slot] - 1)
 
 
 @inlined
@@ -144,15 +144,15 @@ def take_slot(slots: Any) -> int:
     """Return a free slot; the caller makes room first (see `has_room`)."""
     if slots.free > 0:
         slots.free -= 1
-        return slots.stack[slots.free] + 0
+        return int(slots.stack[slots.free])
     slots.used += 1
-    return slots.used - 1
+    return int(slots.used - 1)
 
 
 @inlined
 def has_room(slots: Any) -> bool:
     """Say whether a slot is free."""
-    return slots.free > 0 or slots.used < len(slots.stack)
+    return bool(slots.free > 0 or slots.used < len(slots.stack))
 
 
 @inlined

@@ -18,6 +18,10 @@ RULES: Rules = {
 }
 PARAMS = params_dtype(RULES)
 
+LUX_ATR_PERIOD = 200
+LUX_VOLATILE = 2.0
+"""Lux calls a bar volatile whose range is at least this many ATR(200) at its close."""
+
 STATE = record_dtype([("count", "i8"), ("close", "f8"), ("sum", "f8"), ("tr", "f8"), ("atr", "f8")])
 """Zeros are a fresh state. sum : of the true ranges until the first average."""
 

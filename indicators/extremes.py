@@ -13,16 +13,13 @@ import numpy as np
 
 from core.compile import inlined, record_dtype
 from indicators import atr, swings
+from indicators.atr import LUX_ATR_PERIOD, LUX_VOLATILE
 
 EXTREME, LAST_OPPOSITE, BODY, LUX = 0, 1, 2, 3
 """Which bar makes the block, in the order of the `block` names. EXTREME and BODY: the most
 extreme bar after the level's origin, of equals the last. LAST_OPPOSITE: the last bar that closed
 against the break. LUX: the most extreme from the origin on, of equals the first, with high and
 low swapped on volatile bars."""
-
-LUX_ATR_PERIOD = 200
-LUX_VOLATILE = 2.0
-"""Lux calls a bar volatile whose range is at least this many ATR(200) at its close."""
 
 CANDLE = record_dtype([("open", "f8"), ("high", "f8"), ("low", "f8"), ("close", "f8")])
 

@@ -72,6 +72,9 @@ class BacktestBroker(bt.BrokerBase):  # type: ignore[misc]
     bar's two paths disagree on its fill. Cash is equity less the margin in use.
     """
 
+    follows_path = True
+    """The guard's `limits.low_equity` holds the lowest equity inside bars."""
+
     def __init__(
         self,
         cash: float = 100_000.0,

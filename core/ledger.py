@@ -46,6 +46,7 @@ class Trade:
     legs : number of fills that left the position. exit_reason : that of the last; `opposite` where
         an entry to the other side ended the trade.
     ambiguous : the two paths of some bar gave this trade other fills.
+    planned_risk : quantity x |planned entry - initial stop| x point value, account currency.
     """
 
     trade_id: int
@@ -70,6 +71,7 @@ class Trade:
     pattern: str
     exit_reason: str
     ambiguous: bool
+    planned_risk: float | None = None
 
     def row(self) -> dict[str, Any]:
         """Return the row of trades.csv: times as ISO 8601 UTC."""
@@ -301,9 +303,10 @@ class Ledger:
 def _closed(trade: OpenTrade, fill: Fill) -> Trade:
     pnl = trade.gross - trade.costs
     planned = trade.planned
-    risk = None
+    risk = money = None
     if planned.entry is not None and planned.stop is not None and planned.entry != planned.stop:
         risk = abs(planned.entry - planned.stop)
+        money = trade.entered * risk * trade.point_value
     return Trade(
         trade_id=trade.trade_id,
         plan_id=trade.plan_id,
@@ -320,13 +323,14 @@ def _closed(trade: OpenTrade, fill: Fill) -> Trade:
         target=planned.target,
         pnl=pnl,
         costs=trade.costs,
-        r_multiple=None if risk is None else pnl / (trade.entered * risk * trade.point_value),
+        r_multiple=None if money is None else pnl / money,
         mae_r=None if risk is None else trade.adverse / risk,
         mfe_r=None if risk is None else trade.favourable / risk,
         legs=trade.legs,
         pattern=planned.pattern,
         exit_reason="opposite" if fill.role is Role.ENTRY else fill.reason,
         ambiguous=trade.ambiguous,
+        planned_risk=money,
     )
 
 

@@ -8,12 +8,28 @@ from typing import Any
 
 import numpy as np
 
-from core.orders import OrderChange
+from core.orders import OrderChange, OrderRequest
 from risk.context import GuardContext
 from risk.groups import Group, is_stop
 from risk.rules import Refusal, Rule
 
 _DUST = 1e-9
+
+
+def judge_entry(
+    request: OrderRequest, rules: Sequence[Rule], context: GuardContext
+) -> tuple[Refusal | None, Rule | None]:
+    """Return the first refusal of an entry and the rule it came from (None for a lock)."""
+    lock = context.lock_on(request.plan_id)
+    if lock is not None:
+        return Refusal(lock.rule, lock.limit, lock.value, "locked"), None
+    for rule in rules:
+        if rule.plan and rule.plan != request.plan_id:
+            continue
+        refusal = rule.check(request, context)
+        if refusal is not None:
+            return refusal, rule
+    return None, None
 
 
 def judge_change(
@@ -73,14 +89,10 @@ def _judge_entry(
     )
     context.working.remove(group)
     try:
-        for lock in context.locks.values():
-            return Refusal(lock.rule, lock.limit, lock.value, "locked")
-        for rule in rules:
-            refusal = rule.check(request, context)
-            if refusal is not None:
-                return refusal
-        group.request = request
-        return None
+        refusal, _ = judge_entry(request, rules, context)
+        if refusal is None:
+            group.request = request
+        return refusal
     finally:
         context.working.append(group)
 

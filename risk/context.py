@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import Any
 
 from core.errors import ConfigError
-from core.orders import Fill, Role
+from core.orders import Fill, OrderRequest, Role
 from core.prices import round_down as floor_to_tick
 from core.prices import round_up as ceil_to_tick
 from risk.groups import Group
@@ -20,12 +20,13 @@ FOREVER = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Entries are refused until `until_day` begins (FOREVER: until a person releases it)."""
+    """Entries (of one plan, or all) are refused until `until_day` begins; FOREVER: for good."""
 
     rule: str
     limit: float
     value: float
     until_day: int
+    plan: str = ""
 
 
 class GuardContext:
@@ -41,10 +42,10 @@ class GuardContext:
         At the start of the run, account currency.
     day_start_equity, day_start_balance : float
         At the last mark before the trading day began.
-    entries_today : int
-        Filled entries (distinct orders) of this trading day.
-    losses_row : int
-        Losing trades in a row that closed today.
+    entries_today : Counter
+        Filled entries (distinct orders) of this trading day by plan, "" for all.
+    losses_row : Counter
+        Losing trades in a row that closed today by plan, "" for all.
     bar : BAR record or None
         The bar the ordering strategy saw last.
     """
@@ -62,9 +63,9 @@ class GuardContext:
         self.day = -1
         self.start_equity = self.start_balance = equity
         self.day_start_equity = self.day_start_balance = equity
-        self.entries_today = 0
-        self.losses_row = 0
-        self.locks: dict[str, Lock] = {}
+        self.entries_today: Counter[str] = Counter()
+        self.losses_row: Counter[str] = Counter()
+        self.locks: dict[tuple[str, str], Lock] = {}
         self.working: list[Group] = []
         self.datas: dict[str, list[Any]] = defaultdict(list)
         self._trades = TradeTracker()
@@ -138,12 +139,12 @@ class GuardContext:
         """Roll to a trading day; return the locks it lifts."""
         self.day = day
         self.day_start_equity, self.day_start_balance = equity, balance
-        self.entries_today = 0
-        self.losses_row = 0
+        self.entries_today.clear()
+        self.losses_row.clear()
         self._entry_ids.clear()
         lifted = [lock for lock in self.locks.values() if lock.until_day <= day]
         for lock in lifted:
-            del self.locks[lock.rule]
+            del self.locks[lock.rule, lock.plan]
         return lifted
 
     def book(self, fill: Fill) -> None:
@@ -151,6 +152,26 @@ class GuardContext:
         pnl = self._trades.book(fill, self.symbol_point_value(fill.symbol))
         if fill.role is Role.ENTRY and fill.order_id not in self._entry_ids:
             self._entry_ids.add(fill.order_id)
-            self.entries_today += 1
+            self.entries_today.update((fill.plan_id, ""))
         if pnl is not None:
-            self.losses_row = self.losses_row + 1 if pnl < 0 else 0
+            for plan in (fill.plan_id, ""):
+                self.losses_row[plan] = self.losses_row[plan] + 1 if pnl < 0 else 0
+
+    def lock_on(self, plan_id: str) -> Lock | None:
+        """Return a lock that refuses a plan's entries."""
+        for lock in self.locks.values():
+            if lock.plan in ("", plan_id):
+                return lock
+        return None
+
+    def working_orders(self, request: OrderRequest, plan: str) -> int:
+        """Return how many working entries may fill besides a request (of a group: one)."""
+        own = request.oco if request.oco is not None else request.order_id
+        groups = set()
+        for group in self.live_groups():
+            other = group.request
+            if other is None or not group.working_entry() or other.order_id in self._entry_ids:
+                continue
+            if plan in ("", other.plan_id):
+                groups.add(other.oco if other.oco is not None else other.order_id)
+        return len(groups - {own})

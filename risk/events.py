@@ -11,7 +11,7 @@ class GuardEvent:
 
     ts : ns UTC. action : refused, breach, locked, unlocked, flatten, tighten.
     limit, value : in the rule's unit (money, quantity, count, percent, price).
-    plan_id, side, kind, quantity, price : of a refused order.
+    plan_id, side, kind, quantity, price : of a refused order. day : trading-day number.
     """
 
     ts: int
@@ -27,3 +27,4 @@ class GuardEvent:
     kind: str = ""
     quantity: float = 0.0
     price: float | None = None
+    day: int = -1

@@ -18,9 +18,9 @@ def write_floors(
     record = limits[0]
     daily = [rule for rule in rules if isinstance(rule, DailyLoss)]
     floor = max((rule.floor(context) for rule in daily), default=-np.inf)
-    record.day_floor = -np.inf if DailyLoss.name in context.locks else floor
+    record.day_floor = -np.inf if (DailyLoss.name, "") in context.locks else floor
     trailing = [rule for rule in rules if isinstance(rule, TrailingDrawdown)]
-    if not trailing or TrailingDrawdown.name in context.locks:
+    if not trailing or (TrailingDrawdown.name, "") in context.locks:
         record.trail_floor = -np.inf
         record.trail_intraday = 0
         return

@@ -17,7 +17,7 @@ from backtrader.order import BuyOrder, Order, SellOrder
 from core.errors import ConfigError
 from core.orders import Approved, Fill, OrderChange, OrderRequest
 from core.ports import BREACH_TRAIL, no_limits
-from risk.changes import judge_change, tightened_stops
+from risk.changes import judge_change, judge_entry, tightened_stops
 from risk.context import FOREVER, GuardContext, Lock
 from risk.events import GuardEvent
 from risk.floors import write_floors
@@ -29,6 +29,7 @@ from risk.settings import RiskSettings
 
 logger = logging.getLogger(__name__)
 
+_LOSS_RULES = ("daily_loss", "trailing_drawdown")
 _FORWARDED = ("getcash", "getvalue", "getposition", "getcommissioninfo")
 """Methods asked on every bar: bound once a run, so that the proxy costs nothing there."""
 
@@ -156,8 +157,8 @@ class Guard:
 
     @property
     def locked(self) -> bool:
-        """Whether new entries are refused until a reset."""
-        return bool(self.context.locks)
+        """Whether a loss limit was met, so that no entry is taken until its reset."""
+        return any(rule in _LOSS_RULES for rule, _ in self.context.locks)
 
     def describe(self) -> list[str]:
         """Return the rules in force, one line each."""
@@ -276,7 +277,9 @@ class Guard:
         context.now = int(context.bar.end)
         request = build_request(group, plan_id, reduces=self._reduces(parent))
         group.request = request
-        refusal, rule = self._judge(request)
+        refusal, rule = (
+            (None, None) if request.reduces else judge_entry(request, self.rules, context)
+        )
         if refusal is None:
             self._approve(group, request)
         elif rule is not None and rule.waits:
@@ -291,18 +294,6 @@ class Guard:
             rule.on_sent(len(group.orders), self.context)
         self.context.live_groups().append(group)
         self.inner.submit_approved(Approved(request), group.orders)
-
-    def _judge(self, request: OrderRequest) -> tuple[Refusal | None, Rule | None]:
-        """Return the first refusal and its rule; an order that only reduces always passes."""
-        if request.reduces:
-            return None, None
-        for lock in self.context.locks.values():
-            return Refusal(lock.rule, lock.limit, lock.value, "locked"), None
-        for rule in self.rules:
-            refusal = rule.check(request, self.context)
-            if refusal is not None:
-                return refusal, rule
-        return None, None
 
     def _reduces(self, order: Any) -> bool:
         """Whether an order shrinks its plan's position without turning it round."""
@@ -359,6 +350,7 @@ class Guard:
     def on_day(self, day: int, equity: float, balance: float) -> None:
         """Begin a trading day: lift the locks that end with it, set the new floors."""
         context = self.context
+        self.limits[0].low_equity = equity
         for rule in self.rules:
             rule.before_day(self.limits, context)
         for lock in context.begin_day(day, equity, balance):
@@ -377,8 +369,8 @@ class Guard:
         context.book(fill)
         for rule in self.rules:
             used_up = rule.on_fill(fill, context)
-            if used_up is not None:
-                self._lock(used_up, context.day + 1)
+            if used_up is not None and rule.plan in ("", fill.plan_id):
+                self._lock(used_up, context.day + 1, rule.plan)
 
     def on_breach(self, ts_event: int) -> None:
         """Lock after the engine met a floor, cancelled and flattened."""
@@ -394,16 +386,17 @@ class Guard:
         floors.breach = 0
         write_floors(self.limits, self.rules, context)
 
-    def _lock(self, refusal: Refusal, until_day: int) -> None:
-        if refusal.rule in self.context.locks:
+    def _lock(self, refusal: Refusal, until_day: int, plan: str = "") -> None:
+        if (refusal.rule, plan) in self.context.locks:
             return
-        lock = Lock(refusal.rule, refusal.limit, refusal.value, until_day)
-        self.context.locks[lock.rule] = lock
+        lock = Lock(refusal.rule, refusal.limit, refusal.value, until_day, plan)
+        self.context.locks[lock.rule, plan] = lock
         self._note(lock.rule, "locked", lock.limit, lock.value)
         self._write_locked()
 
     def _write_locked(self) -> None:
-        self.limits[0].locked = bool(self.context.locks) or self._blocked
+        whole = any(not plan for _, plan in self.context.locks)
+        self.limits[0].locked = whole or self._blocked
 
     def _is_exposed(self) -> bool:
         context = self.context
@@ -430,6 +423,7 @@ class Guard:
                 order.getordername(),
                 abs(float(order.created.size)),
                 order.created.price,
+                self.context.day,
             )
         )
 
@@ -442,7 +436,9 @@ class Guard:
         *,
         symbol: str = "",
     ) -> None:
-        self.events.append(GuardEvent(self.context.now, rule, action, limit, value, symbol))
+        self.events.append(
+            GuardEvent(self.context.now, rule, action, limit, value, symbol, day=self.context.day)
+        )
 
 
 _OWN = frozenset(Guard.__annotations__)

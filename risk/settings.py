@@ -49,6 +49,8 @@ class RiskSettings:
 
     Attributes
     ----------
+    plan : limit only this plan's orders, by its own trades; None: the whole account. The day's
+        loss and profit, the drawdown and rules of time are always the account's.
     daily_loss, daily_loss_pct : loss since the day's start that flattens and locks the day.
         `daily_loss_basis` says from what: "equity" (open profit included) or "balance" at the
         last mark before the roll. Percentages are of that base.
@@ -81,6 +83,7 @@ class RiskSettings:
     """
 
     name: str = ""
+    plan: str | None = None
     daily_loss: float | None = None
     daily_loss_pct: float | None = None
     daily_loss_basis: str = "equity"

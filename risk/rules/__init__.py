@@ -56,6 +56,9 @@ _IN_ORDER: tuple[type[Rule], ...] = (
 """Rules in the order they are asked; the first refusal is the one reported."""
 
 
+_ACCOUNT_WIDE = (DailyLoss, TrailingDrawdown, Consistency, TradingWindow, FlatBy, NewsBlackout)
+
+
 def build_rules(sources: Iterable[RiskSettings]) -> list[Rule]:
     """Return the rules of all sources; each holds, so the strictest does."""
     settings = list(sources)
@@ -64,5 +67,6 @@ def build_rules(sources: Iterable[RiskSettings]) -> list[Rule]:
         for source in settings:
             rule = kind.from_settings(source)
             if rule is not None:
+                rule.plan = "" if kind in _ACCOUNT_WIDE else source.plan or ""
                 rules.append(rule)
     return rules

@@ -58,12 +58,14 @@ class Rule:
     Attributes
     ----------
     name : as in `refused` of run results.
+    plan : the plan whose orders it limits, "" for all of the account's.
     is_timed : `at_bar` is asked at the start of every bar.
     exit_reason : reason of the exits where `at_bar` flattens.
     waits : an order this rule refuses is held and judged again later instead.
     """
 
     name = ""
+    plan = ""
     is_timed = False
     exit_reason = ""
     waits = False

@@ -155,13 +155,12 @@ class LossesInRow(Rule):
 
     def on_fill(self, fill: Fill, context: GuardContext) -> Refusal | None:
         """Lock once the streak is complete."""
-        if context.losses_row < self.largest:
-            return None
-        return Refusal(self.name, self.largest, context.losses_row)
+        streak = context.losses_row[self.plan]
+        return Refusal(self.name, self.largest, streak) if streak >= self.largest else None
 
     def headroom(self, context: GuardContext) -> Headroom:
         """Return the streak against its limit."""
-        return Headroom(self.name, self.largest, context.losses_row, "trades")
+        return Headroom(self.name, self.largest, context.losses_row[self.plan], "trades")
 
 
 class Consistency(Rule):

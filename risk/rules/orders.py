@@ -16,7 +16,10 @@ _MINUTE_NS = 60_000_000_000
 
 
 class TradesPerDay(Rule):
-    """End the day's entries after so many filled ones, by the trading day of the fill."""
+    """End the day's entries after so many filled ones, by the trading day of the fill.
+
+    A working entry may fill, so it counts where a further one is asked for.
+    """
 
     name = "max_trades"
 
@@ -32,15 +35,19 @@ class TradesPerDay(Rule):
         """Return the rule in one line."""
         return f"max_trades {self.largest} a trading day"
 
+    def check(self, request: OrderRequest, context: GuardContext) -> Refusal | None:
+        """Refuse an entry that might be one too many, were all that work to fill."""
+        count = context.entries_today[self.plan] + 1 + context.working_orders(request, self.plan)
+        return Refusal(self.name, self.largest, count) if count > self.largest else None
+
     def on_fill(self, fill: Fill, context: GuardContext) -> Refusal | None:
         """Lock once the last entry of the day has filled; other working entries are cancelled."""
-        if context.entries_today < self.largest:
-            return None
-        return Refusal(self.name, self.largest, context.entries_today)
+        filled = context.entries_today[self.plan]
+        return Refusal(self.name, self.largest, filled) if filled >= self.largest else None
 
     def headroom(self, context: GuardContext) -> Headroom:
         """Return today's entries against the limit."""
-        return Headroom(self.name, self.largest, context.entries_today, "trades")
+        return Headroom(self.name, self.largest, context.entries_today[self.plan], "trades")
 
 
 class OrderRate(Rule):

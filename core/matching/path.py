@@ -60,7 +60,9 @@ def limit_reached(order: Any, meets: float, through: int) -> bool:
 
 @kernel
 def stop_reached(order: Any, meets: float) -> bool:
-    """Say whether a stop triggers when its side of the market is at `meets`."""
+    """Say whether a stop triggers at `meets`; one partly filled is a market order by now."""
+    if order.triggered != 0:
+        return True
     return bool(meets >= order.price if order.side > 0 else meets <= order.price)
 
 
@@ -189,9 +191,11 @@ def act(
         meets = side_price(book.price, order.side, market, book)
         better = min(limit, meets) if order.side > 0 else max(limit, meets)
         execute(k, limit if own_price else better, market, book, orders, limits, events)
-    elif order.kind == STOP_LIMIT_ORDER:
-        order.triggered = 1
-    elif order.kind == MARKET_ORDER or not own_price:
+        return
+    order.triggered = 1
+    if order.kind == STOP_LIMIT_ORDER:
+        return
+    if order.kind == MARKET_ORDER or not own_price:
         price = slipped(book.price, order.side, market, book)
         execute(k, price, market, book, orders, limits, events)
     else:

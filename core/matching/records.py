@@ -122,6 +122,7 @@ price : the limit of a limit order, the trigger of any stop (nan: a trail takes 
 limit : the limit of a stop-limit.
 trail_amount, trail_percent : distance of a trailing stop in price units or as a share (0.01).
 stop_to : new trigger of the bracket's stop the instant this target fills; nan leaves it.
+triggered : 1 = a stop has triggered: it is a market order, or rests at its limit, from then on.
 day : trading day the order belongs to; -1: the day of the first bar it works on.
 reduces : the order may only shrink the position, and is cut to it.
 has_children : 1 = the parent of a bracket.

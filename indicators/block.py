@@ -7,7 +7,7 @@ function hands it all of them. So the three can't differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,14 +84,21 @@ def run_columns(
     """
     count = len(bars)
     columns = {name: np.empty(count) for name in block.columns}
-    out = np.zeros(min(count, PIECE_BARS), block.out)
-    views = block.views(out)
-    for first in range(0, count, PIECE_BARS):
-        last = min(first + PIECE_BARS, count)
-        block.run(bars[first:last], state, params, out[: last - first])
-        for column, view in zip(columns.values(), views, strict=True):
-            column[first:last] = view[: last - first]
+    for first, last, out in pieces(block, bars, params, state):
+        for column, view in zip(columns.values(), block.views(out), strict=True):
+            column[first:last] = view
     return columns
+
+
+def pieces(
+    block: Block, bars: Records, params: ParamsArray, state: Records
+) -> Iterator[tuple[int, int, Records]]:
+    """Run a block over bars piece by piece; yield (first, last, facts of bars[first:last])."""
+    out = np.zeros(min(len(bars), PIECE_BARS), block.out)
+    for first in range(0, len(bars), PIECE_BARS):
+        last = min(first + PIECE_BARS, len(bars))
+        block.run(bars[first:last], state, params, out[: last - first])
+        yield first, last, out[: last - first]
 
 
 def nested(parts: Mapping[str, np.dtype[Any]]) -> np.dtype[Any]:

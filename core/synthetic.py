@@ -59,7 +59,7 @@ class Recipe:
 
 
 GOLD = Recipe("XAUUSD", "CMEGlobex_GC", 2060.0, 0.01, 0.15, 0.04, 90.0, _NEW_YORK_DAY)
-DOLLAR = Recipe("DXY", "FX", 102.4, 0.001, 0.065, 0.02, 12.0, _NEW_YORK_DAY)
+DOLLAR = Recipe("DXY", "ICE_DX", 102.4, 0.001, 0.065, 0.02, 12.0, _NEW_YORK_DAY)
 NIFTY = Recipe("NIFTY-FUT", "NSE", 24150.0, 0.05, 0.13, 0.35, 900.0, _NSE_DAY)
 
 _DOLLAR_TO_GOLD = -0.55

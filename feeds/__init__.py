@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from feeds.bulk import BulkData
+    from feeds.checking import check
+    from feeds.listing import list_series
     from feeds.loading import load
     from feeds.resampling import resample
 
-__all__ = ["BulkData", "load", "resample"]
+__all__ = ["BulkData", "check", "list_series", "load", "resample"]
 
-_HOME = {"BulkData": "feeds.bulk", "load": "feeds.loading", "resample": "feeds.resampling"}
+_HOME = {
+    "BulkData": "feeds.bulk",
+    "check": "feeds.checking",
+    "list_series": "feeds.listing",
+    "load": "feeds.loading",
+    "resample": "feeds.resampling",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -75,7 +75,7 @@ class BulkData(bt.feed.DataBase):  # type: ignore[misc]
     `bars[len(data) - 1]` is the BAR record of the current bar.
     """
 
-    lines = ("start",)
+    lines: Any = ("start",)
     params = (("timeframe", bt.TimeFrame.Minutes),)
     plotlines: ClassVar[dict[str, Any]] = {"start": {"_plotskip": True}}
 
@@ -100,10 +100,12 @@ class BulkData(bt.feed.DataBase):  # type: ignore[misc]
 
     def _start(self) -> None:
         super()._start()
-        ends = EPOCH_DAY + (self.series.bars["end"] // 1000) / _DAY_US
-        low = int(np.searchsorted(ends, self.fromdate, "left"))
-        high = int(np.searchsorted(ends, self.todate, "right"))
-        self._bars = self.series.bars[low:high]
+        self._bars = self.series.bars
+        if self.p.fromdate is not None or self.p.todate is not None:
+            ends = EPOCH_DAY + (self._bars["end"] // 1000) / _DAY_US
+            low = int(np.searchsorted(ends, self.fromdate, "left"))
+            high = int(np.searchsorted(ends, self.todate, "right"))
+            self._bars = self._bars[low:high]
         self._rows = None
         self._next_row = 0
 
@@ -113,14 +115,12 @@ class BulkData(bt.feed.DataBase):  # type: ignore[misc]
         if self._filters or bounded:
             super().preload()
             return
-        names = ("datetime", "start", "open", "high", "low", "close", "volume")
-        columns = {name: array.array("d", bytes(8 * len(self._bars))) for name in names}
-        _fill(self._bars, *(np.frombuffer(columns[name]) for name in names))
-        columns["openinterest"] = array.array("d", bytes(8 * len(self._bars)))
-        for name in self.getlinealiases():
+        for name, column in _columns(self._bars).items():
             line = getattr(self.lines, name)
             # Cerebro has extended the lines for its lookahead: those items stay at the end.
-            line.array = columns[name] + line.array[len(line.array) - line.extension :]
+            if line.extension:
+                column.extend(line.array[len(line.array) - line.extension :])
+            line.array = column
         self._next_row = len(self._bars)
         self.home()
 
@@ -137,12 +137,16 @@ class BulkData(bt.feed.DataBase):  # type: ignore[misc]
         return True
 
     def _line_values(self) -> list[tuple[Any, list[float]]]:
-        bars = self._bars
-        columns = {name: bars[name].tolist() for name in ("open", "high", "low", "close", "volume")}
-        columns["datetime"] = (EPOCH_DAY + (bars["end"] // 1000) / _DAY_US).tolist()
-        columns["start"] = (bars["start"] / 1_000_000).tolist()
-        columns["openinterest"] = [0.0] * len(bars)
-        return [(getattr(self.lines, name), columns[name]) for name in self.getlinealiases()]
+        columns = _columns(self._bars)
+        return [(getattr(self.lines, name), columns[name].tolist()) for name in columns]
+
+
+def _columns(bars: _Array) -> dict[str, array.array[float]]:
+    """Return the values of every line, by name, as Backtrader stores them."""
+    names = ("datetime", "start", "open", "high", "low", "close", "volume", "openinterest")
+    columns = {name: array.array("d", bytes(8 * len(bars))) for name in names}
+    _fill(bars, *(np.frombuffer(columns[name]) for name in names[:-1]))
+    return columns
 
 
 def _backtrader_timeframe(timeframe_ns: int) -> tuple[int, int]:

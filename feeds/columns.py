@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -54,8 +54,7 @@ class Columns:
     zone_known : how the stamps themselves tell the zone ('offsets in the stamps', ...), or None.
     offsets : offsets named in the stamps, minutes.
     epoch : the stamps count from 1970; UTC unless the user says it is a server's wall clock.
-    prices : open, high, low, close, volume, spread; float64, NaN where a cell is empty.
-    point : smallest price step the file writes, where `spread` is in points; else 0.
+    open, high, low, close, volume, spread : float64, NaN where a cell is empty.
     line_of : row -> 1-based line of the file (None for sources without lines).
     facts : provenance to report (sha256, kind, columns, notes).
     """
@@ -72,6 +71,15 @@ class Columns:
     spread: np.ndarray[Any, Any]
     line_of: Callable[[int], int | None]
     facts: dict[str, Any] = field(default_factory=dict)
+
+    def take(self, rows: np.ndarray[Any, Any]) -> Columns:
+        """Return some rows, in this order; lines stay those of the whole source."""
+        names = ("stamps", *PRICES, "volume", "spread")
+        return replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in names},
+            line_of=lambda row: self.line_of(int(rows[row])) if row < len(rows) else None,
+        )
 
     def fault(self, message: str, row: int | None = None) -> DataError:
         """Return an error that names this source and, where there is one, the line of a row."""

@@ -34,7 +34,11 @@ def read_csv(path: Path, name: str, mapping: Mapping[str, str]) -> Columns:
     DataError : naming file, line and value of what cannot be read.
     """
     text = read_text(path, name)
-    dialect = sniff(text, dict(mapping))
+    return table_columns(text, sniff(text, dict(mapping)), mapping)
+
+
+def table_columns(text: Text, dialect: Dialect, mapping: Mapping[str, str]) -> Columns:
+    """Return the columns of a text whose dialect is known; raises as `read_csv`."""
     table = _read_table(text, dialect)
     line_of = _line_finder(text, dialect)
     stamps = _stamps(table, text, dialect, line_of)
@@ -46,7 +50,7 @@ def read_csv(path: Path, name: str, mapping: Mapping[str, str]) -> Columns:
     if point:
         numbers["spread"] = numbers["spread"] * point
     return Columns(
-        name=name,
+        name=text.name,
         stamps=stamps.ns,
         zone_known=_zone_known(stamps),
         epoch=stamps.epoch,
@@ -107,25 +111,34 @@ def _read_table(text: Text, dialect: Dialect) -> Any:
 
 def _first_fault(text: Text, dialect: Dialect, reason: str) -> DataError:
     """Return an error for the first line that has too few fields or text in a price."""
-    words = {place: word for word, place in dialect.places.items() if word in _NUMBERS}
-    for line, row in _rows(text, dialect):
-        fields = row.split(dialect.separator)
-        if len(fields) != dialect.fields:
-            return DataError(
-                f"{len(fields)} fields where {dialect.fields} are expected: {row[:60]!r};"
-                " is the file cut off? mend or remove the line",
-                file=text.name,
-                line=line,
-            )
-        for place, word in words.items():
-            value = fields[place].strip().strip('"')
-            if value and not _is_number(value, dialect):
-                return DataError(
-                    f"{word} is {value[:40]!r}; expected a number: mend or remove the line",
-                    file=text.name,
-                    line=line,
-                )
+    rows = rows_of(text, dialect)
+    for line, row in rows:
+        fault = cell_fault(row, dialect)
+        if fault is not None:
+            remedy = "mend or remove the line"
+            if line == rows[-1][0]:
+                remedy = "the file ends inside a line: fetch it again, or remove the line"
+            return DataError(f"{fault}; {remedy}", file=text.name, line=line)
     return DataError(f"cannot be read: {reason[:120]}", file=text.name)
+
+
+def cell_fault(row: str, dialect: Dialect) -> str | None:
+    """Return what keeps a line from being read as fields and numbers, None if nothing does."""
+    fields = row.split(dialect.separator)
+    if len(fields) != dialect.fields:
+        return f"{len(fields)} fields where {dialect.fields} are expected, {row[:60]!r}"
+    for word, place in dialect.places.items():
+        value = fields[place].strip().strip('"')
+        if word in _NUMBERS and value and not _is_number(value, dialect):
+            return f"{word} is {value[:40]!r}, expected a number"
+    return None
+
+
+def stamp_text(row: str, dialect: Dialect) -> str:
+    """Return the stamp of a line, date and time of day joined."""
+    fields = row.split(dialect.separator)
+    places = [dialect.places[word] for word in ("datetime", "time") if word in dialect.places]
+    return " ".join(fields[place].strip().strip('"') for place in places)
 
 
 def _is_number(value: str, dialect: Dialect) -> bool:
@@ -136,7 +149,7 @@ def _is_number(value: str, dialect: Dialect) -> bool:
     return True
 
 
-def _rows(text: Text, dialect: Dialect) -> list[tuple[int, str]]:
+def rows_of(text: Text, dialect: Dialect) -> list[tuple[int, str]]:
     """Return (1-based line, text) of every row; blank lines hold none."""
     lines = text.data.decode("utf-8", errors="replace").split("\n")
     numbered = list(enumerate((line.rstrip("\r") for line in lines), start=1))
@@ -149,7 +162,7 @@ def _line_finder(text: Text, dialect: Dialect) -> Callable[[int], int | None]:
 
     def line_of(row: int) -> int | None:
         if not found:
-            found.extend(number for number, _ in _rows(text, dialect))
+            found.extend(number for number, _ in rows_of(text, dialect))
         return found[row] if row < len(found) else None
 
     return line_of
@@ -238,5 +251,5 @@ def _head_rows(text: Text, dialect: Dialect) -> list[tuple[int, str]]:
     start = text.data[:_SAMPLE_BYTES]
     if len(text.data) > _SAMPLE_BYTES:
         start = start.rpartition(b"\n")[0]
-    rows = _rows(Text(text.name, start, text.sha256, text.packing), dialect)
+    rows = rows_of(Text(text.name, start, text.sha256, text.packing), dialect)
     return [(line, row) for line, row in rows if row.count(dialect.separator) >= 4]

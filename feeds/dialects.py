@@ -68,7 +68,7 @@ def read_text(path: Path, name: str) -> Text:
         data, packing = _unzip(raw, name), "zip"
     else:
         data, packing = raw, "plain"
-    if not data.strip():
+    if not data[:_HEAD_BYTES].strip():
         raise DataError("the file is empty; expected rows of prices", file=name)
     return Text(name, _to_utf8(data, name), digest, packing)
 

@@ -13,7 +13,7 @@ from core.bars import Series, format_timeframe, parse_timeframe
 from core.calendar import Calendar, get_calendar
 from core.errors import ConfigError
 from core.instruments import get_instrument, instrument_names
-from core.zones import NS_PER_DAY, NS_PER_MINUTE, Times
+from core.zones import NS_PER_DAY, NS_PER_MINUTE
 from feeds.columns import Columns
 from feeds.origin import Origin, settle_origin
 from feeds.validate import pack
@@ -81,17 +81,17 @@ def load(
     ConfigError : for an unknown symbol, zone, stamp side, session or timeframe.
     """
     table = read_columns(source, columns or {})
-    name, guessed = (symbol, False) if symbol else _symbol_of(table.name)
-    market = _calendar(name, calendar)
+    name, guessed = (symbol, False) if symbol else symbol_of(table.name)
+    market = calendar_of(name, calendar)
     wanted = _timeframe_ns(timeframe)
-    step = _file_step(table, wanted)
+    step = file_step(table, wanted)
     origin = settle_origin(table, market, step, tz, stamp)
     bars = pack(table, origin.start)
     kept, dropped = in_session(bars, market, session if step < NS_PER_DAY else "all")
     if not len(kept):
         raise table.fault(f"all {len(bars)} rows lie outside the session; check --tz")
     market.annotate(kept, step)
-    facts = _facts(table, origin, step, dropped, name, guessed)
+    facts = describe(table, origin, step, dropped, name, guessed)
     series = Series(name, step, kept, facts)
     if wanted is None or wanted == step:
         return series
@@ -116,9 +116,10 @@ def read_columns(source: str | Path | Any, mapping: Mapping[str, str]) -> Column
     return read_csv(path, str(source), mapping)
 
 
-def _facts(
+def describe(
     table: Columns, origin: Origin, step: int, dropped: dict[str, int], symbol: str, guessed: bool
 ) -> dict[str, Any]:
+    """Return the provenance of a source, as `Series.source` and `check` report it."""
     known = symbol in instrument_names()
     instrument = get_instrument(symbol) if known else None
     facts = {
@@ -140,7 +141,7 @@ def _facts(
     return facts | table.facts
 
 
-def _symbol_of(name: str) -> tuple[str, bool]:
+def symbol_of(name: str) -> tuple[str, bool]:
     """Return the instrument a file's name begins with."""
     stem = re.split(r"[._]", Path(name).name.upper())
     words = re.sub(r"[^A-Z0-9]", "", stem[0]), re.sub(r"[^A-Z0-9]", "", "".join(stem[:2]))
@@ -154,7 +155,8 @@ def _symbol_of(name: str) -> tuple[str, bool]:
     )
 
 
-def _calendar(symbol: str, calendar: Calendar | str | None) -> Calendar:
+def calendar_of(symbol: str, calendar: Calendar | str | None) -> Calendar:
+    """Return the market hours a caller named, by default the instrument's."""
     if isinstance(calendar, Calendar):
         return calendar
     return get_calendar(calendar or get_instrument(symbol).calendar)
@@ -169,7 +171,7 @@ def _timeframe_ns(timeframe: str | int | None) -> int | None:
         raise ConfigError(str(cause)) from cause
 
 
-def _file_step(table: Columns, wanted: int | None) -> int:
+def file_step(table: Columns, wanted: int | None) -> int:
     """Return the file's grid: the commonest distance of two rows.
 
     Raises
@@ -228,8 +230,3 @@ def _session_hours(calendar: Calendar, session: str) -> tuple[int, int] | None:
         raise ConfigError(f"session={session}: expected auto, all or hours such as 09:15-15:30")
     a, b, c, d = (int(part) for part in match.groups())
     return (a * 60 + b) * NS_PER_MINUTE, (c * 60 + d) * NS_PER_MINUTE
-
-
-def starts_of(series: Series) -> Times:
-    """Return the START of every bar, contiguous, ns UTC."""
-    return np.ascontiguousarray(series.bars["start"])

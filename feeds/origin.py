@@ -32,6 +32,7 @@ _CANDIDATES = (
 _CLUES = {
     "CMEGlobex_GC": "from the daily break 17:00-18:00 New York",
     "FX": "from the weekend break at 17:00 New York",
+    "ICE_DX": "from the daily break 17:00-20:00 New York",
     "NSE": "from the NSE day 09:15-15:30",
     "MCX": "from the MCX day",
 }

@@ -252,40 +252,52 @@ def parse_one(text: np.ndarray[Any, Any], start: int, stop: int, order: int) -> 
 @kernel
 def _two(text: np.ndarray[Any, Any], at: int) -> int:
     """Return a two-digit number, or a large negative one where a character is no digit."""
-    high = np.int64(text[at]) - 48
-    low = np.int64(text[at + 1]) - 48
+    high = int(text[at]) - 48
+    low = int(text[at + 1]) - 48
     if high < 0 or high > 9 or low < 0 or low > 9:
         return -1_000_000
     return high * 10 + low
 
 
 @kernel
-def _usual(text: np.ndarray[Any, Any], at: int, length: int) -> int:
-    """Return ns of `YYYY-MM-DD HH:MM[:SS]` (also with dots, slashes or a T), -1 if it differs.
-
-    The short way for the form nearly all files have; whatever it declines `parse_one` judges.
-    """
+def _usual_date(text: np.ndarray[Any, Any], at: int) -> int:
+    """Return ns of the midnight of `YYYY-MM-DD` (also with dots or slashes), -1 if it is none."""
     mark = text[at + 4]
-    if mark not in (45, 46, 47) or text[at + 7] != mark or text[at + 13] != 58:
-        return -1
-    if text[at + 10] not in (32, 84):
+    if mark not in (45, 46, 47) or text[at + 7] != mark:
         return -1
     year = _two(text, at) * 100 + _two(text, at + 2)
     month = _two(text, at + 5)
     day = _two(text, at + 8)
-    hour = _two(text, at + 11)
-    minute = _two(text, at + 14)
-    second = 0
-    if length == 19:
-        if text[at + 16] != 58:
-            return -1
-        second = _two(text, at + 17)
+    # The last days of a month are left to the careful way, which knows the months' lengths.
     if year < 1970 or year > 2261 or month < 1 or month > 12 or day < 1 or day > 28:
         return -1
+    return days_from_date(year, month, day) * _DAY_NS
+
+
+@kernel
+def _usual_clock(text: np.ndarray[Any, Any], at: int, length: int) -> int:
+    """Return ns of the day of ` HH:MM[:SS]` after a blank or a T, -1 if it is none."""
+    if (text[at] != 32 and text[at] != 84) or text[at + 3] != 58:
+        return -1
+    hour = _two(text, at + 1)
+    minute = _two(text, at + 4)
+    second = 0
+    if length == 19:
+        if text[at + 6] != 58:
+            return -1
+        second = _two(text, at + 7)
     if hour < 0 or hour > 23 or minute < 0 or minute > 59 or second < 0 or second > 59:
         return -1
-    days = days_from_date(year, month, day)
-    return days * _DAY_NS + (hour * 3600 + minute * 60 + second) * 1_000_000_000
+    return (hour * 3600 + minute * 60 + second) * 1_000_000_000
+
+
+@kernel
+def _same_date(text: np.ndarray[Any, Any], at: int, before: int) -> bool:
+    """Say whether two stamps begin with the same ten letters."""
+    differ = 0
+    for k in range(10):
+        differ |= text[at + k] ^ text[before + k]
+    return differ == 0
 
 
 @kernel
@@ -297,20 +309,34 @@ def parse_rows(
     kinds: np.ndarray[Any, Any],
 ) -> int:
     """Parse the stamps text[offsets[i]:offsets[i+1]]; return the first bad row or -1."""
+    midnight = -1
+    before = 0
     for i in range(len(ns)):
-        length = offsets[i + 1] - offsets[i]
+        at = offsets[i]
+        length = offsets[i + 1] - at
         if length == 19 or length == 16:
-            usual = _usual(text, offsets[i], length)
-            if usual >= 0:
-                ns[i] = usual
+            # The form nearly all files have, a date at a time; the rest goes the careful way.
+            if midnight < 0 or not _same_date(text, at, before):
+                midnight = _usual_date(text, at)
+                before = at
+            clock = _usual_clock(text, at + 10, length)
+            if midnight >= 0 and clock >= 0:
+                ns[i] = midnight + clock
                 kinds[i] = NAIVE
                 continue
-        value, kind = parse_one(text, offsets[i], offsets[i + 1], order)
+        value, kind = parse_one(text, at, at + length, order)
         if kind % 2 != 0 and kind != EPOCH:
             return i
         ns[i] = value
         kinds[i] = kind
     return -1
+
+
+def is_stamp(text: str, order: int = YEAR_FIRST) -> bool:
+    """Say whether one text is a stamp we read."""
+    letters = np.frombuffer(text.encode(), np.uint8)
+    _, kind = parse_one(letters, 0, len(letters), order)
+    return int(kind) % 2 == 0 or int(kind) == EPOCH
 
 
 def parse_column(column: Any, order: int = YEAR_FIRST) -> Stamps:

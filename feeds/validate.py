@@ -136,9 +136,17 @@ def all_faults(columns: Columns, start: _Array) -> _Array:
     return faults
 
 
-def _arrays(columns: Columns) -> tuple[_Array, ...]:
-    names = ("open", "high", "low", "close", "volume", "spread")
-    return tuple(np.ascontiguousarray(getattr(columns, name), np.float64) for name in names)
+def _arrays(columns: Columns) -> tuple[_Array, _Array, _Array, _Array, _Array, _Array]:
+    """Return open, high, low, close, volume and spread as kernels want them."""
+    c = columns
+    return (
+        np.ascontiguousarray(c.open, np.float64),
+        np.ascontiguousarray(c.high, np.float64),
+        np.ascontiguousarray(c.low, np.float64),
+        np.ascontiguousarray(c.close, np.float64),
+        np.ascontiguousarray(c.volume, np.float64),
+        np.ascontiguousarray(c.spread, np.float64),
+    )
 
 
 def fault_text(columns: Columns, row: int, bits: int) -> str:

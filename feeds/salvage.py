@@ -1,0 +1,50 @@
+"""What can be read of a faulty text file, and each line that cannot: for `check` only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from feeds.columns import Columns
+from feeds.csv import cell_fault, rows_of, stamp_text, table_columns
+from feeds.dialects import Text, read_text, sniff
+from feeds.stamps import DAY_FIRST, MONTH_FIRST, YEAR_FIRST, is_stamp
+
+
+def salvage(
+    path: Path, name: str, mapping: Mapping[str, str]
+) -> tuple[Columns, list[tuple[int, str]]]:
+    """Read a text file without its unreadable lines.
+
+    Returns
+    -------
+    Columns
+        The readable rows; `line_of` gives lines of the file as it is.
+    list of (int, str)
+        Line and fault of every line left out: wrong number of fields, text in a price, no stamp.
+
+    Raises
+    ------
+    DataError : if the file cannot be opened or nothing in it can be read.
+    """
+    text = read_text(path, name)
+    dialect = sniff(text, dict(mapping))
+    rows = rows_of(text, dialect)
+    orders = (YEAR_FIRST, DAY_FIRST, MONTH_FIRST)
+    bad: list[tuple[int, str]] = []
+    kept: list[tuple[int, str]] = []
+    for line, row in rows:
+        fault = cell_fault(row, dialect)
+        if fault is None and not any(is_stamp(stamp_text(row, dialect), o) for o in orders):
+            fault = f"stamp is {stamp_text(row, dialect)!r}"
+        if fault is None:
+            kept.append((line, row))
+        else:
+            bad.append((line, fault))
+    head = text.data.split(b"\n", dialect.skip_lines)[: dialect.skip_lines]
+    body = "\n".join(row for _, row in kept).encode()
+    readable = Text(name, b"\n".join([*head, body]), text.sha256, text.packing)
+    columns = table_columns(readable, dialect, mapping)
+    lines = [line for line, _ in kept]
+    return replace(columns, line_of=lambda row: lines[row] if row < len(lines) else None), bad

@@ -142,24 +142,24 @@ def backtest(
     """Run strategies on historical bars; without arguments the bundled gold and Nifty plans."""
     from backtests import commands
     from backtests.progress import Progress
-    from backtests.request import Flags
 
-    flags = Flags(
-        plans=tuple(plans or ()), strategy=strategy, data=tuple(data or ()), instrument=instrument,
-        timeframe=timeframe, tz=tz, further=tuple(further or ()), start=start, end=end, cash=cash,
-        settings=tuple(settings or ()), risk=risk, intrabar=intrabar, fills=fills,
-        costs=not no_costs, margin=not no_margin, instrument_set=tuple(instrument_set or ()),
-        band=band, out=out, report=not no_report, config=config,
-    )  # fmt: skip
+    flags = {
+        "strategy": strategy, "data": data, "instrument": instrument, "timeframe": timeframe,
+        "tz": tz, "with": further, "from": start, "to": end, "cash": cash, "params": settings,
+        "risk": risk, "intrabar": intrabar, "fills": fills, "instrument_set": instrument_set,
+        "costs": False if no_costs else None, "margin": False if no_margin else None,
+        "band": band or None, "report": False if no_report else None, "out": out,
+    }  # fmt: skip
     progress = Progress(sys.stderr, wanted=not quiet)
-    _show(commands.backtest(flags, progress, _draw_report), as_json, quiet)
+    _show(commands.backtest(plans or [], flags, config, progress, _draw_report), as_json, quiet)
 
 
 def _draw_report(folder: Any) -> dict[str, Any]:
     """Hand a run folder to reports; only run.py may join the two."""
     import reports
 
-    return reports.write(folder)
+    page, plots = reports.write_report(folder), reports.write_plots(folder)
+    return {"report": page.as_posix(), "plots": [plot.as_posix() for plot in plots]}
 
 
 @app.command(context_settings=_RUN_NAMES, epilog=_examples("report last"))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from backtests.outcome import FAILED, Outcome
+from backtests.progress import Progress
 from core.errors import ConfigError
-from core.results import RunFolder, find_run, list_runs
+from core.results import RunFolder, RunWriter, find_run, list_runs
 
 RUNS = Path("runs")
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,6 +69,60 @@ def _write_new(path: Path, text: str) -> str:
     with path.open("x", encoding="utf-8") as stream:
         stream.write(text)
     return str(path)
+
+
+def backtest(
+    names: Sequence[str],
+    flags: Mapping[str, Any],
+    config: str,
+    progress: Progress,
+    draw: Draw,
+) -> Outcome:
+    """Run plans or strategies on history and leave a run folder.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Plans or strategies; none: all of the settings file, or the bundled ones.
+    flags : mapping
+        Fields of plans and settings by name; None where not given.
+    draw : callable(RunFolder) -> files
+        Writes the report.
+
+    Raises
+    ------
+    TolaError : settings, data or a user's strategy are at fault; nothing is written.
+    """
+    from backtests.resolve import resolve
+    from backtests.runner import finish, run, store
+    from backtests.summary_text import short_lines, summary_lines
+
+    request = resolve(names, flags, config)
+    out = None if request.settings.out is None else Path(request.settings.out)
+    with RunWriter(RUNS, out) as writer:
+        folder = store(run(request, progress), writer)
+    summary = finish(folder, draw if request.settings.report else None)
+    overridden = [f"override: {line}" for line in request.overrides]
+    return Outcome(
+        summary,
+        [*overridden, *summary_lines(summary)],
+        _next_step(summary),
+        short_lines(summary),
+        FAILED if summary["interrupted"] else 0,
+    )
+
+
+def _next_step(summary: Mapping[str, Any]) -> str:
+    """Return what makes sense after a run: one's own prices, a look at the report, a wider view."""
+    if summary["interrupted"]:
+        return "the same command again, for all bars"
+    if all(plan["synthetic"] for plan in summary["plans"]):
+        return "your own prices: python run.py data check FILE"
+    if not any(plan["trades"] for plan in summary["plans"]):
+        return "python run.py strategies (a setup dropped in the funnel above names its setting)"
+    if not any(plan["band"] for plan in summary["plans"]):
+        return "the same command with --band: how much hangs on the order of extremes inside a bar"
+    return "python run.py runs list"
 
 
 def runs_list() -> Outcome:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,8 +24,9 @@ from backtests.loading import LoadedPlan
 from backtests.progress import Progress
 from backtests.request import AccountRequest
 from backtests.usercode import blame, is_file_name
+from core.bars import Series, format_timeframe
 from core.config import Settings
-from core.errors import StrategyError, TolaError
+from core.errors import ConfigError, StrategyError, TolaError
 from core.results import iso_time
 from feeds import BulkData
 from risk.guard import Guard
@@ -60,7 +60,6 @@ class AccountRun:
     broker: Any
     guard: Guard
     interrupted: bool
-    run_seconds: float
 
 
 class Counter(bt.Analyzer):  # type: ignore[misc]
@@ -109,7 +108,6 @@ def run_account(
         asked = plan.loaded.request
         cerebro.addstrategy(_factory(plan, alone=len(plans) == 1), **asked.params)
     _add_analyzers(cerebro, progress, plans)
-    began = time.perf_counter()
     with _stopped_by_interrupt(cerebro) as was_interrupted:
         try:
             cerebro.run()
@@ -117,8 +115,7 @@ def run_account(
             raise
         except Exception as error:  # whatever a strategy raises; ours are raised again as they are
             raise _strategy_error(error, plans) or error from error
-    seconds = time.perf_counter() - began
-    return AccountRun(request, plans, broker, guard, was_interrupted(), seconds)
+    return AccountRun(request, plans, broker, guard, was_interrupted())
 
 
 def _add_feeds(cerebro: bt.Cerebro, loaded: LoadedPlan) -> PlanRun:
@@ -187,7 +184,9 @@ def make_broker(
     """Return the broker of an account with its instruments known."""
     from backtests.broker import BacktestBroker
 
-    drill = {plan.data: plan.loaded.series.lower for plan in plans} if intrabar == "drill" else None
+    drill = None
+    if intrabar == "drill":
+        drill = {plan.loaded.request.instrument.symbol: _lower(plan) for plan in plans}
     broker = BacktestBroker(
         cash=request.cash,
         account_currency=request.currency,
@@ -200,6 +199,23 @@ def make_broker(
         asked = plan.loaded.request
         broker.add_instrument(plan.data, asked.instrument, asked.plan_id, fx=asked.fx)
     return broker
+
+
+def _lower(plan: PlanRun) -> Series:
+    """Return the finer bars a plan's were built from.
+
+    Raises
+    ------
+    ConfigError : the file holds the strategy's own bars: there is nothing to walk inside them.
+    """
+    series = plan.loaded.series
+    if series.lower is None:
+        own = format_timeframe(series.timeframe_ns)
+        raise ConfigError(
+            f"--intrabar drill: plan {plan.plan_id} reads a file of {own} bars; give a file of "
+            f"finer bars with --data and --timeframe {own}"
+        )
+    return series.lower
 
 
 def _add_analyzers(cerebro: bt.Cerebro, progress: Progress, plans: list[PlanRun]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -50,11 +50,30 @@ def resolve(names: Sequence[str], flags: Mapping[str, Any], config_file: str) ->
 def _known() -> Known:
     from feeds.zones import parse_zone
 
-    parameters = {
-        name: [setting.name for setting in strategies.get(name).settings]
-        for name in strategies.names()
-    }
-    return Known(parameters, PRESETS, parse_zone)
+    return Known(_Parameters(), PRESETS, parse_zone)
+
+
+class _Parameters(Mapping[str, list[str]]):
+    """Parameter names by strategy; only the strategies asked for are imported."""
+
+    def __getitem__(self, name: str) -> list[str]:
+        return _parameter_names(strategies.get(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(strategies.names())
+
+    def __len__(self) -> int:
+        return len(strategies.names())
+
+    def __contains__(self, name: object) -> bool:
+        return name in strategies.names()
+
+
+def _parameter_names(strategy: type[Any]) -> list[str]:
+    """Return what `--set` may name for a strategy, ours or a plain one."""
+    if issubclass(strategy, SetupStrategy):
+        return [setting.name for setting in strategy.settings]
+    return list(strategy.params._getkeys())
 
 
 def _selection(
@@ -91,7 +110,7 @@ def _with_data(plan: Plan) -> Plan:
         return plan
     further = dict(plan.further)
     if not is_file_name(plan.strategy):
-        for name in strategies.get(plan.strategy).further:
+        for name in getattr(strategies.get(plan.strategy), "further", ()):
             further.setdefault(name, sample_path(name, "1h"))
     data = (sample_path(plan.instrument, plan.timeframe),)
     return replace(plan, data=data, further=further, tz=None)
@@ -103,15 +122,15 @@ def _plan(plan: Plan, config: Config) -> PlanRequest:
     account = config.account_for(plan, instrument.quote_currency)
     fx = _rate(instrument.quote_currency, str(account.currency), config)
     own: Mapping[str, Any] = {}
-    if is_file_name(plan.strategy):
-        strategy = load_strategy(plan.strategy)
-        params = _plain_params(plan, strategy)
-    else:
-        strategy = strategies.get(plan.strategy)
+    from_file = is_file_name(plan.strategy)
+    strategy = load_strategy(plan.strategy) if from_file else strategies.get(plan.strategy)
+    if issubclass(strategy, SetupStrategy):
         values = strategy.read(plan.params)
         strategy.check(values, instrument)
         own = strategy.default_rules(values)
         params = {**values, "plan_id": _file_name(plan.name), "instrument": instrument, "fx": fx}
+    else:
+        params = _plain_params(plan, strategy)
     return PlanRequest(
         plan,
         _file_name(plan.name),
@@ -151,17 +170,14 @@ def _file_name(name: str) -> str:
 
 def _plain_params(plan: Plan, strategy: type[Any]) -> dict[str, Any]:
     """Return the parameters of a user's strategy, checked by name, read as TOML reads them."""
-    known = list(strategy.params._getkeys())
+    known = _parameter_names(strategy)
     unknown = [name for name in plan.params if name not in known]
     if unknown:
         raise ConfigError(
             f"{strategy.__name__} has no parameter {unknown[0]!r}"
             + (near_name(unknown[0], known) if known else " (it has none)")
         )
-    params = {name: _value(value) for name, value in plan.params.items()}
-    if issubclass(strategy, SetupStrategy):
-        params["plan_id"] = _file_name(plan.name)
-    return params
+    return {name: _value(value) for name, value in plan.params.items()}
 
 
 def _value(given: Any) -> Any:
@@ -211,9 +227,9 @@ def _limits(plans: Sequence[PlanRequest], config: Config) -> tuple[RiskSettings,
         elif preset is not None:
             found = get_preset(preset)
         elif plan.own_limits:
+            own = {key: value for key, value in plan.own_limits.items() if key != "name"}
             found = from_mapping(
-                {key: value for key, value in plan.own_limits.items() if key != "name"},
-                name=str(plan.own_limits.get("name", plan.plan_id)),
+                {**own, "plan": plan.plan_id}, name=str(plan.own_limits.get("name", plan.plan_id))
             )
         else:
             continue

@@ -1,0 +1,163 @@
+"""One backtest from request to run folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backtests.engine import AccountRun, run_account
+from backtests.loading import LoadedPlan, load_plan
+from backtests.progress import Progress
+from backtests.request import BAND, AccountRequest, BacktestRequest, PlanRequest
+from backtests.store import run_document, write_tables
+from backtests.summary import plan_curve, summarize
+from core.compile import compile_clock
+from core.errors import ConfigError
+from core.results import RunFolder, RunWriter, json_text
+from core.schedule import FlatRule
+
+
+@dataclass
+class RunResult:
+    """A finished backtest, not yet written."""
+
+    request: BacktestRequest
+    runs: list[AccountRun]
+    summary: dict[str, Any]
+
+
+def run(request: BacktestRequest, progress: Progress) -> RunResult:
+    """Load, run and sum up.
+
+    Raises
+    ------
+    TolaError : settings, data or a user's strategy are at fault.
+    KeyboardInterrupt : Ctrl-C before the first bar.
+    """
+    with compile_clock() as compiled:
+        load = _Stopwatch(compiled)
+        progress.note("loading prices")
+        loaded = [_load_account(account, request) for account in request.accounts]
+        load.stop()
+        progress.note("starting (compiling takes up to a minute the first time)")
+        main = _Stopwatch(compiled)
+        runs = _run_all(request, loaded, request.settings.intrabar, progress)
+        main.stop()
+        more = _Stopwatch(compiled)
+        bands = _bands(request, loaded, runs, progress)
+        more.stop()
+        compile_seconds = compiled()
+    progress.end()
+    summary = summarize(runs, bands)
+    summary["seconds"] = {
+        "load": load.seconds,
+        "compile": compile_seconds,
+        "run": main.seconds + more.seconds,
+        "report": 0.0,
+    }
+    bars = sum(len(plan.bars) for item in runs for plan in item.plans)
+    summary["bars_per_second"] = bars / main.seconds if main.seconds else None
+    return RunResult(request, runs, summary)
+
+
+class _Stopwatch:
+    """Measures a stage without the compiling that happened in it."""
+
+    def __init__(self, compiled: Callable[[], float]) -> None:
+        self._compiled = compiled
+        self._began, self._before = time.perf_counter(), compiled()
+        self.seconds = 0.0
+
+    def stop(self) -> None:
+        """End the stage."""
+        passed = time.perf_counter() - self._began
+        self.seconds = max(passed - (self._compiled() - self._before), 0.0)
+
+
+def _load_account(account: AccountRequest, request: BacktestRequest) -> list[LoadedPlan]:
+    return [load_plan(plan, request.settings, _flats(plan, account)) for plan in account.plans]
+
+
+def _flats(plan: PlanRequest, account: AccountRequest) -> list[FlatRule]:
+    """Return the flat times that the strategy and the account's limits ask for."""
+    own = getattr(plan.strategy, "flat_rules", None)
+    rules = list(own(plan.params)) if own is not None else []
+    for limits in account.limits:
+        if limits.flat_by is not None:
+            rules.append(FlatRule(limits.name or "risk", limits.flat_by, limits.flat_zone))
+    return rules
+
+
+def _run_all(
+    request: BacktestRequest,
+    loaded: Sequence[list[LoadedPlan]],
+    intrabar: str,
+    progress: Progress,
+) -> list[AccountRun]:
+    """Run the accounts one after the other; an interruption ends the rest too."""
+    runs: list[AccountRun] = []
+    for account, plans in zip(request.accounts, loaded, strict=True):
+        runs.append(run_account(account, plans, request.settings, intrabar, progress))
+        if runs[-1].interrupted:
+            break
+    return runs
+
+
+def _bands(
+    request: BacktestRequest,
+    loaded: Sequence[list[LoadedPlan]],
+    runs: Sequence[AccountRun],
+    progress: Progress,
+) -> dict[str, Mapping[str, float]]:
+    """Return lowest and highest net profit of complete runs under worst, nearest and best."""
+    if not request.settings.band or any(item.interrupted for item in runs):
+        return {}
+    if request.settings.fills != "tola":
+        raise ConfigError("--band needs --fills tola: Backtrader's own rules know one path only")
+    profits: dict[str, list[float]] = {}
+    for intrabar in BAND:
+        again = runs
+        if intrabar != request.settings.intrabar:
+            again = _run_all(request, loaded, intrabar, progress)
+        if any(item.interrupted for item in again):
+            return {}
+        for item in again:
+            for plan in item.plans:
+                curve = plan_curve(item, plan)
+                profit = float(curve.equity[-1]) - curve.cash_start
+                profits.setdefault(plan.plan_id, []).append(profit)
+    return {name: {"worst": min(found), "best": max(found)} for name, found in profits.items()}
+
+
+def store(result: RunResult, writer: RunWriter) -> RunFolder:
+    """Write a result with an open writer, publish it whole and return its folder."""
+    write_tables(writer, result.runs)
+    writer.json("run.json", run_document(result.request, result.runs))
+    writer.json("summary.json", result.summary)
+    return writer.publish()
+
+
+def finish(
+    folder: RunFolder, draw: Callable[[RunFolder], Mapping[str, Any]] | None
+) -> dict[str, Any]:
+    """Draw the report of a run and return its summary with all files named.
+
+    The run stands whole before its report is drawn: a report that fails loses no result.
+    """
+    began = time.perf_counter()
+    files = dict(draw(folder)) if draw is not None else {}
+    summary = folder.summary
+    summary["run"] = folder.path.as_posix()
+    summary["seconds"]["report"] = time.perf_counter() - began
+    names = ("trades.csv", "fills.csv", "orders.csv", "setups.csv", "funnel.json", "run.json")
+    files |= {Path(name).stem: (folder.path / name).as_posix() for name in names}
+    files["equity"] = [path.as_posix() for path in sorted(folder.path.glob("equity-*.csv"))]
+    files["summary"] = (folder.path / "summary.json").as_posix()
+    summary["files"] = files
+    fresh = folder.path / "summary.json.new"
+    fresh.write_text(json_text(summary) + "\n", encoding="utf-8")
+    fresh.replace(folder.path / "summary.json")
+    return summary

@@ -1,0 +1,198 @@
+"""What a run came to: the summary object, from accounts that have run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from backtests import metrics
+from backtests.engine import AccountRun, PlanRun
+from core.bars import format_timeframe
+from core.results import iso_time
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def summarize(
+    runs: Sequence[AccountRun], bands: Mapping[str, Mapping[str, float]]
+) -> dict[str, Any]:
+    """Return the summary of a run (core/results names its fields).
+
+    Parameters
+    ----------
+    bands : mapping of plan_id to {"worst", "best"}
+        Lowest and highest net profit of complete runs, where they were made.
+    """
+    plans = [
+        _plan_summary(run, plan, bands.get(plan.plan_id)) for run in runs for plan in run.plans
+    ]
+    net: dict[str, float] = {}
+    for run in runs:
+        account = _account_curve(run)
+        profit = float(account.equity[-1]) - account.cash_start if len(account.equity) else 0.0
+        net[run.request.currency] = net.get(run.request.currency, 0.0) + profit
+    summary: dict[str, Any] = {
+        "mode": "backtest",
+        "interrupted": any(run.interrupted for run in runs),
+        "accounts": [_account_summary(run) for run in runs],
+        "plans": plans,
+        "totals": {"trades": sum(plan["trades"] for plan in plans), "net_profit": net},
+        "correlation": {
+            run.request.name: metrics.daily_correlation(
+                {plan.plan_id: plan_curve(run, plan) for plan in run.plans}
+            )
+            for run in runs
+            if len(run.plans) > 1
+        },
+    }
+    return {**plans[0], **summary} if len(plans) == 1 else summary
+
+
+def _account_curve(run: AccountRun) -> metrics.Curve:
+    end, equity = run.broker.equity_curve
+    calendar = run.plans[0].loaded.calendar
+    day = calendar.trading_days(end - 1) if len(end) else end
+    return metrics.Curve(run.request.cash, end, equity, day)
+
+
+def plan_curve(run: AccountRun, plan: PlanRun) -> metrics.Curve:
+    """Return a plan's own equity: the account's if it is alone, else made of its fills.
+
+    In company a plan starts with the whole cash; its positions are marked at each close. What
+    is no fill's (swap, a changed exchange rate) is booked when its trade closes.
+    """
+    if len(run.plans) == 1:
+        return _account_curve(run)
+    bars, asked = plan.bars, plan.loaded.request
+    fills = [fill for fill in run.broker.ledger.fills if fill.plan_id == plan.plan_id]
+    value = np.array(
+        [asked.instrument.facts(int(day)).multiplier for day in np.unique(bars["day"])]
+    )[np.unique(bars["day"], return_inverse=True)[1]] * asked.fx.at(int(bars["end"][-1]))
+    end = np.ascontiguousarray(bars["end"])
+    flow, size = np.zeros(len(bars)), np.zeros(len(bars))
+    booked: dict[int, float] = {}
+    for fill in fills:
+        i = min(int(np.searchsorted(end, fill.time)), len(bars) - 1)
+        signed = fill.quantity if fill.side == "buy" else -fill.quantity
+        money = -signed * fill.price * value[i] - fill.costs
+        flow[i] += money
+        size[i] += signed
+        booked[fill.trade_id] = booked.get(fill.trade_id, 0.0) + money
+    for trade in run.broker.ledger.trades:
+        if trade.plan_id == plan.plan_id:
+            i = min(int(np.searchsorted(end, trade.exit_time)), len(bars) - 1)
+            flow[i] += trade.pnl - booked[trade.trade_id]
+    equity = run.request.cash + np.cumsum(flow) + np.cumsum(size) * bars["close"] * value
+    return metrics.Curve(run.request.cash, end, equity, np.asarray(bars["day"]))
+
+
+def _account_summary(run: AccountRun) -> dict[str, Any]:
+    curve = _account_curve(run)
+    figures = metrics.curve_figures(curve)
+    limits = run.guard.describe()
+    return {
+        "account": run.request.name,
+        "currency": run.request.currency,
+        "cash_start": run.request.cash,
+        **figures,
+        "plans": [plan.plan_id for plan in run.plans],
+        "rules": limits,
+        "refused": dict(run.guard.refused),
+        "locks": [vars_of(event) for event in run.guard.events if event.action == "locked"],
+        **_headroom(run),
+    }
+
+
+def vars_of(record: Any) -> dict[str, Any]:
+    """Return a slotted record's fields, times as ISO 8601."""
+    values = {name: getattr(record, name) for name in record.__slots__}
+    return {**values, "ts": iso_time(values["ts"])} if "ts" in values else values
+
+
+def _headroom(run: AccountRun) -> dict[str, Any]:
+    """Return the daily limit, the day nearest to it, and the analyzer's word on the worst day."""
+    analysis = run.plans[0].strategy.analyzers.daily_loss.get_analysis()
+    nearest = analysis["nearest"]
+    return {
+        "daily_limit": None if nearest is None else nearest["limit"],
+        "nearest_floor": None if nearest is None else nearest["headroom"],
+        "nearest_day": None if nearest is None else nearest["day"],
+    }
+
+
+def _plan_summary(
+    run: AccountRun, plan: PlanRun, band: Mapping[str, float] | None
+) -> dict[str, Any]:
+    ledger = run.broker.ledger
+    trades = [trade for trade in ledger.trades if trade.plan_id == plan.plan_id]
+    pnl = np.array([trade.pnl for trade in trades])
+    r_multiples = np.array([t.r_multiple for t in trades if t.r_multiple is not None])
+    bars = plan.bars
+    first, last = (int(bars["start"][0]), int(bars["end"][-1])) if len(bars) else (0, 0)
+    entries = [trade.entry_time for trade in trades]
+    return {
+        **_identity(run, plan),
+        "bars": len(bars),
+        "first": iso_time(first),
+        "last": iso_time(last),
+        "cash_start": run.request.cash,
+        **metrics.curve_figures(plan_curve(run, plan)),
+        **metrics.trade_figures(pnl, r_multiples),
+        "gross_profit": float(pnl[pnl > 0].sum() + sum(t.costs for t in trades if t.pnl > 0)),
+        "costs": dict(ledger.plan_costs.get(plan.plan_id, {})),
+        "ambiguous_trades": sum(trade.ambiguous for trade in trades),
+        "longest_gap_days": metrics.longest_gap_days(entries, first, last),
+        "band": None if band is None else dict(band),
+        "open_positions": [
+            row for row in run.broker.open_positions() if row["plan_id"] == plan.plan_id
+        ],
+        "funnel": getattr(plan.strategy, "funnel", {}),
+        "refused": _refused(run, plan),
+        "risk": _risk(run, plan),
+    }
+
+
+def _identity(run: AccountRun, plan: PlanRun) -> dict[str, Any]:
+    asked, series = plan.loaded.request, plan.loaded.series
+    source = series.source
+    return {
+        "plan_id": plan.plan_id,
+        "account": run.request.name,
+        "currency": run.request.currency,
+        "strategy": asked.plan.strategy,
+        "instrument": asked.instrument.symbol,
+        "timeframe": format_timeframe(series.timeframe_ns),
+        "zone": plan.loaded.calendar.zone.name,
+        "synthetic": asked.synthetic or bool(source.get("synthetic")),
+        "proxy_for": source.get("proxy_for") or asked.instrument.proxy_for,
+        "params": plain_params(asked.params),
+        "data_sha256": source.get("sha256"),
+        "flat": plan.loaded.schedule.header(),
+    }
+
+
+def plain_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters a user can set (not the objects the runner hands over)."""
+    return {
+        name: value for name, value in params.items() if name not in ("instrument", "fx", "plan_id")
+    }
+
+
+def _refused(run: AccountRun, plan: PlanRun) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for event in run.guard.events:
+        if event.action == "refused" and event.plan_id == plan.plan_id:
+            counts[event.rule] = counts.get(event.rule, 0) + 1
+    return counts
+
+
+def _risk(run: AccountRun, plan: PlanRun) -> dict[str, Any]:
+    """Return what the analyzers found, without the rows that stand in tables of their own."""
+    analyzers = plan.strategy.analyzers
+    daily, trade = analyzers.daily_loss.get_analysis(), analyzers.trade_risk.get_analysis()
+    return {
+        "daily_loss": {key: value for key, value in daily.items() if key != "days"},
+        "trade_risk": {key: value for key, value in trade.items() if key != "trades"},
+    }

@@ -39,7 +39,7 @@ FUNNEL = record_dtype(
     ]
 )
 """Counts since the first bar. in_window : bars that start in a kill zone. sweeps, sweep_bars :
-levels swept on those bars, and such bars. both_sided : bars that swept a low and a high. shifts :
+levels swept on those bars, and bars that swept some (once for each side). both_sided : bars that swept a low and a high. shifts :
 changes of character an idea saw. no_zone, risk, breaker_risk : setups given up for want of a
 zone, or for a risk out of bounds."""
 
@@ -65,9 +65,10 @@ def _count_bar(blocks: Any, funnel: Any) -> None:
     funnel.bars += 1
     if blocks.in_zone:
         funnel.in_window += 1
-        swept = blocks.low_hit.count + blocks.high_hit.count
-        funnel.sweeps += swept
-        if swept > 0:
+        funnel.sweeps += blocks.low_hit.count + blocks.high_hit.count
+        if blocks.low_hit.count > 0:
+            funnel.sweep_bars += 1
+        if blocks.high_hit.count > 0:
             funnel.sweep_bars += 1
 
 

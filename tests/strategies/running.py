@@ -25,7 +25,7 @@ MODES: dict[str, dict[str, Any]] = {
 
 
 class Finished:
-    """A finished run: its strategy, broker and guard, and its rows as the answer files have them."""
+    """A finished run: strategy, broker, guard, and its rows as the answer files have them."""
 
     def __init__(self, strategy: Any, broker: BacktestBroker, guard: Guard) -> None:
         self.strategy = strategy

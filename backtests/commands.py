@@ -182,3 +182,147 @@ def doctor(config: str) -> Outcome:
         "python run.py setup" if failed else "python run.py backtest",
         exit_code=FAILED if failed else 0,
     )
+
+
+def strategies(name: str | None) -> Outcome:
+    """List the strategies, or one's parameters with defaults and bounds.
+
+    Raises
+    ------
+    ConfigError : unknown name.
+    """
+    from strategies import get, names
+
+    if name is None:
+        rows = [_strategy_row(get(known), known) for known in names()]
+        lines = [f"{row['name']:<10} {row['about']}" for row in rows]
+        return Outcome({"strategies": rows}, lines, f"python run.py strategies {names()[0]}")
+    found = get(name)
+    row = {**_strategy_row(found, name), "parameters": _parameters(found)}
+    lines = [f"{row['name']}: {row['about']}"]
+    if row["further"]:
+        lines.append(f"further series (--with NAME=FILE): {', '.join(row['further'])}")
+    lines += [
+        f"  {item['name']:<16} {_default(item['default']):<12} {item['meaning']}"
+        + (f" ({item['allowed']})" if item["allowed"] else "")
+        for item in row["parameters"]
+    ]
+    example = next((item for item in row["parameters"] if item["name"] == "rr"), None)
+    change = " --set rr=3" if example else ""
+    return Outcome(row, lines, f"python run.py backtest {name}{change}")
+
+
+def _default(value: Any) -> str:
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _strategy_row(found: type[Any], name: str) -> dict[str, Any]:
+    about = (found.__doc__ or "").strip().splitlines()[0]
+    return {"name": name, "about": about, "further": list(getattr(found, "further", ()))}
+
+
+def _parameters(found: type[Any]) -> list[dict[str, Any]]:
+    """Return a strategy's parameters; a plain Backtrader strategy tells names and defaults only."""
+    settings = getattr(found, "settings", None)
+    if settings is None:
+        pairs = found.params._getpairs().items()
+        return [{"name": k, "default": v, "meaning": "", "allowed": ""} for k, v in pairs]
+    return [
+        {
+            "name": item.name,
+            "default": item.default,
+            "meaning": item.meaning,
+            "allowed": item.allowed(),
+            "structural": item.structural,
+        }
+        for item in settings
+    ]
+
+
+def data_check(
+    files: Sequence[str], instrument: str | None, timeframe: str | None, tz: str | None
+) -> Outcome:
+    """Say what price files hold and every defect with its line; exit code 1 if one is unusable.
+
+    Raises
+    ------
+    DataError : a file cannot be read at all.
+    ConfigError : unknown instrument or zone; a timeframe that cannot be built.
+    """
+    import feeds
+
+    checks = [(path, feeds.check(path, symbol=instrument, tz=tz)) for path in files]
+    lines: list[str] = []
+    for path, found in checks:
+        lines += _check_lines(path, found)
+        if timeframe is not None and found.is_sound:
+            series = feeds.load(path, symbol=instrument, tz=tz, timeframe=timeframe)
+            lines.append(f"  as {timeframe}: {len(series):,} bars")
+    sound = all(found.is_sound for _, found in checks)
+    step = "python run.py init" if sound else "mend the lines named above"
+    document = {
+        "files": [{"path": path, **found.as_dict()["facts"]} for path, found in checks],
+        "findings": [
+            {"file": path, **finding}
+            for path, found in checks
+            for finding in found.as_dict()["findings"]
+        ],
+        "sound": sound,
+    }
+    return Outcome(document, lines, step, exit_code=0 if sound else FAILED)
+
+
+MOST_FINDINGS = 20
+
+
+def _check_lines(path: str, found: Any) -> list[str]:
+    facts = found.facts
+    zone = f"zone {facts['zone']} ({facts['zone_known']})"
+    source = facts.get("dialect") or facts.get("format") or "bars"
+    head = (
+        f"{path}: {source}, {facts['rows']:,} rows of {facts['timeframe']}, {zone}, "
+        f"stamps are bar {facts['stamp']}s, prices are {facts['price_side']}"
+    )
+    counts = {level: found.of(level) for level in ("error", "warning", "note")}
+    text = ", ".join(f"{len(items)} {level}s" for level, items in counts.items())
+    named = [
+        f"  {finding.severity}: "
+        + (f"line {finding.line}: " if finding.line else "")
+        + finding.message
+        for finding in found.findings[:MOST_FINDINGS]
+    ]
+    left = len(found.findings) - len(named)
+    return [head, text, *named, *([f"  and {left} more (all with --json)"] if left else [])]
+
+
+def data_list(folder: str | None) -> Outcome:
+    """List the price files of a folder with their span, the bundled samples by default.
+
+    Raises
+    ------
+    ConfigError : no such folder.
+    """
+    import feeds
+    from backtests.samples import FOLDER, is_sample
+
+    top = Path(folder) if folder is not None else FOLDER
+    if not top.is_dir():
+        raise ConfigError(f"{top}: no such folder")
+    rows = [
+        {name: getattr(item, name) for name in item.__dataclass_fields__}
+        for item in feeds.list_series(top)
+        if folder is not None or is_sample(item.path)
+    ]
+    lines = [_listed_line(row) for row in rows] or [f"{top}: no price files"]
+    return Outcome({"folder": str(top), "files": rows}, lines, "python run.py data check FILE")
+
+
+def _listed_line(row: Mapping[str, Any]) -> str:
+    name = Path(row["path"]).name
+    if row["fault"]:
+        return f"{name:<32} cannot be read: {row['fault']}"
+    mark = "  synthetic" if row["synthetic"] else ""
+    return (
+        f"{name:<32} {row['symbol']:<10} {row['timeframe']:>4} {row['bars']:>9,} bars  "
+        f"{row['first'][:10]} to {row['last'][:10]}{mark}"
+    )

@@ -38,4 +38,5 @@ def sample_path(symbol: str, timeframe: str) -> str:
 
 def is_sample(path: str) -> bool:
     """Say whether a file is one of the bundled ones."""
-    return Path(path).resolve().parent == FOLDER
+    found = Path(path).resolve()
+    return found.parent == FOLDER and any(found.name in files for files in _FILES.values())

@@ -33,9 +33,7 @@ _LIBRARIES = ("backtrader", "numpy", "numba", "pandas", "pyarrow", "pandas_marke
 
 def write_tables(writer: RunWriter, runs: Sequence[AccountRun]) -> None:
     """Write every table of a run into its folder."""
-    ledgers = [run.broker.ledger for run in runs]
-    trades = (trade.row() for ledger in ledgers for trade in ledger.trades)
-    fills = (fill.row() for ledger in ledgers for fill in ledger.fills)
+    trades, fills = _trades_and_fills(runs)
     writer.table("trades.csv", TRADE_COLUMNS, trades)
     writer.table("fills.csv", FILL_COLUMNS, fills)
     writer.table("orders.csv", ORDER_COLUMNS, (row for run in runs for row in _orders(run)))
@@ -48,6 +46,23 @@ def write_tables(writer: RunWriter, runs: Sequence[AccountRun]) -> None:
     for plan in plans:
         writer.bars(plan.plan_id, plan.bars)
         writer.table(f"zones-{plan.plan_id}.csv", ZONE_COLUMNS, _zones(plan))
+
+
+def _trades_and_fills(
+    runs: Sequence[AccountRun],
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the rows of all accounts; trade ids go on from one account to the next."""
+    trades: list[dict[str, Any]] = []
+    fills: list[dict[str, Any]] = []
+    before = 0
+    for run in runs:
+        ledger = run.broker.ledger
+        for target, rows in ((trades, ledger.trades), (fills, ledger.fills)):
+            for item in rows:
+                row = item.row()
+                target.append({**row, "trade_id": row["trade_id"] + before})
+        before += max((fill.trade_id for fill in ledger.fills), default=0)
+    return trades, fills
 
 
 def _orders(run: AccountRun) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from core.bars import EARLY_CLOSE, FIRST_OF_DAY, REGULAR, SPECIAL
+from core.compile import kernel
 from core.zones import NS_PER_DAY, NS_PER_MINUTE, Times, ZoneTable
 
 logger = logging.getLogger(__name__)
@@ -158,9 +159,7 @@ class Calendar:
             marks[outside] &= ~np.uint16(REGULAR)
         marks[0] |= FIRST_OF_DAY
         marks[1:][day[1:] != day[:-1]] |= FIRST_OF_DAY
-        bars["day"], bars["close_at"], bars["flags"], bars["end"] = day, close, marks, end
-        _write_clock(bars, "minute", "weekday", local)
-        _write_clock(bars, "end_minute", "end_weekday", self.zone.to_local(end))
+        _write(bars, day, close, marks, end, local, self.zone.to_local(end))
 
     def _intraday_end(
         self,
@@ -233,11 +232,28 @@ class Calendar:
         return starts[(starts >= first) & (starts <= last)]
 
 
-def _write_clock(bars: np.ndarray[Any, Any], minute: str, weekday: str, local: Times) -> None:
-    """Write the minute of the local day and the local weekday of wall times."""
-    date_number = local // NS_PER_DAY
-    bars[minute] = (local - date_number * NS_PER_DAY) // NS_PER_MINUTE
-    bars[weekday] = (date_number + _EPOCH_WEEKDAY) % 7
+@kernel
+def _write(
+    bars: np.ndarray[Any, Any],
+    day: Times,
+    close: Times,
+    marks: np.ndarray[Any, Any],
+    end: Times,
+    local: Times,
+    local_end: Times,
+) -> None:
+    """Write what was found of each bar, its minutes and weekdays by wall time, in one pass."""
+    for i in range(len(bars)):
+        bars[i]["day"] = day[i]
+        bars[i]["close_at"] = close[i]
+        bars[i]["flags"] = marks[i]
+        bars[i]["end"] = end[i]
+        date_number = local[i] // NS_PER_DAY
+        bars[i]["minute"] = (local[i] - date_number * NS_PER_DAY) // NS_PER_MINUTE
+        bars[i]["weekday"] = (date_number + _EPOCH_WEEKDAY) % 7
+        date_number = local_end[i] // NS_PER_DAY
+        bars[i]["end_minute"] = (local_end[i] - date_number * NS_PER_DAY) // NS_PER_MINUTE
+        bars[i]["end_weekday"] = (date_number + _EPOCH_WEEKDAY) % 7
 
 
 def get_calendar(name: str, user_file: str | None = None) -> Calendar:

@@ -16,12 +16,13 @@ import numpy as np
 from backtrader.brokers import BackBroker
 from backtrader.order import BuyOrder, Order, SellOrder
 
+from backtests.stock_records import StockCommission, fill_of, order_row, planned_of
 from core.errors import ConfigError
+from core.fx import FxRate
 from core.instruments import Instrument
-from core.ledger import Ledger, Planned
-from core.orders import Approved, Fill, OrderChange, OrderRequest, Role, Side
+from core.ledger import Ledger
+from core.orders import Approved, Fill, OrderChange, OrderRequest
 from core.ports import BREACH_DAY, BREACH_TRAIL, Supervisor
-from risk.groups import is_stop
 from risk.moment import bar_of, day_of, next_bar, symbol_of
 
 _DUST = 1e-9
@@ -34,8 +35,8 @@ class StockBroker(BackBroker):  # type: ignore[misc]
     ----------
     ledger : Ledger
         Trades of the run; excursions come from whole bars.
-    equity_curve : tuple of ndarray
-        END of each bar (ns UTC) and equity at it.
+    orders_log : list of dict
+        One row for each state an order enters (`core.results.ORDER_COLUMNS`), time in ns.
 
     Notes
     -----
@@ -51,6 +52,8 @@ class StockBroker(BackBroker):  # type: ignore[misc]
         self._requests: dict[int, OrderRequest] = {}
         self._bits_seen: dict[int, int] = {}
         self._new_fills: list[tuple[Fill, Any]] = []
+        self._fill_count = 0
+        self.orders_log: list[dict[str, Any]] = []
         self._owners: dict[tuple[Any, int], Any] = {}
         self._open_sizes: dict[tuple[Any, int], float] = defaultdict(float)
         self._lengths: dict[Any, int] = {}
@@ -60,7 +63,7 @@ class StockBroker(BackBroker):  # type: ignore[misc]
         if not hasattr(self, "_plans"):
             self._supervisor: Supervisor | None = None
             self._plans: dict[Any, str] = {}
-            self._instruments: dict[Any, Instrument] = {}
+            self._schemes: dict[Any, StockCommission] = {}
 
     # -- set-up ------------------------------------------------------------------------------
 
@@ -69,20 +72,38 @@ class StockBroker(BackBroker):  # type: ignore[misc]
         self._supervisor = supervisor
 
     def add_instrument(
-        self, data: Any, instrument: Instrument, plan_id: str = "", fx: float = 1.0
+        self, data: Any, instrument: Instrument, plan_id: str, fx: float | FxRate = 1.0
     ) -> None:
-        """Say what a feed is: its plan, its tick; point value and commission by its facts."""
-        self._instruments[data] = instrument
+        """Say what a feed is: its plan, and the facts that give point value, margin and charges.
+
+        Backtrader's fills know no spread; slippage is what `set_slippage_fixed` says.
+        """
+        self._schemes[data] = scheme = StockCommission(instrument, data, fx)
         self._plans[data] = plan_id
+        self.addcommissioninfo(scheme, name=data._name)
 
     def plan_of(self, data: Any) -> str:
         """Return the plan that trades a feed, its symbol where no plan was given."""
         return self._plans.get(data) or symbol_of(data)
 
     def tick_size(self, data: Any) -> float | None:
-        """Return the tick of a feed's instrument on its present day."""
-        instrument = self._instruments.get(data)
-        return None if instrument is None else instrument.facts(day_of(data)).tick
+        """Return the tick of a feed's instrument, None where none was given."""
+        scheme = self._schemes.get(data)
+        return None if scheme is None else scheme.facts.tick
+
+    @property
+    def balance(self) -> float:
+        """Realised money, account currency."""
+        return float(self._value - self._unrealized)
+
+    def open_positions(self) -> list[dict[str, Any]]:
+        """Return what is still open, marked at the last closes."""
+        prices = {
+            (self.plan_of(data), symbol_of(data)): float(data.close[0])
+            for data in self.cerebro.datas
+            if len(data)
+        }
+        return self.ledger.open_positions(prices)
 
     @property
     def equity_curve(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -192,8 +213,7 @@ class StockBroker(BackBroker):  # type: ignore[misc]
         guard = self._supervisor
         watched = guard is not None and not guard.is_empty
         fresh = self._fresh_feeds()
-        if watched:
-            self._roll_day(fresh)
+        self._roll_day(fresh)
         self._mark_excursions(fresh)
         super().next()
         self._book_new_fills()
@@ -227,33 +247,22 @@ class StockBroker(BackBroker):  # type: ignore[misc]
         seen = self._bits_seen.get(order.ref, 0)
         bits = order.executed.exbits
         for i in range(seen, len(bits)):
-            self._new_fills.append((self._fill_of(order, bits[i]), order.data))
+            self._note_fill(order, bits[i])
         if len(bits) > seen:
             self._bits_seen[order.ref] = len(bits)
+        request = self._requests.get(order.ref)
+        reduces = request is not None and request.reduces
+        self.orders_log.append(order_row(order, self.plan_of(order.data), reduces=reduces))
         super().notify(order)
 
-    def _fill_of(self, order: Any, bit: Any) -> Fill:
+    def _note_fill(self, order: Any, bit: Any) -> None:
         data = order.data
-        bar = bar_of(data)
-        role = _role_of(order, bit)
-        reason = str(order.info.get("reason") or _REASONS.get(role) or _exit_reason(order))
-        order.addinfo(reason=reason, ambiguous=False)
+        self._fill_count += 1
+        scheme = self.getcommissioninfo(data)
+        fill = fill_of(order, bit, self._fill_count, self.plan_of(data), scheme)
         self._open_sizes[data, order.tradeid] += bit.size
         self._owners[data, order.tradeid] = order.owner
-        return Fill(
-            fill_id=len(self.ledger.fills) + len(self._new_fills) + 1,
-            order_id=int(order.ref),
-            plan_id=self.plan_of(data),
-            symbol=symbol_of(data),
-            side=Side.BUY if order.isbuy() else Side.SELL,
-            quantity=abs(float(bit.size)),
-            price=float(bit.price),
-            ts_event=int(bar.start if bit.price == bar.open else bar.end),
-            bar_start=int(bar.start),
-            role=role,
-            reason=reason,
-            costs={"commission": float(bit.comm)} if bit.comm else {},
-        )
+        self._new_fills.append((fill, data))
 
     # -- after the bar -----------------------------------------------------------------------
 
@@ -269,10 +278,13 @@ class StockBroker(BackBroker):  # type: ignore[misc]
 
     def _roll_day(self, fresh: list[Any]) -> None:
         day = max((day_of(data) for data in fresh), default=self._day)
-        if day > self._day:
-            self._day = day
-            assert self._supervisor is not None
-            self._supervisor.on_day(day, self._value, self._value - self._unrealized)
+        if day <= self._day:
+            return
+        self._day = day
+        for scheme in self._schemes.values():
+            scheme.begin_day(day)
+        if self._supervisor is not None:
+            self._supervisor.on_day(day, float(self._value), self.balance)
 
     def _mark_excursions(self, fresh: list[Any]) -> None:
         if self.ledger.open:
@@ -286,7 +298,7 @@ class StockBroker(BackBroker):  # type: ignore[misc]
         for fill, data in fills:
             request = self._requests.get(fill.order_id)
             value = float(self.getcommissioninfo(data).profitandloss(1.0, 0.0, 1.0))
-            self.ledger.book(fill, point_value=value, planned=_planned(request))
+            self.ledger.book(fill, point_value=value, planned=planned_of(request))
             if self._supervisor is not None:
                 self._supervisor.on_fill(fill, self._value)
 
@@ -317,35 +329,3 @@ class StockBroker(BackBroker):  # type: ignore[misc]
         limits.breach_equity = equity
         self.flatten("trailing_drawdown" if is_trail else "daily_loss")
         guard.on_breach(self._times[-1])
-
-
-_REASONS = {Role.ENTRY: "entry", Role.STOP: "stop", Role.TARGET: "target"}
-
-
-def _role_of(order: Any, bit: Any) -> Role:
-    if bit.opened:
-        return Role.ENTRY
-    if order.parent is None:
-        return Role.EXIT
-    return Role.STOP if is_stop(order) else Role.TARGET
-
-
-def _exit_reason(order: Any) -> str:
-    if is_stop(order):
-        return "stop"
-    return "target" if order.exectype == Order.Limit else "close"
-
-
-def _planned(request: OrderRequest | None) -> Planned | None:
-    if request is None:
-        return None
-    targets = [child.price for child in request.children if child.role is Role.TARGET]
-    side = int(request.side)
-    return Planned(
-        entry=request.planned_entry,
-        stop=request.planned_stop,
-        target=max((price for price in targets if price is not None), key=lambda p: p * side)
-        if targets
-        else None,
-        pattern=request.pattern,
-    )

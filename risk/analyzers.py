@@ -110,7 +110,7 @@ class DailyLoss(bt.Analyzer):  # type: ignore[misc]
         locked_by = self._locked_by()
         self._rows.append(
             {
-                "day": np.datetime64(self._day, "D").astype(str),
+                "day": str(np.datetime64(self._day, "D")),
                 "start_equity": self._start,
                 "low_equity": self._low,
                 "end_equity": self._equity,

@@ -1,0 +1,153 @@
+"""What stock Backtrader's orders say, in our words: fills, plans of trades, rows of orders.csv."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from backtrader.order import Order
+
+from backtests.comminfo import InstrumentCommission
+from core.costs import COST_KINDS, charge_by_kind
+from core.errors import ConfigError
+from core.fx import FxRate
+from core.instruments import Instrument
+from core.ledger import Planned
+from core.orders import Fill, OrderRequest, Role, Side
+from risk.groups import is_stop
+from risk.moment import bar_of, symbol_of
+
+_REASONS = {Role.ENTRY: "entry", Role.STOP: "stop", Role.TARGET: "target"}
+_STATES = {
+    Order.Submitted: "submitted",
+    Order.Accepted: "accepted",
+    Order.Partial: "partial",
+    Order.Completed: "filled",
+    Order.Canceled: "cancelled",
+    Order.Expired: "expired",
+    Order.Margin: "margin",
+    Order.Rejected: "rejected",
+}
+
+
+class StockCommission(InstrumentCommission):
+    """An instrument's facts for Backtrader's own broker: the margin is one figure all run long.
+
+    Backtrader adds the margin at today's price to a cash that paid it at yesterday's, so a margin
+    that moves with the price would show as profit. The first bar's price sets it; the exchange
+    rate is that of the first bar too.
+    """
+
+    def __init__(self, instrument: Instrument, data: Any, fx: float | FxRate) -> None:
+        super().__init__()
+        bars = getattr(data, "bars", None)
+        if bars is None or not len(bars):
+            raise ConfigError("add_instrument needs a feed with bars (feeds.BulkData)")
+        self.instrument = instrument
+        first = bars[0]
+        rate = fx.at(int(first.start)) if isinstance(fx, FxRate) else float(fx)
+        self.use(instrument.facts(int(first.day)), rate)
+        self.p.margin = self.facts.margin_per_unit(float(first.open)) * rate
+
+    def begin_day(self, day: int) -> None:
+        """Take the charges of a trading day."""
+        margin = self.p.margin
+        self.use(self.instrument.facts(day), self.fx)
+        self.p.margin = margin
+
+    def get_margin(self, price: float) -> float:
+        """Return the money one unit of quantity binds, whatever the price."""
+        return float(self.p.margin)
+
+    def costs_by_kind(self, size: float, price: float) -> dict[str, float]:
+        """Return the charges of a signed execution, account currency, those that are not zero."""
+        kinds = np.zeros(len(COST_KINDS))
+        cost, value = self.facts.cost[0], self.facts.multiplier
+        charge_by_kind(cost, size > 0, abs(size), price, value, kinds)
+        return {
+            kind: float(money) * self.fx
+            for kind, money in zip(COST_KINDS, kinds, strict=True)
+            if money
+        }
+
+
+def fill_of(order: Any, bit: Any, fill_id: int, plan_id: str, commission: Any) -> Fill:
+    """Return one execution of an order; its reason is noted on the order too."""
+    bar = bar_of(order.data)
+    role = role_of(order, bool(bit.opened))
+    reason = str(order.info.get("reason") or _REASONS.get(role) or _exit_reason(order))
+    order.addinfo(reason=reason, ambiguous=False)
+    return Fill(
+        fill_id=fill_id,
+        order_id=int(order.ref),
+        plan_id=plan_id,
+        symbol=symbol_of(order.data),
+        side=Side.BUY if order.isbuy() else Side.SELL,
+        quantity=abs(float(bit.size)),
+        price=float(bit.price),
+        ts_event=int(bar.start if bit.price == bar.open else bar.end),
+        bar_start=int(bar.start),
+        role=role,
+        reason=reason,
+        costs=_costs(bit, commission),
+    )
+
+
+def _costs(bit: Any, commission: Any) -> dict[str, float]:
+    if not isinstance(commission, StockCommission):
+        return {"commission": float(bit.comm)} if bit.comm else {}
+    costs: dict[str, float] = {}
+    for size in (bit.closed, bit.opened):
+        if size:
+            for kind, money in commission.costs_by_kind(size, bit.price).items():
+                costs[kind] = costs.get(kind, 0.0) + money
+    return costs
+
+
+def role_of(order: Any, opens: bool) -> Role:
+    """Return what an order is for; a child is a stop or a target, whatever it does in the end."""
+    if order.parent is not None:
+        return Role.STOP if is_stop(order) else Role.TARGET
+    return Role.ENTRY if opens else Role.EXIT
+
+
+def _exit_reason(order: Any) -> str:
+    if is_stop(order):
+        return "stop"
+    return "target" if order.exectype == Order.Limit else "close"
+
+
+def planned_of(request: OrderRequest | None) -> Planned | None:
+    """Return what an entry was planned as, for the trade table."""
+    if request is None:
+        return None
+    targets = [child.price for child in request.children if child.role is Role.TARGET]
+    return Planned(
+        entry=request.planned_entry,
+        stop=request.planned_stop,
+        target=targets[-1] if targets else None,
+        pattern=request.pattern,
+    )
+
+
+def order_row(order: Any, plan_id: str, *, reduces: bool) -> dict[str, Any]:
+    """Return the row of orders.csv for the state an order is in now; its time is in ns."""
+    executed = order.executed
+    filled = order.status in (Order.Partial, Order.Completed)
+    return {
+        "order_id": int(order.ref),
+        "plan_id": plan_id,
+        "symbol": symbol_of(order.data),
+        "role": role_of(order, not reduces).name.lower(),
+        "side": "buy" if order.isbuy() else "sell",
+        "kind": order.getordername(),
+        "quantity": abs(order.created.size),
+        "price": order.created.price,
+        "limit_price": order.created.pricelimit,
+        "state": _STATES[order.status],
+        "time": int(bar_of(order.data).end),
+        "filled": abs(executed.size),
+        "fill_price": executed.exbits[-1].price if filled and executed.exbits else None,
+        "parent_id": None if order.parent is None else int(order.parent.ref),
+        "reason": str(order.info.get("reason") or ""),
+    }

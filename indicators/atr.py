@@ -22,8 +22,10 @@ LUX_ATR_PERIOD = 200
 LUX_VOLATILE = 2.0
 """Lux calls a bar volatile whose range is at least this many ATR(200) at its close."""
 
-STATE = record_dtype([("count", "i8"), ("close", "f8"), ("sum", "f8"), ("tr", "f8"), ("atr", "f8")])
-"""Zeros are a fresh state. sum : of the true ranges until the first average."""
+STATE = record_dtype(
+    [("count", "i8"), ("close", "f8"), ("total", "f8"), ("tr", "f8"), ("atr", "f8")]
+)
+"""Zeros are a fresh state. total : of the true ranges until the first average."""
 
 OUT = record_dtype([("tr", "f8"), ("atr", "f8"), ("before", "f8")])
 """tr : true range of this bar, NaN on bar 0. atr : ATR at this bar's close, NaN before bar
@@ -49,9 +51,9 @@ def advance(bar: Any, period: int, state: Any) -> None:
         reach = true_range(bar.high, bar.low, state.close)
         state.tr = reach
         if state.count < period:
-            state.sum += reach
+            state.total += reach
         elif state.count == period:
-            state.atr = (state.sum + reach) / period
+            state.atr = (state.total + reach) / period
         else:
             state.atr = (state.atr * (period - 1) + reach) / period
     state.close = bar.close

@@ -183,7 +183,7 @@ def pool_tolerance(atr_state: Any, atr_now: Any, share: float) -> float:
         return share * atr_now.atr
     if atr_state.count < 2:
         return np.nan
-    return share * (atr_state.sum / (atr_state.count - 1))
+    return share * (atr_state.total / (atr_state.count - 1))
 
 
 RULES: Rules = {

@@ -203,11 +203,11 @@ def _sweep(state: Any, params: Any) -> None:
 @kernel
 def _pool_tolerance(state: Any, params: Any) -> float:
     """Return how near equal highs must lie: a share of ATR(200), before it of the mean range."""
-    if not np.isnan(state.long_atr_now.atr):
-        return params.pool_tolerance * state.long_atr_now.atr
-    if state.long_atr.count > 1:
-        return params.pool_tolerance * (state.long_atr.sum / (state.long_atr.count - 1))
-    return np.nan
+    spread: float = state.long_atr_now.atr
+    if np.isnan(spread) and state.long_atr.count > 1:
+        spread = state.long_atr.total / (state.long_atr.count - 1)
+    tolerance: float = params.pool_tolerance * spread
+    return tolerance
 
 
 @kernel

@@ -8,41 +8,32 @@ orders as clones with their execution bits, positions, cash and value.
 
 from __future__ import annotations
 
-from array import array
-from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import backtrader as bt
-import numpy as np
 
+from backtests.account import BacktestAccount
 from backtests.joint import close_others, see_others
-from backtests.plan_book import FillTerms, PlanBook, Ticket
-from core.bars import Series
-from core.errors import BrokerError, ConfigError, near_name
-from core.fx import FxRate, constant_rate
-from core.instruments import Instrument
-from core.ledger import Ledger
-from core.matching.book import Array, LimitFill
+from backtests.plan_book import PlanBook, Ticket
+from core.errors import BrokerError
+from core.matching.book import Array
 from core.matching.records import (
     ACTIVE_EVENT,
     CHANGE_EVENT,
     EXPIRE_EVENT,
     FILL_EVENT,
     FLAT_TIME,
-    INTRABAR,
     MARGIN_EVENT,
     REASONS,
     REQUESTED_FLAT,
     SWAP_EVENT,
 )
 from core.orders import Approved, Fill, OrderChange, OrderKind, OrderRequest, Role, Side
-from core.ports import BREACH_NONE, Supervisor, no_limits
-
-_Drill = Series | Mapping[str, Series] | None
+from core.ports import BREACH_NONE
 
 
-class BacktestBroker(bt.BrokerBase):  # type: ignore[misc]
+class BacktestBroker(BacktestAccount):
     """A Backtrader broker on Tola's fill rules; put a `Guard` in front of it.
 
     Parameters
@@ -75,168 +66,6 @@ class BacktestBroker(bt.BrokerBase):  # type: ignore[misc]
     follows_path = True
     """The guard's `limits.low_equity` holds the lowest equity inside bars."""
 
-    def __init__(
-        self,
-        cash: float = 100_000.0,
-        account_currency: str = "USD",
-        intrabar: str = "worst",
-        limit_fill: LimitFill = "touch",
-        volume_share: float | None = None,
-        drill: _Drill = None,
-    ) -> None:
-        _check_settings(cash, intrabar, limit_fill, volume_share, drill)
-        self.account_currency = account_currency
-        self._terms = FillTerms(intrabar, limit_fill, volume_share)
-        self._drill = drill if intrabar == "drill" else None
-        self._cash_start = float(cash)
-        self._plans: list[PlanBook] = []
-        self._by_data: dict[int, PlanBook] = {}
-        self._supervisor: Supervisor | None = None
-        super().__init__()
-
-    # -- setting up --------------------------------------------------------------------------
-
-    def add_instrument(
-        self, data: Any, instrument: Instrument, plan_id: str, fx: float | FxRate = 1.0
-    ) -> None:
-        """Let a feed be traded, as this plan's view of an instrument.
-
-        Parameters
-        ----------
-        data : a Backtrader feed; `feeds.BulkData` brings its BAR records with it.
-        fx : account money per 1.0 of quote money.
-        """
-        if not isinstance(fx, FxRate):
-            fx = constant_rate(instrument.quote_currency, self.account_currency, float(fx))
-        drill = self._drill
-        lower = drill.get(instrument.symbol) if isinstance(drill, Mapping) else drill
-        plan = PlanBook(data, instrument, plan_id, fx, self._terms, lower)
-        self._plans.append(plan)
-        self._by_data[id(data)] = plan
-        self.comminfo[data._name] = plan.commission
-
-    def supervise(self, supervisor: Supervisor) -> None:
-        """Bind the guard; its floors are tested inside bars from now on."""
-        self._supervisor = supervisor
-
-    def init(self) -> None:
-        """Begin a run: flat, no orders, an empty ledger. Called by Backtrader."""
-        super().init()
-        self.startingcash = self._balance = self._value = self._cash = self._cash_start
-        self.positions: dict[Any, Any] = defaultdict(bt.Position)
-        self.ledger = Ledger()
-        self.orders_log: list[dict[str, Any]] = []
-        self._ends, self._equities = array("q"), array("d")
-        self._notifications: deque[Any] = deque()
-        self._day = -1
-        self._fill_count = 0
-        self._breached_by: PlanBook | None = None
-        limits = no_limits() if self._supervisor is None else self._supervisor.limits
-        self._limits = limits
-        for plan in self._plans:
-            plan.reset(self._cash_start, limits)
-            self.positions[plan.data] = plan.position
-            self.comminfo[plan.data._name] = plan.commission
-
-    def plan_of(self, data: Any) -> str:
-        """Return the plan that trades a feed."""
-        return self._plan(data).plan_id
-
-    def tick_size(self, data: Any) -> float | None:
-        """Return the tick of a feed's instrument, None for a feed that is not traded."""
-        plan = self._by_data.get(id(data))
-        return None if plan is None else plan.facts.tick
-
-    def _plan(self, data: Any) -> PlanBook:
-        plan = self._by_data.get(id(data))
-        if plan is None:
-            name = str(getattr(data, "_name", "") or "this feed")
-            known = [item.plan_id for item in self._plans]
-            raise ConfigError(
-                f"{name} cannot be traded: no instrument was given for it "
-                f"(broker.add_instrument){near_name(name, known)}"
-            )
-        return plan
-
-    # -- what Backtrader reads ---------------------------------------------------------------
-
-    def getcash(self) -> float:
-        """Return equity less the margin in use, account currency."""
-        return self._cash
-
-    get_cash = getcash
-
-    def setcash(self, cash: float) -> None:
-        """Set the balance a run starts with."""
-        self._cash_start = float(cash)
-        self.init()
-
-    set_cash = setcash
-
-    def add_cash(self, cash: float) -> None:
-        """Pay money in, or out if negative."""
-        self._balance += cash
-        self._value_account()
-
-    def getvalue(self, datas: Sequence[Any] | None = None) -> float:
-        """Return equity at the last mark; with feeds named, what their positions bind."""
-        if datas is None:
-            return self._value
-        bound = 0.0
-        for data in datas:
-            position = self.positions[data]
-            if position.size:
-                bound += self.getcommissioninfo(data).getvalue(position, data.close[0])
-        return bound
-
-    get_value = getvalue
-
-    def get_leverage(self) -> float:
-        """Return 1: margin is per instrument."""
-        return 1.0
-
-    def getposition(self, data: Any, clone: bool = True) -> Any:
-        """Return a feed's position (a copy unless told otherwise)."""
-        position = self.positions[data]
-        return position.clone() if clone else position
-
-    def getcommissioninfo(self, data: Any) -> Any:
-        """Return the commission scheme of a feed's instrument."""
-        plan = self._by_data.get(id(data))
-        return super().getcommissioninfo(data) if plan is None else plan.commission
-
-    def get_orders_open(self, safe: bool = False) -> list[Any]:
-        """Return the orders that work or wait (copies with `safe`)."""
-        orders = [ticket.order for plan in self._plans for ticket in plan.tickets.values()]
-        return [order.clone() if safe else order for order in orders if order.alive()]
-
-    def orderstatus(self, order: Any) -> int:
-        """Return an order's status."""
-        return int(order.status)
-
-    def get_notification(self) -> Any | None:
-        """Return the next order notification, None when there is none."""
-        return self._notifications.popleft() if self._notifications else None
-
-    @property
-    def equity_curve(self) -> tuple[Array, Array]:
-        """END of every bar (ns UTC) and equity there (account currency)."""
-        return np.array(self._ends, np.int64), np.array(self._equities, np.float64)
-
-    @property
-    def balance(self) -> float:
-        """Realised money, account currency."""
-        return self._balance
-
-    def open_positions(self) -> list[dict[str, Any]]:
-        """Return what is still open, marked at the last closes."""
-        prices = {
-            (plan.plan_id, plan.symbol): float(plan.bar.close)
-            for plan in self._plans
-            if plan.bar is not None
-        }
-        return self.ledger.open_positions(prices)
-
     # -- orders ------------------------------------------------------------------------------
 
     def buy(self, *_: Any, **__: Any) -> Any:
@@ -258,7 +87,9 @@ class BacktestBroker(bt.BrokerBase):  # type: ignore[misc]
         """Work an approved group: the parent, then its children."""
         request = approved.request
         plan = self._plan(orders[0].data)
-        for order in orders:
+        roles = [Role.EXIT if request.reduces else Role.ENTRY, *(c.role for c in request.children)]
+        for order, role in zip(orders, roles, strict=True):
+            self._roles[int(order.ref)] = role.name.lower()
             order.addcomminfo(plan.commission)
             order.submit(self)
             self._log(plan, order, "submitted")
@@ -347,16 +178,21 @@ class BacktestBroker(bt.BrokerBase):  # type: ignore[misc]
 
     def _play(self, plan: PlanBook, now: list[PlanBook]) -> None:
         """Walk one plan's bar; a floor it meets closes the other plans too."""
-        if len(self._plans) > 1:
-            see_others(plan, self._plans, now)
+        several = len(self._plans) > 1
+        assumed = several and see_others(plan, self._plans, now)
         plan.book.books["balance"] = self._balance
         happened = plan.play()
         self._balance = plan.book.balance
+        breached = bool(self._limits[0].breach != BREACH_NONE)
+        if breached and assumed:
+            happened["ambiguous"] |= happened["order_id"] == 0
         if len(happened):
             self._tell(plan, happened)
         if plan.book.state.ambiguous:
             self.ledger.flag_ambiguous(plan.plan_id, plan.symbol)
-        if self._limits[0].breach != BREACH_NONE:
+        if plan.trails:
+            plan.show_trails()
+        if breached:
             self._close_all(plan, now)
         plan.live = plan.book.state.count > 0 or plan.book.steps != 0
 
@@ -372,16 +208,6 @@ class BacktestBroker(bt.BrokerBase):  # type: ignore[misc]
             other.live = other.book.steps != 0
         if self._supervisor is not None:
             self._supervisor.on_breach(int(plan.bar.end))
-
-    def _value_account(self) -> None:
-        """Cache equity and cash; Backtrader asks for both several times a bar."""
-        opened = margin = 0.0
-        for plan in self._plans:
-            if plan.live:
-                opened += plan.book.books["open_pnl"][0]
-                margin += plan.book.books["margin"][0]
-        self._value = float(self._balance + opened)
-        self._cash = float(self._value - margin)
 
     # -- telling Backtrader and the ledger ---------------------------------------------------
 
@@ -470,6 +296,7 @@ class BacktestBroker(bt.BrokerBase):  # type: ignore[misc]
         )
         ticket = Ticket(order, request, None, int(event.quantity))
         plan.tickets[int(order.ref)] = ticket
+        self._roles[int(order.ref)] = "exit"
         order.submit(self)
         self._log(plan, order, "submitted", reason)
         self._notify(order)
@@ -509,13 +336,12 @@ class BacktestBroker(bt.BrokerBase):  # type: ignore[misc]
         self, plan: PlanBook, order: Any, state: str, reason: str = "", price: float | None = None
     ) -> None:
         """Write one row of orders.csv."""
-        ticket = plan.tickets.get(int(order.ref))
         self.orders_log.append(
             {
                 "order_id": int(order.ref),
                 "plan_id": plan.plan_id,
                 "symbol": plan.symbol,
-                "role": "" if ticket is None else ticket.role.name.lower(),
+                "role": self._roles[int(order.ref)],
                 "side": "buy" if order.isbuy() else "sell",
                 "kind": order.getordername(),
                 "quantity": abs(order.created.size),
@@ -529,22 +355,3 @@ class BacktestBroker(bt.BrokerBase):  # type: ignore[misc]
                 "reason": reason,
             }
         )
-
-
-def _check_settings(
-    cash: float, intrabar: str, limit_fill: str, volume_share: float | None, drill: _Drill
-) -> None:
-    """Raise ConfigError with all faults of the constructor's values."""
-    faults = []
-    if not cash > 0:
-        faults.append(f"cash={cash:g}: expected more than 0")
-    if intrabar not in INTRABAR:
-        faults.append(f"intrabar={intrabar!r}{near_name(intrabar, INTRABAR)}")
-    if limit_fill not in ("touch", "through"):
-        faults.append(f"limit_fill={limit_fill!r}: expected touch or through")
-    if volume_share is not None and not 0 < volume_share <= 1:
-        faults.append(f"volume_share={volume_share:g}: expected 0 < volume_share <= 1")
-    if intrabar == "drill" and drill is None:
-        faults.append("intrabar='drill': needs the bars of a finer file (drill=)")
-    if faults:
-        raise ConfigError("\n".join(faults))

@@ -27,9 +27,13 @@ def _adverse(plan: PlanBook) -> float:
     return float(plan.bar.low if plan.book.steps > 0 else plan.bar.high)
 
 
-def see_others(plan: PlanBook, plans: Sequence[PlanBook], now: Sequence[PlanBook]) -> None:
-    """Tell a book what the account's other books are worth on the bar about to be walked."""
+def see_others(plan: PlanBook, plans: Sequence[PlanBook], now: Sequence[PlanBook]) -> bool:
+    """Tell a book what the account's other books are worth on the bar about to be walked.
+
+    Return whether that is an assumption: another instrument counts at its adverse extreme.
+    """
     constant = slope = margin = 0.0
+    assumed = False
     for other in plans:
         if other is plan or other.book.steps == 0:
             continue
@@ -44,8 +48,10 @@ def see_others(plan: PlanBook, plans: Sequence[PlanBook], now: Sequence[PlanBook
             constant += here - each * plan.bar.open
         else:
             constant += open_pnl(_adverse(other), other.book.market[0], state)
+            assumed = True
     state = plan.book.state
     state.other_open, state.other_slope, state.other_margin = constant, slope, margin
+    return assumed
 
 
 def close_others(plan: PlanBook, other: PlanBook, now: Sequence[PlanBook], limits: Any) -> Array:

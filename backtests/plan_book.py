@@ -17,7 +17,7 @@ from core.instruments import Instrument, InstrumentFacts
 from core.ledger import Planned
 from core.matching.book import Array, Book, LimitFill, market_record
 from core.matching.nights import swap_nights
-from core.orders import ChildRequest, OrderRequest, Role
+from core.orders import ChildRequest, OrderKind, OrderRequest, Role
 from core.prices import steps_to_quantity
 from risk.moment import bar_of
 
@@ -61,6 +61,7 @@ class PlanBook:
     book : the compiled engine's arrays. tickets : Backtrader orders by order id.
     position : Backtrader's view of the position, free of float dust.
     seen : bars played. live : there is a position or an order to play bars against.
+    trails : order ids of trailing stops.
     bar : the bar being played. facts, fx : in force on its day.
     """
 
@@ -92,6 +93,7 @@ class PlanBook:
         self.tickets: dict[int, Ticket] = {}
         self.position = bt.Position()
         self.position_steps = 0
+        self.trails: set[int] = set()
         self.seen = 0
         self.live = False
         self.bar: Any = None
@@ -190,6 +192,10 @@ class PlanBook:
             slot = self.book.slot(int(order.ref))
             remaining = 0 if slot is None else int(slot.quantity)
             self.tickets[int(order.ref)] = Ticket(order, request, child, remaining)
+            if request.kind is OrderKind.TRAILING_STOP or (
+                child is not None and child.kind is OrderKind.TRAILING_STOP
+            ):
+                self.trails.add(int(order.ref))
         self.owner = orders[0].owner
         self.live = True
 
@@ -229,6 +235,15 @@ class PlanBook:
             order.created.price = price
         if not math.isnan(limit):
             order.created.pricelimit = limit
+
+    def show_trails(self) -> None:
+        """Show where the trailing stops stand on their Backtrader orders."""
+        for order_id in sorted(self.trails):
+            slot, ticket = self.book.slot(order_id), self.tickets.get(order_id)
+            if slot is None or ticket is None:
+                self.trails.discard(order_id)
+            elif not math.isnan(slot.price):
+                ticket.order.created.price = float(slot.price)
 
     def execute(self, ticket: Ticket, event: Any, before: int) -> None:
         """Execute a fill on its Backtrader order and move Backtrader's position."""

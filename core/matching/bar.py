@@ -89,7 +89,7 @@ def begin_bar(bar: Any, market: Any, book: Any, orders: Any, limits: Any, events
             end_tree(k, kind, reason, book, orders, events)
         elif orders[k].day < 0:
             orders[k].day = bar.day
-    if book.steps != 0 and bar.start >= book.flat_at:
+    if book.closing == 0 and book.steps != 0 and bar.start >= book.flat_at:
         book.closing = FLAT_TIME
 
 

@@ -13,31 +13,20 @@ from typing import Any, ClassVar
 
 import backtrader as bt
 
-from core.bars import NEVER_NS
 from core.calendar import get_calendar
-from core.costs import charge
 from core.errors import ConfigError
-from core.instruments import Instrument, InstrumentFacts, get_instrument
-from core.orders import ExitPlan, StopRule, StopRuleKind
-from core.prices import steps_to_quantity
+from core.instruments import Instrument, get_instrument
+from core.orders import StopRuleKind
 from core.schedule import FlatRule
-from core.setups import LIMIT_SETUP, MARKET_SETUP, STOP_SETUP
-from core.sizing import size_steps
+from core.setups import MARKET_SETUP
 from strategies.bracket import Bracket, DayTally
-from strategies.exits import (
-    STOP_RULES,
-    break_even_offset,
-    leg_quantities,
-    parse_legs,
-    plan_exit,
-    stop_after,
-    stop_rule_arguments,
-)
+from strategies.exits import STOP_RULES, moved_stop, parse_legs
 from strategies.funnel import KIND_NAMES, SetupRow, count_steps
 from strategies.machine import Machine
 from strategies.machine_line import BarReader, MachineLine
-from strategies.management import refusal, rounded_target, withdrawal
+from strategies.management import refusal, withdrawal
 from strategies.settings import Setting, read_settings
+from strategies.terms import Terms
 from strategies.words import (
     BLOCK_DXY,
     BLOCK_TREND,
@@ -51,12 +40,6 @@ from strategies.words import (
     TAKEN,
     WARMUP,
 )
-
-_EXECUTION = {
-    MARKET_SETUP: bt.Order.Market,
-    LIMIT_SETUP: bt.Order.Limit,
-    STOP_SETUP: bt.Order.Stop,
-}
 
 COMMON_SETTINGS = (
     Setting("rr", 2.0, "target distance in units of risk", 0.1, 100.0),
@@ -110,7 +93,7 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
     further: ClassVar[tuple[str, ...]] = ()
     warmup_bars: ClassVar[int] = 0
     flat_reason: ClassVar[str] = "flat_time"
-    day_orders: ClassVar[bool] = True
+    day_orders: bool = True
     """Entries never fill on a bar of another trading day, nor from the flat time on."""
 
     params = backtrader_params(COMMON_SETTINGS)
@@ -189,7 +172,7 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
         self.instrument = self._find_instrument()
         self.check(self.values, self.instrument)
         self.setups_log: list[SetupRow] = []
-        self._legs = parse_legs(self.values["legs"])
+        self._terms = Terms(self.instrument, self.p.fx, self.values)
         self._bracket: Bracket | None = None
         self._leaving = False
         self._entries_today = DayTally()
@@ -201,7 +184,7 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
             build=self._fresh_machine,
             reader=self._reader,
             others=self._find_further(),
-            tick_of=lambda day: self.instrument.facts(day).tick,
+            tick_of=self._terms.tick_of,
         )
 
     def prenext(self) -> None:
@@ -286,18 +269,10 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
         return tuple(found[:1])
 
     def _fresh_machine(self) -> Machine:
-        return self.build_machine(self.values, self._facts(0).tick)
-
-    def _facts(self, day: int) -> InstrumentFacts:
-        return self.instrument.facts(day)
+        return self.build_machine(self.values, self._terms.tick_of(0))
 
     def _today(self) -> int:
         return int(self._reader.ago(0)["day"][0])
-
-    def _point_value(self, bar: Any) -> float:
-        """Return account money per 1.0 price move of 1.0 quantity."""
-        rate = self.p.fx.at(int(bar.end)) if hasattr(self.p.fx, "at") else float(self.p.fx)
-        return float(self._facts(int(bar.day)).multiplier * rate)
 
     def _settle(self) -> None:
         """Forget a setup whose position has been left."""
@@ -343,27 +318,23 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
         rule = bracket.plan.stop_rule
         if rule.kind is StopRuleKind.FIXED or not bracket.stop.alive():
             return
-        is_long = bracket.direction > 0
-        price = stop_after(
-            *stop_rule_arguments(rule),
+        now = float(bracket.stop.created.price)
+        price = moved_stop(
+            rule,
             bracket.direction,
             bracket.entry_price,
             bracket.risk,
-            float(bracket.stop.created.price),
-            float(bar.close),
-            float(facts.atr),
-            float(facts.swing_low if is_long else facts.swing_high),
-            float(facts.block_low if is_long else facts.block_high),
-            self._facts(int(bar.day)).tick,
+            now,
+            bar,
+            facts,
+            self._terms.facts(bar).tick,
         )
-        if price != float(bracket.stop.created.price) and self.broker.modify(
-            bracket.stop, price=price
-        ):
-            bracket.stop_price = price
+        if price != now:
+            self.broker.modify(bracket.stop, price=price)
 
     def _offer(self, setup: Any, index: int, bar: Any, facts: Any) -> None:
         """Take a setup, or log why not."""
-        target = self._target(setup, int(bar.day))
+        target = self._terms.target(setup, bar)
         row = SetupRow(
             bar=int(bar.start),
             side="long" if setup.direction > 0 else "short",
@@ -377,7 +348,8 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
         code = self._refuse(setup, index, bar, facts)
         quantity = 0.0
         if code == TAKEN:
-            quantity = self._quantity(setup, bar)
+            equity, free = float(self.broker.getvalue()), float(self.broker.getcash())
+            quantity = self._terms.quantity(setup, bar, equity, free)
             code = TAKEN if quantity > 0.0 else SIZE_ZERO
         if code == TAKEN:
             self._send(setup, row, target, quantity, index, bar)
@@ -422,63 +394,15 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
                 self.cancel(child)
         self.close(data=self.data0, reason=reason)
 
-    def _target(self, setup: Any, day: int) -> float:
-        """Return the setup's target: the machine's own, else `rr` times the risk."""
-        if setup.target == setup.target:
-            return float(setup.target)
-        distance = self.values["rr"] * float(setup.risk)
-        tick = self._facts(day).tick
-        return float(rounded_target(float(setup.entry), int(setup.direction), distance, tick))
-
-    def _quantity(self, setup: Any, bar: Any) -> float:
-        facts = self._facts(int(bar.day))
-        largest = self.values["max_quantity"] or float("inf")
-        rate = self._point_value(bar) / facts.multiplier
-        steps = size_steps(
-            self.values["risk_pct"] / 100.0 * self.broker.getvalue(),
-            float(setup.risk),
-            self._point_value(bar),
-            facts.lot,
-            largest,
-            float(self.broker.getcash()),
-            facts.margin_per_unit(float(setup.entry)) * rate,
-        )
-        return float(steps_to_quantity(steps, facts.lot))
-
-    def _exit_plan(self, setup: Any, target: float, quantity: float, bar: Any) -> ExitPlan:
-        flat_at = int(bar.flat_at)
-        return plan_exit(
-            float(setup.entry),
-            float(setup.stop),
-            target,
-            self._facts(int(bar.day)).tick,
-            self._legs,
-            self._stop_rule(float(setup.entry), quantity, bar),
-            flat_at if self.day_orders and flat_at != NEVER_NS else None,
-        )
-
-    def _stop_rule(self, entry: float, quantity: float, bar: Any) -> StopRule:
-        if self.values["be_at_1r"]:
-            return StopRule(StopRuleKind.BREAK_EVEN)
-        kind = STOP_RULES[self.values["stop_rule"]]
-        offset = 0.0
-        if kind is StopRuleKind.BREAK_EVEN:
-            facts = self._facts(int(bar.day))
-            cost, size = facts.cost[0], (quantity, entry, facts.multiplier)
-            paid = charge(cost, True, *size) + charge(cost, False, *size)
-            offset = break_even_offset(paid, quantity, facts.multiplier, facts.tick)
-        return StopRule(kind, self.values["stop_trigger_r"], self.values["stop_distance"], offset)
-
     def _send(
         self, setup: Any, row: SetupRow, target: float, quantity: float, index: int, bar: Any
     ) -> None:
         """Send the bracket of a setup; a refusal of the guard is logged at once."""
-        plan = self._exit_plan(setup, target, quantity, bar)
         bracket = Bracket(
             row=row,
             direction=int(setup.direction),
             pattern=int(setup.pattern),
-            plan=plan,
+            plan=self._terms.exit_plan(setup, target, quantity, bar, self.day_orders),
             quantity=quantity,
             risk=float(setup.risk),
             target=target,
@@ -486,56 +410,12 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
             sent_at=index,
             order_bars=0 if setup.kind == MARKET_SETUP else self.order_bars(int(setup.pattern)),
             stop_price=float(setup.stop),
+            day_only=self.day_orders,
+            flat_reason=self.flat_reason,
         )
         row.taken = True
         self._bracket = bracket
-        self._send_entry(setup, bracket)
-        self._send_children(bracket, self._facts(int(bar.day)).lot)
+        bracket.send(self, setup, self._terms.facts(bar).lot)
         if bracket.entry.status == bt.Order.Rejected:
             self._note_end(bracket.entry, bracket)
             self._bracket = None
-
-    def _send_entry(self, setup: Any, bracket: Bracket) -> None:
-        enter = self.buy if bracket.direction > 0 else self.sell
-        bracket.entry = enter(
-            data=self.data0,
-            size=bracket.quantity,
-            price=None if setup.kind == MARKET_SETUP else float(setup.entry),
-            exectype=_EXECUTION[int(setup.kind)],
-            transmit=False,
-            reason="entry",
-            pattern=bracket.row.pattern,
-            planned_entry=float(setup.entry),
-            planned_stop=float(setup.stop),
-            flat_at=bracket.plan.flat_at,
-            flat_reason=self.flat_reason,
-            day_only=self.day_orders,
-        )
-
-    def _send_children(self, bracket: Bracket, lot: float) -> None:
-        """Send the stop for the whole, and a limit for each target that is at least one lot."""
-        leave = self.sell if bracket.direction > 0 else self.buy
-        targets = bracket.plan.targets
-        parts = leg_quantities(bracket.quantity, tuple(leg.share for leg in targets), lot)
-        legs = [(leg, part) for leg, part in zip(targets, parts, strict=True) if part > 0.0]
-        common = {"data": self.data0, "parent": bracket.entry}
-        bracket.stop = leave(
-            size=bracket.quantity,
-            price=bracket.stop_price,
-            exectype=bt.Order.Stop,
-            transmit=not legs,
-            reason="stop",
-            **common,
-        )
-        for place, (leg, part) in enumerate(legs, start=1):
-            bracket.targets.append(
-                leave(
-                    size=part,
-                    price=leg.price,
-                    exectype=bt.Order.Limit,
-                    transmit=place == len(legs),
-                    stop_to=leg.stop_to,
-                    reason="target",
-                    **common,
-                )
-            )

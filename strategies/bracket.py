@@ -5,8 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import backtrader as bt
+
 from core.orders import ExitPlan
+from core.setups import LIMIT_SETUP, MARKET_SETUP, STOP_SETUP
+from strategies.exits import leg_quantities
 from strategies.funnel import SetupRow
+
+_EXECUTION = {
+    MARKET_SETUP: bt.Order.Market,
+    LIMIT_SETUP: bt.Order.Limit,
+    STOP_SETUP: bt.Order.Stop,
+}
 
 
 @dataclass(slots=True)
@@ -16,7 +26,8 @@ class Bracket:
     direction : +1 long, -1 short. risk : planned |entry - stop|, price units.
     sweep_extreme : a close beyond it withdraws the entry; nan where it does not.
     sent_at : bar index of the setup. order_bars : bars the entry may work, 0 without end.
-    entry_price : average fill price, nan before. stop_price : where the stop stands now.
+    stop_price : where the stop is sent to. entry_price : average fill price, nan before.
+    day_only, flat_reason : keywords of the entry, see `core.orders.OrderRequest`.
     """
 
     row: SetupRow
@@ -30,6 +41,8 @@ class Bracket:
     sent_at: int
     order_bars: int
     stop_price: float
+    day_only: bool
+    flat_reason: str
     entry_price: float = float("nan")
     entry: Any = None
     stop: Any = None
@@ -44,6 +57,52 @@ class Bracket:
     def children(self) -> list[Any]:
         """The stop and the targets."""
         return [self.stop, *self.targets]
+
+    def send(self, strategy: Any, setup: Any, lot: float) -> None:
+        """Send the entry, its stop for the whole, and a limit for each leg of at least one lot."""
+        is_long = self.direction > 0
+        enter, leave = strategy.buy, strategy.sell
+        if not is_long:
+            enter, leave = leave, enter
+        data = strategy.data0
+        self.entry = enter(
+            data=data,
+            size=self.quantity,
+            price=None if setup.kind == MARKET_SETUP else float(setup.entry),
+            exectype=_EXECUTION[int(setup.kind)],
+            transmit=False,
+            reason="entry",
+            pattern=self.row.pattern,
+            planned_entry=float(setup.entry),
+            planned_stop=float(setup.stop),
+            flat_at=self.plan.flat_at,
+            flat_reason=self.flat_reason,
+            day_only=self.day_only,
+        )
+        targets = self.plan.targets
+        parts = leg_quantities(self.quantity, tuple(leg.share for leg in targets), lot)
+        legs = [(leg, part) for leg, part in zip(targets, parts, strict=True) if part > 0.0]
+        self.stop = leave(
+            data=data,
+            parent=self.entry,
+            size=self.quantity,
+            price=self.stop_price,
+            exectype=bt.Order.Stop,
+            transmit=not legs,
+            reason="stop",
+        )
+        for place, (leg, part) in enumerate(legs, start=1):
+            target = leave(
+                data=data,
+                parent=self.entry,
+                size=part,
+                price=leg.price,
+                exectype=bt.Order.Limit,
+                transmit=place == len(legs),
+                stop_to=leg.stop_to,
+                reason="target",
+            )
+            self.targets.append(target)
 
 
 @dataclass(slots=True)

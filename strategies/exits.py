@@ -188,6 +188,32 @@ def break_even_offset(costs: float, quantity: float, point_value: float, tick: f
     return float(round_up(costs / (quantity * point_value), tick))
 
 
-def stop_rule_arguments(rule: StopRule) -> tuple[Any, ...]:
-    """Return a rule as the leading arguments of `stop_after`."""
-    return (int(rule.kind), rule.trigger_r, rule.distance, rule.offset)
+def moved_stop(
+    rule: StopRule,
+    direction: int,
+    entry: float,
+    risk: float,
+    stop: float,
+    bar: Any,
+    facts: Any,
+    tick: float,
+) -> float:
+    """Return `stop_after` for a rule, a BAR record and the machine's FACTS of that bar."""
+    is_long = direction > 0
+    return float(
+        stop_after(
+            int(rule.kind),
+            rule.trigger_r,
+            rule.distance,
+            rule.offset,
+            direction,
+            entry,
+            risk,
+            stop,
+            float(bar.close),
+            float(facts.atr),
+            float(facts.swing_low if is_long else facts.swing_high),
+            float(facts.block_low if is_long else facts.block_high),
+            tick,
+        )
+    )

@@ -38,10 +38,14 @@ FUNNEL = record_dtype(
         ("emitted_breaker", "i8"),
     ]
 )
-"""Counts since the first bar. in_window : bars that start in a kill zone. sweeps, sweep_bars :
-levels swept on those bars, and bars that swept some (once for each side). both_sided : bars that swept a low and a high. shifts :
-changes of character an idea saw. no_zone, risk, breaker_risk : setups given up for want of a
-zone, or for a risk out of bounds."""
+"""Counts since the first bar.
+
+in_window : bars that start in a kill zone.
+sweeps, sweep_bars : levels swept on those bars, and bars that swept some (once for each side).
+both_sided : bars that swept a low and a high, which ends what was at work.
+shifts : changes of character an idea saw.
+no_zone, risk, breaker_risk : setups given up for want of a zone, or for a risk out of bounds.
+"""
 
 STATE = record_dtype(
     [

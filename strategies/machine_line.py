@@ -105,11 +105,11 @@ class MachineLine(bt.Indicator):  # type: ignore[misc]
         Price step in force on a trading day.
     """
 
-    lines = ("setups",)
+    lines: Any = ("setups",)
     params = (("build", None), ("reader", None), ("others", ()), ("tick_of", None))
     plotinfo: ClassVar[dict[str, Any]] = {"plot": False}
 
-    def __init__(self) -> None:
+    def __init__(self, *_: Any, **__: Any) -> None:
         self._build: Callable[[], Machine] = self.p.build
         self._tick_of: Callable[[int], float] = self.p.tick_of
         self.machine = self._build()
@@ -182,7 +182,8 @@ class MachineLine(bt.Indicator):  # type: ignore[misc]
         """Return the setups bar `index` emits (in next mode: the newest bar only)."""
         if self._outcome is not None:
             return self._outcome.setups.get(index, _NO_SETUPS)
-        return self._out["setups"][0][: int(self._out["count"][0])]
+        setups: Records = self._out["setups"][0]
+        return setups[: int(self._out["count"][0])]
 
     def facts(self, index: int) -> Any:
         """Return the FACTS of bar `index` (in next mode: the newest bar only)."""

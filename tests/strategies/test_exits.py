@@ -13,7 +13,6 @@ from strategies.exits import (
     parse_legs,
     plan_exit,
     stop_after,
-    stop_rule_arguments,
 )
 
 
@@ -65,9 +64,8 @@ def test_legs_come_in_whole_lots_and_the_last_takes_the_rest(quantity, shares, l
 
 def moved(rule, direction=1, stop=95.0, close=106.0, swing=nan, block=nan, atr=2.0):
     """Where the stop of a position from 100 with a risk of 5 stands after a close."""
-    return stop_after(
-        *stop_rule_arguments(rule), direction, 100.0, 5.0, stop, close, atr, swing, block, 0.1
-    )
+    kind = (int(rule.kind), rule.trigger_r, rule.distance, rule.offset)
+    return stop_after(*kind, direction, 100.0, 5.0, stop, close, atr, swing, block, 0.1)
 
 
 def test_a_fixed_stop_stays():

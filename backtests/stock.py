@@ -21,7 +21,7 @@ from core.errors import ConfigError
 from core.fx import FxRate
 from core.instruments import Instrument
 from core.ledger import Ledger
-from core.orders import Approved, Fill, OrderChange, OrderRequest
+from core.orders import Approved, Fill, OrderChange, OrderRequest, Role
 from core.ports import BREACH_DAY, BREACH_TRAIL, Supervisor
 from risk.moment import bar_of, day_of, next_bar, symbol_of
 
@@ -42,7 +42,8 @@ class StockBroker(BackBroker):  # type: ignore[misc]
     -----
     With rules in force, orders that only reduce and bracket children are cut to the open position
     and end with it (stock Backtrader lets a forgotten stop open the opposite position). With an
-    empty rule set nothing of the kind is done.
+    empty rule set nothing of the kind is done. Of our own order keywords `flat_at` and `day_only`
+    are kept; several targets a bracket are refused, as Backtrader ends all children with the first.
     """
 
     def init(self) -> None:
@@ -53,6 +54,7 @@ class StockBroker(BackBroker):  # type: ignore[misc]
         self._bits_seen: dict[int, int] = {}
         self._new_fills: list[tuple[Fill, Any]] = []
         self._fill_count = 0
+        self._flat_at: dict[tuple[Any, int], tuple[int, str]] = {}
         self.orders_log: list[dict[str, Any]] = []
         self._owners: dict[tuple[Any, int], Any] = {}
         self._open_sizes: dict[tuple[Any, int], float] = defaultdict(float)
@@ -131,9 +133,13 @@ class StockBroker(BackBroker):  # type: ignore[misc]
 
     def submit_approved(self, approved: Approved[OrderRequest], orders: Sequence[Any]) -> None:
         """Hand a group to Backtrader's own submission, parent first."""
+        request = approved.request
+        _check_legs(request, orders)
         for order in orders:
-            self._requests[order.ref] = approved.request
+            self._requests[order.ref] = request
             self._owners[order.data, order.tradeid] = order.owner
+            if request.flat_at is not None:
+                self._flat_at[order.data, order.tradeid] = (request.flat_at, request.flat_reason)
             self._register_oco(order)
             self.submit(order)
 
@@ -169,6 +175,27 @@ class StockBroker(BackBroker):  # type: ignore[misc]
             left = size + leaving[key]
             if abs(left) > _DUST:
                 self._close_at_market(key, left, reason)
+
+    def _keep_flat_times(self, fresh: list[Any]) -> None:
+        """Leave at the open of the first bar that starts at or after an entry's flat time."""
+        for key, (flat_at, reason) in list(self._flat_at.items()):
+            data, tradeid = key
+            if not any(data is item for item in fresh) or bar_of(data).end < flat_at:
+                continue
+            del self._flat_at[key]
+            for order in [*self.pending, *self.submitted]:
+                if order.data is data and order.tradeid == tradeid and order.alive():
+                    self._cancel_anywhere(order, reason)
+            if abs(self._open_sizes[key]) > _DUST:
+                self._close_at_market(key, self._open_sizes[key], reason)
+
+    def _end_day_orders(self) -> None:
+        """Cancel entries that were for the trading day that has ended."""
+        for order in [*self.pending, *self.submitted]:
+            request = self._requests.get(order.ref)
+            wanted = request is not None and order.info.get("day_only") and order.parent is None
+            if wanted and order.alive():
+                self._cancel_anywhere(order, "another_day")
 
     def _close_at_market(self, key: tuple[Any, int], size: float, reason: str) -> None:
         kind = SellOrder if size > 0 else BuyOrder
@@ -220,6 +247,8 @@ class StockBroker(BackBroker):  # type: ignore[misc]
         self._mark_excursions(fresh)
         if fresh:
             self._note_equity(fresh)
+        if self._flat_at:
+            self._keep_flat_times(fresh)
         if watched and guard is not None and fresh:
             self._watch(guard, fresh)
 
@@ -281,6 +310,7 @@ class StockBroker(BackBroker):  # type: ignore[misc]
         if day <= self._day:
             return
         self._day = day
+        self._end_day_orders()
         for scheme in self._schemes.values():
             scheme.begin_day(day)
         if self._supervisor is not None:
@@ -329,3 +359,13 @@ class StockBroker(BackBroker):  # type: ignore[misc]
         limits.breach_equity = equity
         self.flatten("trailing_drawdown" if is_trail else "daily_loss")
         guard.on_breach(self._times[-1])
+
+
+def _check_legs(request: OrderRequest, orders: Sequence[Any]) -> None:
+    """Refuse an exit plan of several legs: its stop would be gone after the first."""
+    targets = sum(child.role is Role.TARGET for child in request.children)
+    if targets > 1 and any("stop_to" in order.info for order in orders):
+        raise ConfigError(
+            'fills = "backtrader" knows one target a bracket: set legs to one, '
+            'or use fills = "tola"'
+        )

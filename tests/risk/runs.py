@@ -1,4 +1,4 @@
-"""Short runs for tests of the guard: hand-written bars, a script of orders, one broker or the other.
+"""Short runs for tests of the guard: hand-written bars, a script of orders, either broker.
 
 Instruments are free of costs, spread and slippage, so every figure can be worked out by hand:
 one MGC is worth 10 money a point, one NIFTY-FUT unit 1.

@@ -141,48 +141,25 @@ class Calendar:
         """
         if len(bars) == 0:
             return
-        start = np.ascontiguousarray(bars["start"])
-        local = self.zone.to_local(start)
-        day = (local + self.roll_ns) // NS_PER_DAY
-        self._warn_missing_years(int(day[0]), int(day[-1]))
-        first, extra = int(day.min()), max(timeframe_ns // NS_PER_DAY - 1, 0)
-        opens, closes, flags = self._dense(first, int(day.max()) + extra)
-        row = day - first
-        close = closes[row]
-        if timeframe_ns >= NS_PER_DAY:
-            end = closes[row + extra]
-        else:
-            end = self._intraday_end(start, timeframe_ns, close, row, first)
-        marks = flags[row]
-        outside = (start < opens[row]) | (start >= close)
-        if timeframe_ns < NS_PER_DAY:
-            marks[outside] &= ~np.uint16(REGULAR)
-        marks[0] |= FIRST_OF_DAY
-        marks[1:][day[1:] != day[:-1]] |= FIRST_OF_DAY
-        _write(bars, day, close, marks, end, local, self.zone.to_local(end))
-
-    def _intraday_end(
-        self,
-        start: Times,
-        timeframe_ns: int,
-        close: Times,
-        row: np.ndarray[Any, Any],
-        first: int,
-    ) -> Times:
-        """Return START + timeframe, not beyond the end of the session the bar began in.
-
-        A bar that starts after an early close (spot gold trades on) is cut at the regular close;
-        one after that too is not cut.
-        """
-        end = start + timeframe_ns
-        over = np.flatnonzero(end > close)
-        if len(over):
-            limit = close[over]
-            late = start[over] >= limit
-            limit[late] = self.regular_hours(row[over][late] + first)[1]
-            limit[start[over] >= limit] = np.iinfo(np.int64).max
-            end[over] = np.minimum(end[over], limit)
-        return end
+        ends = self.trading_days(np.array([bars["start"].min(), bars["start"].max()]))
+        first, last = int(ends[0]), int(ends[1])
+        self._warn_missing_years(first, last)
+        extra = max(timeframe_ns // NS_PER_DAY - 1, 0)
+        opens, closes, flags = self._dense(first, last + extra)
+        regular = self.regular_hours(np.arange(first, last + extra + 1))[1]
+        zone = self.zone
+        _annotate(
+            bars,
+            timeframe_ns,
+            self.roll_ns,
+            first,
+            opens,
+            closes,
+            flags,
+            regular,
+            zone.since,
+            zone.offset,
+        )
 
     def _warn_missing_years(self, first: int, last: int) -> None:
         missing = self.missing_between(day_date(first), day_date(last))
@@ -233,27 +210,73 @@ class Calendar:
 
 
 @kernel
-def _write(
+def _place(since: Times, time: int, place: int) -> int:
+    """Return the row of a zone table that holds at a time, sought from the row before it."""
+    while place > 0 and since[place] > time:
+        place -= 1
+    while place + 1 < len(since) and since[place + 1] <= time:
+        place += 1
+    return place
+
+
+@kernel
+def _end(start: int, timeframe_ns: int, close: int, regular_close: int) -> int:
+    """Return START + timeframe, not beyond the end of the session the bar began in.
+
+    A bar that starts after an early close (spot gold trades on) is cut at the regular close; one
+    after that too is not cut.
+    """
+    end = start + timeframe_ns
+    limit = close if start < close else regular_close
+    return limit if start < limit < end else end
+
+
+@kernel
+def _annotate(
     bars: np.ndarray[Any, Any],
-    day: Times,
-    close: Times,
-    marks: np.ndarray[Any, Any],
-    end: Times,
-    local: Times,
-    local_end: Times,
+    timeframe_ns: int,
+    roll_ns: int,
+    first: int,
+    opens: Times,
+    closes: Times,
+    flags: np.ndarray[Any, Any],
+    regular: Times,
+    since: Times,
+    offset: Times,
 ) -> None:
-    """Write what was found of each bar, its minutes and weekdays by wall time, in one pass."""
+    """Annotate every bar in one pass; the tables' rows are the days from `first` on."""
+    extra = max(timeframe_ns // NS_PER_DAY - 1, 0)
+    is_intraday = timeframe_ns < NS_PER_DAY
+    day_before = first - 1
+    at = at_end = 0
     for i in range(len(bars)):
-        bars[i]["day"] = day[i]
-        bars[i]["close_at"] = close[i]
-        bars[i]["flags"] = marks[i]
-        bars[i]["end"] = end[i]
-        date_number = local[i] // NS_PER_DAY
-        bars[i]["minute"] = (local[i] - date_number * NS_PER_DAY) // NS_PER_MINUTE
+        start = bars[i]["start"]
+        at = _place(since, start, at)
+        local = start + offset[at]
+        day = (local + roll_ns) // NS_PER_DAY
+        row = day - first
+        close = closes[row]
+        marks = int(flags[row])
+        if is_intraday:
+            end = _end(start, timeframe_ns, close, regular[row])
+            if start < opens[row] or start >= close:
+                marks &= ~REGULAR
+        else:
+            end = closes[row + extra]
+        if day != day_before:
+            marks |= FIRST_OF_DAY
+        day_before = day
+        at_end = _place(since, end, at_end)
+        local_end = end + offset[at_end]
+        date_number, end_date = local // NS_PER_DAY, local_end // NS_PER_DAY
+        bars[i]["end"] = end
+        bars[i]["close_at"] = close
+        bars[i]["day"] = day
+        bars[i]["flags"] = marks
+        bars[i]["minute"] = (local - date_number * NS_PER_DAY) // NS_PER_MINUTE
         bars[i]["weekday"] = (date_number + _EPOCH_WEEKDAY) % 7
-        date_number = local_end[i] // NS_PER_DAY
-        bars[i]["end_minute"] = (local_end[i] - date_number * NS_PER_DAY) // NS_PER_MINUTE
-        bars[i]["end_weekday"] = (date_number + _EPOCH_WEEKDAY) % 7
+        bars[i]["end_minute"] = (local_end - end_date * NS_PER_DAY) // NS_PER_MINUTE
+        bars[i]["end_weekday"] = (end_date + _EPOCH_WEEKDAY) % 7
 
 
 def get_calendar(name: str, user_file: str | None = None) -> Calendar:

@@ -124,6 +124,26 @@ class BulkData(bt.feed.DataBase):  # type: ignore[misc]
         self._next_row = len(self._bars)
         self.home()
 
+    def qbuffer(self, savemem: int = 0, replaying: bool = False) -> None:
+        """Bound the lines' memory (`exactbars`), keeping one bar more than asked.
+
+        Backtrader takes a bar back that is not due yet, and the blank one it tries at the end of
+        a feed while another goes on: the bar before must still be there.
+        """
+        super().qbuffer(savemem, replaying=True)
+
+    def rewind(self, size: int = 1) -> None:
+        """Take back bars that are not due yet.
+
+        In lines of bounded memory Backtrader only counts back and would lose the bar: there it is
+        loaded again.
+        """
+        if self.lines.datetime.mode != bt.linebuffer.LineBuffer.QBuffer:
+            super().rewind(size)
+            return
+        self.backwards(size, force=True)
+        self._next_row -= size
+
     def _load(self) -> bool:
         """Set the next bar, False past the end however often it is asked."""
         row = self._next_row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import numpy as np
 
 from core.bars import Series, format_timeframe, parse_timeframe
 from core.calendar import Calendar, get_calendar
-from core.errors import ConfigError
+from core.errors import ConfigError, DataError
 from core.instruments import get_instrument, instrument_names
 from core.zones import NS_PER_DAY, NS_PER_MINUTE
+from feeds.cache import entry_of, read, write
 from feeds.columns import Columns
 from feeds.origin import Origin, settle_origin
 from feeds.validate import pack
@@ -33,6 +35,18 @@ _ALIASES = {
 _STEP_SAMPLE = 20_000
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """How a caller wants a source read."""
+
+    symbol: str
+    guessed: bool
+    tz: str | None
+    stamp: str | None
+    columns: dict[str, str]
+    session: str
+
+
 def load(
     source: str | Path | Any,
     *,
@@ -43,6 +57,7 @@ def load(
     calendar: Calendar | str | None = None,
     columns: Mapping[str, str] | None = None,
     session: str = "auto",
+    cache: bool = True,
 ) -> Series:
     """Load bars from a CSV file (plain, gz, zip), a Parquet file or a DataFrame.
 
@@ -68,6 +83,8 @@ def load(
     session : str
         Local hours outside which bars are dropped and counted: 'auto' (NSE: the regular
         session; others: none), 'all' (drop none) or 'HH:MM-HH:MM'.
+    cache : bool
+        Keep the bars of a large file in the user's cache folder, and take them from there.
 
     Returns
     -------
@@ -80,24 +97,45 @@ def load(
     DataError : naming file, line and value of the first thing wrong with the data.
     ConfigError : for an unknown symbol, zone, stamp side, session or timeframe.
     """
-    table = read_columns(source, columns or {})
-    name, guessed = (symbol, False) if symbol else symbol_of(table.name)
+    name, guessed = (symbol, False) if symbol else symbol_of(source_name(source))
     market = calendar_of(name, calendar)
     wanted = _timeframe_ns(timeframe)
-    step = file_step(table, wanted)
-    origin = settle_origin(table, market, step, tz, stamp)
-    bars = pack(table, origin.start)
-    kept, dropped = in_session(bars, market, session if step < NS_PER_DAY else "all")
-    if not len(kept):
-        raise table.fault(f"all {len(bars)} rows lie outside the session; check --tz")
-    market.annotate(kept, step)
-    facts = describe(table, origin, step, dropped, name, guessed)
-    series = Series(name, step, kept, facts)
-    if wanted is None or wanted == step:
+    asked = _Asked(name, guessed, tz, stamp, dict(columns or {}), session)
+    entry = None
+    if cache and isinstance(source, str | Path):
+        entry = entry_of(Path(source), market, {"source": str(source), **asdict(asked)})
+    series = read(entry) if entry else None
+    if series is None:
+        series = _own_grid(source, market, wanted, asked)
+        if entry:
+            write(entry, series)
+    _require_coarser(source_name(source), series.timeframe_ns, wanted)
+    if wanted is None or wanted == series.timeframe_ns:
         return series
     from feeds.resampling import resample
 
     return resample(series, wanted, market)
+
+
+def _own_grid(
+    source: str | Path | Any, market: Calendar, wanted: int | None, asked: _Asked
+) -> Series:
+    """Return the source's bars on the source's own grid."""
+    table = read_columns(source, asked.columns)
+    step = file_step(table, wanted)
+    origin = settle_origin(table, market, step, asked.tz, asked.stamp)
+    bars = pack(table, origin.start)
+    kept, dropped = in_session(bars, market, asked.session if step < NS_PER_DAY else "all")
+    if not len(kept):
+        raise table.fault(f"all {len(bars)} rows lie outside the session; check --tz")
+    market.annotate(kept, step)
+    facts = describe(table, origin, step, dropped, asked.symbol, asked.guessed)
+    return Series(asked.symbol, step, kept, facts)
+
+
+def source_name(source: str | Path | Any) -> str:
+    """Return a source as messages name it."""
+    return str(source) if isinstance(source, str | Path) else "DataFrame"
 
 
 def read_columns(source: str | Path | Any, mapping: Mapping[str, str]) -> Columns:
@@ -172,32 +210,35 @@ def _timeframe_ns(timeframe: str | int | None) -> int | None:
 
 
 def file_step(table: Columns, wanted: int | None) -> int:
-    """Return the file's grid: the commonest distance of two rows.
+    """Return the source's grid: the commonest distance of two rows.
 
     Raises
     ------
-    DataError : if the wanted timeframe is finer, or one row alone leaves the grid open.
+    DataError : if the stamps do not rise, or one row alone leaves the grid open.
     """
     steps = np.diff(table.stamps[:_STEP_SAMPLE])
     steps = steps[steps > 0]
     if not len(steps):
         if wanted is None or len(table.stamps) > 1:
-            raise table.fault("its stamps do not rise; cannot tell the timeframe", 0)
+            raise table.fault(
+                "its stamps do not rise, so the timeframe is unknown; sort the file by time", 0
+            )
         return wanted
     values, counts = np.unique(steps, return_counts=True)
-    step = int(values[np.argmax(counts)])
-    if wanted is not None and wanted < step:
-        raise table.fault(
-            f"timeframe {format_timeframe(wanted)} is finer than the file's"
-            f" {format_timeframe(step)}; ask for {format_timeframe(step)} or coarser,"
-            " or give a file of lower bars"
-        )
-    if wanted is not None and wanted % step:
-        raise table.fault(
-            f"timeframe {format_timeframe(wanted)} is no multiple of the file's"
-            f" {format_timeframe(step)}"
-        )
-    return step
+    return int(values[np.argmax(counts)])
+
+
+def _require_coarser(name: str, step: int, wanted: int | None) -> None:
+    """Refuse a timeframe that cannot be built from the file's bars."""
+    if wanted is None or (wanted >= step and wanted % step == 0):
+        return
+    own = format_timeframe(step)
+    fault = "is finer than" if wanted < step else "is no multiple of"
+    raise DataError(
+        f"timeframe {format_timeframe(wanted)} {fault} the file's {own};"
+        f" ask for {own} or a multiple, or give a file of lower bars",
+        file=name,
+    )
 
 
 def in_session(bars: _Bars, calendar: Calendar, session: str) -> tuple[_Bars, dict[str, int]]:

@@ -65,10 +65,13 @@ def _equity_figure(folder: RunFolder, account: dict[str, Any]) -> Figure:
     curve = folder.equity(str(account["account"]))
     figure = _new_figure(10, 5)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-    upper.plot(curve["time"], curve["equity"], color=ACCENT, linewidth=1.1)
+    # A row is written only where equity changed, so the curve is a staircase.
+    upper.step(curve["time"], curve["equity"], where="post", color=ACCENT, linewidth=1.1)
     upper.set_ylabel(f"equity {account.get('currency', '')}")
     upper.set_title(f"{account['account']}: equity and drawdown")
-    lower.fill_between(curve["time"], curve["drawdown"], 0, color=DOWN, alpha=0.35, linewidth=0)
+    lower.fill_between(
+        curve["time"], curve["drawdown"], 0, step="post", color=DOWN, alpha=0.35, linewidth=0
+    )
     lower.set_ylabel("drawdown")
     for axes in (upper, lower):
         _plain_axes(axes)

@@ -36,7 +36,9 @@ class PriceChart {
     this.plan = plan;
     this.bars = plan.bars;
     this.chosen = null;
-    this.view = { from: Math.max(0, this.bars.count - 240), to: this.bars.count + 6 };
+    const newest = plan.trades[plan.trades.length - 1];
+    const end = newest ? Math.min(newest.exitIndex + 70, this.bars.count + 6) : this.bars.count + 6;
+    this.view = { from: Math.max(0, end - 240), to: end };
     this.draw();
   }
 
@@ -351,9 +353,11 @@ class EquityChart {
     pen.strokeStyle = css(colour); pen.lineWidth = 1.4;
     pen.beginPath();
     const stride = Math.max(1, Math.floor(values.length / (right * 3)));
-    for (let i = 0; i < values.length; i += stride) {
+    pen.moveTo(x(this.curve.time[0]), y(values[0]));
+    for (let i = stride; i < values.length; i += stride) {
       const at = x(this.curve.time[i]);
-      if (i) pen.lineTo(at, y(values[i])); else pen.moveTo(at, y(values[i]));
+      pen.lineTo(at, y(values[i - stride]));  // a row is written only where equity changed
+      pen.lineTo(at, y(values[i]));
     }
     pen.lineTo(x(this.curve.time[values.length - 1]), y(values[values.length - 1]));
     pen.stroke();

@@ -20,15 +20,18 @@ from typing import Any
 import backtrader as bt
 import numpy as np
 
+from backtests.broker import BacktestBroker
 from backtests.loading import LoadedPlan
 from backtests.progress import Progress
 from backtests.request import AccountRequest
+from backtests.stock import StockBroker
 from backtests.usercode import blame, is_file_name
 from core.bars import Series, format_timeframe
 from core.config import Settings
 from core.errors import ConfigError, StrategyError, TolaError
 from core.results import iso_time
 from feeds import BulkData
+from risk.analyzers import DailyLoss, TradeRisk
 from risk.guard import Guard
 
 
@@ -181,24 +184,34 @@ def _own_bars_only(kind: type[Any]) -> type[Any]:
 def make_broker(
     request: AccountRequest, plans: list[PlanRun], settings: Settings, intrabar: str
 ) -> Any:
-    """Return the broker of an account with its instruments known."""
-    from backtests.broker import BacktestBroker
+    """Return the broker of an account with its instruments known.
 
-    drill = None
-    if intrabar == "drill":
-        drill = {plan.loaded.request.instrument.symbol: _lower(plan) for plan in plans}
-    broker = BacktestBroker(
-        cash=request.cash,
-        account_currency=request.currency,
-        intrabar=intrabar,
-        limit_fill=settings.limit_fill,
-        volume_share=settings.volume_share,
-        drill=drill,
-    )
+    Raises
+    ------
+    ConfigError : an intrabar path is asked of Backtrader's own fills, which know none; or `drill`
+        without finer bars.
+    """
+    if settings.fills == "backtrader":
+        if intrabar != "worst":
+            raise ConfigError(f"--intrabar {intrabar}: Backtrader's own fills know no such choice")
+        broker: Any = StockBroker(cash=request.cash)
+    else:
+        broker = BacktestBroker(
+            cash=request.cash,
+            account_currency=request.currency,
+            intrabar=intrabar,
+            limit_fill="through" if settings.limit_fill == "through" else "touch",
+            volume_share=settings.volume_share,
+            drill=_drill_bars(plans) if intrabar == "drill" else None,
+        )
     for plan in plans:
         asked = plan.loaded.request
         broker.add_instrument(plan.data, asked.instrument, asked.plan_id, fx=asked.fx)
     return broker
+
+
+def _drill_bars(plans: list[PlanRun]) -> dict[str, Series]:
+    return {plan.loaded.request.instrument.symbol: _lower(plan) for plan in plans}
 
 
 def _lower(plan: PlanRun) -> Series:
@@ -219,8 +232,6 @@ def _lower(plan: PlanRun) -> Series:
 
 
 def _add_analyzers(cerebro: bt.Cerebro, progress: Progress, plans: list[PlanRun]) -> None:
-    from risk.analyzers import DailyLoss, TradeRisk
-
     cerebro.addanalyzer(DailyLoss, _name="daily_loss")
     cerebro.addanalyzer(TradeRisk, _name="trade_risk")
     if progress.active:

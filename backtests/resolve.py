@@ -43,8 +43,24 @@ def resolve(names: Sequence[str], flags: Mapping[str, Any], config_file: str) ->
     plans = [_plan(_with_data(plan), config) for plan in config.selected]
     accounts = _accounts(plans, config)
     return BacktestRequest(
-        tuple(accounts), config.settings, config.stored(), tuple(config.overrides())
+        tuple(accounts), config.settings, config.stored(), tuple(_overrides(config))
     )
+
+
+_UNTOLD = ("settings.out", "settings.report", "settings.band")
+"""Flags that change no figure: not printed as overrides."""
+
+
+def _overrides(config: Config) -> list[str]:
+    """Return a line for each value that a flag or variable displaced, or set without a default."""
+    told = (".params", ".instrument_set")
+    return [
+        f"{name.removeprefix('plans.').removeprefix('settings.')} = {origin.describe()}"
+        for name, origin in sorted(config.provenance.items())
+        if origin.source in ("env", "flag")
+        and name not in _UNTOLD
+        and (origin.previous is not None or name.endswith(told))
+    ]
 
 
 def _known() -> Known:

@@ -34,6 +34,7 @@ runs_app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
+_TYPERS_CTRL_C = 130
 _RUN_NAMES = {"ignore_unknown_options": True}  # lets -1 be a run's name
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
@@ -244,15 +245,20 @@ def _show(outcome: Outcome, as_json: bool, quiet: bool = False) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run one command line and return its exit code."""
+    as_json = "--json" in arguments
     try:
         code = app(arguments, prog_name="run.py", standalone_mode=False)
-        return code if isinstance(code, int) else 0
-    except typer.Exit as leave:
-        return leave.exit_code
-    except (Exception, KeyboardInterrupt) as error:
-        from backtests.outcome import explain
+        if code != _TYPERS_CTRL_C:
+            return code if isinstance(code, int) else 0
+        return _explain(KeyboardInterrupt(), as_json)
+    except Exception as error:
+        return _explain(error, as_json)
 
-        return explain(error, as_json="--json" in arguments)
+
+def _explain(error: BaseException, as_json: bool) -> int:
+    from backtests.outcome import explain
+
+    return explain(error, as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,276 @@
+"""`backtest` from the command line: what it prints, what it leaves, how it ends early."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from core.results import RunWriter
+from tests.cli import market
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAN_FIELDS = {
+    "strategy", "instrument", "timeframe", "bars", "first", "last", "params", "data_sha256",
+    "cash_start", "equity_end", "net_profit", "costs", "return_pct", "max_drawdown_pct", "sharpe",
+    "sortino", "calmar", "profit_factor", "win_rate", "expectancy_r", "trades",
+    "ambiguous_trades", "band", "expectancy_ci95", "verdict", "funnel", "refused", "risk",
+}  # fmt: skip
+RUN_FIELDS = {"run", "seconds", "bars_per_second", "files"}
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A price file and a strategy of the user's own, and the words that run them."""
+    market.write(tmp_path / "XAUUSD_M15.csv")
+    (tmp_path / "my.py").write_text(market.EVERY_TENTH)
+    return ["backtest", "--strategy", "my.py:EveryTenth", "--data", "XAUUSD_M15.csv", "--no-report"]
+
+
+def test_no_arguments_run_both_bundled_markets_with_a_report(tola):
+    said = tola("backtest")
+
+    lines = said.out.splitlines()
+    assert said.code == 0
+    assert lines[0].startswith("gold   MGC (synthetic) 15m")
+    assert lines[1].startswith("nifty  NIFTY-FUT (synthetic) 5m")
+    assert lines[-1] == "next: your own prices: python run.py data check FILE"
+    assert "account backtest-usd:" in said.out
+    assert "account backtest-inr:" in said.out
+    assert Path("runs/0001/report.html").stat().st_size > 100_000
+    assert list(Path("runs/0001/plots").glob("*.png"))
+    trades = pd.read_csv("runs/0001/trades.csv")
+    assert trades["trade_id"].is_unique
+    assert set(trades["plan_id"]) == {"gold", "nifty"}
+
+
+def test_a_users_strategy_runs_and_leaves_a_whole_run_folder(tola, own):
+    said = tola(*own)
+
+    names = {path.name for path in Path("runs/0001").iterdir()}
+    assert said.code == 0
+    assert said.out.startswith("EveryTenth  XAUUSD 15m")
+    assert names >= {
+        "run.json", "summary.json", "trades.csv", "fills.csv", "orders.csv", "setups.csv",
+        "funnel.json", "equity-backtest.csv", "days-backtest.csv", "bars-EveryTenth.parquet",
+    }  # fmt: skip
+    assert len(pd.read_csv("runs/0001/trades.csv")) > 5
+
+
+def test_json_is_one_document_with_every_field_and_nothing_else(tola, own):
+    said = tola(*own, "--json")
+
+    document = json.loads(said.out)
+    assert said.err == ""
+    assert document.keys() >= PLAN_FIELDS | RUN_FIELDS
+    assert set(document["seconds"]) == {"load", "compile", "run", "report"}
+    assert document["files"].keys() >= {"trades", "equity", "orders", "summary"}
+    assert document == {**json.loads(Path("runs/0001/summary.json").read_text()),
+                        "next": document["next"]}  # fmt: skip
+
+
+def test_json_of_a_wrong_command_is_an_error_object(tola, own):
+    said = tola(*own, "--set", "hodl=3", "--json")
+
+    error = json.loads(said.out)["error"]
+    assert said.code == 2
+    assert error["exit_code"] == 2
+    assert "did you mean 'hold'" in error["message"]
+
+
+def test_parameters_reach_the_strategy(tola, own):
+    tola(*own, "--out", "short")
+    tola(*own, "--set", "hold=9", "--out", "long")
+
+    first, second = (pd.read_csv(f"{name}/trades.csv") for name in ("short", "long"))
+    assert not first["exit_bar"].equals(second["exit_bar"])
+    assert json.loads(Path("long/run.json").read_text())["plans"][0]["params"] == {"hold": 9}
+
+
+def test_days_are_cut_to_trading_days_both_included(tola, own):
+    said = tola(*own, "--from", "2025-03-04", "--to", "2025-03-04", "--json")
+
+    document = json.loads(said.out)
+    assert document["first"] == "2025-03-04T00:00:00Z"
+    assert document["last"] == "2025-03-04T21:00:00Z"
+
+
+def test_no_costs_are_no_costs(tola, own):
+    with_costs = json.loads(tola(*own, "--json").out)
+    without = json.loads(tola(*own, "--no-costs", "--json").out)
+
+    assert sum(with_costs["costs"].values()) > 0
+    assert without["costs"] == {}
+    assert without["net_profit"] > with_costs["net_profit"]
+
+
+def test_the_band_holds_the_run_itself(tola, own):
+    document = json.loads(tola(*own, "--band", "--json").out)
+
+    assert document["band"]["worst"] <= document["net_profit"] <= document["band"]["best"]
+
+
+def test_backtraders_own_fills_differ_only_in_the_fills(tola, own):
+    document = json.loads(tola(*own, "--fills", "backtrader", "--json").out)
+
+    assert document["trades"] > 5
+
+
+def test_a_preset_refuses_and_the_summary_says_which_rule(tola, own):
+    said = tola(*own, "--risk", "gold_bot", "--json")
+
+    document = json.loads(said.out)
+    assert document["refused"]
+    assert document["accounts"][0]["rules"]
+
+
+def test_the_same_run_twice_is_the_same_to_the_byte(tola, own):
+    tola(*own)
+    tola(*own)
+
+    for name in ("trades.csv", "fills.csv", "equity-backtest.csv", "days-backtest.csv"):
+        assert Path("runs/0001", name).read_bytes() == Path("runs/0002", name).read_bytes()
+
+
+def test_quiet_leaves_the_result_lines_alone(tola, own):
+    said = tola(*own, "--quiet")
+
+    assert len(said.out.splitlines()) == 3
+    assert said.err == ""
+
+
+def test_two_plans_of_one_account_share_cash_guard_and_curve(tola, own):
+    Path("tola.toml").write_text(
+        "[accounts.one]\ncurrency = 'USD'\ncash = 50_000\n"
+        + "".join(
+            f"[plans.{name}]\nstrategy = 'my.py:EveryTenth'\ninstrument = 'XAUUSD'\n"
+            f"timeframe = '15m'\ndata = 'XAUUSD_M15.csv'\naccount = 'one'\n"
+            f"params = {{hold = {n}}}\n"
+            for name, n in (("fast", 2), ("slow", 5))
+        )
+    )
+    document = json.loads(tola("backtest", "--no-report", "--json").out)
+
+    alone = json.loads(tola("backtest", "fast", "--no-report", "--json").out)
+    account, (fast, slow) = document["accounts"][0], document["plans"]
+    assert account["plans"] == ["fast", "slow"]
+    assert account["cash_start"] == 50_000
+    assert fast["net_profit"] + slow["net_profit"] == pytest.approx(account["net_profit"])
+    assert document["correlation"]["one"]["fast"]["slow"] is not None
+    assert fast["trades"] == alone["trades"]
+    assert fast["net_profit"] == pytest.approx(alone["net_profit"])
+
+
+# -- ending early --------------------------------------------------------------------------------
+
+
+def test_ctrl_c_keeps_what_there_is_and_marks_it(tola, own, tmp_path):
+    (tmp_path / "my.py").write_text(market.STOPS_ITSELF)
+    own[2] = "my.py:StopsItself"
+
+    said = tola(*own)
+
+    summary = json.loads(Path("runs/0001/summary.json").read_text())
+    assert said.code == 1
+    assert "INTERRUPTED" in said.out
+    assert summary["interrupted"] is True
+    assert summary["bars"] in (50, 51)
+    assert "INTERRUPTED" in tola("runs", "list").out
+
+
+def test_a_second_ctrl_c_ends_at_once_and_keeps_nothing(tola, own, tmp_path):
+    (tmp_path / "my.py").write_text(market.STOPS_ITSELF)
+    own[2] = "my.py:StopsItself"
+
+    said = tola(*own, "--set", "hits=2")
+
+    assert said.code == 1
+    assert said.error == "interrupted: nothing was kept"
+    assert nothing_left()
+
+
+def test_a_strategy_that_raises_is_named_with_bar_and_line(tola, own, tmp_path):
+    (tmp_path / "my.py").write_text(market.RAISES)
+    own[2] = "my.py:Raises"
+
+    said = tola(*own)
+
+    assert said.code == 1
+    assert "my.py:7: KeyError: 'nothing'" in said.error
+    assert "at the bar of 2025-03-03T08:15:00Z" in said.error
+    assert nothing_left()
+
+
+def test_an_existing_run_folder_is_refused_before_anything_runs(tola, own):
+    Path("mine").mkdir()
+    Path("mine/precious.txt").write_text("x")
+
+    said = tola(*own, "--out", "mine")
+
+    assert said.code == 2
+    assert "--out mine: exists already" in said.error
+    assert [path.name for path in Path("mine").iterdir()] == ["precious.txt"]
+    assert nothing_left()
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tola, own):
+    Path("file").write_text("x")
+
+    said = tola(*own, "--out", "file/run")
+
+    assert said.code == 2
+    assert "cannot write a run folder there" in said.error
+
+
+def test_a_full_disk_leaves_nothing_half_written(tola, own, monkeypatch):
+    def full(self, name, value):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(RunWriter, "json", full)
+
+    said = tola(*own)
+
+    assert said.code == 1
+    assert "No space left on device" in said.error
+    assert nothing_left()
+
+
+def nothing_left():
+    return not Path("runs").exists() or not list(Path("runs").iterdir())
+
+
+def test_without_a_writable_cache_folder_it_warns_once_and_works(tmp_path):
+    (tmp_path / "file").write_text("")
+    environment = {**os.environ, "TOLA_CACHE_DIR": str(tmp_path / "file" / "cache")}
+
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "run.py"), "strategies", "gold_smc"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0
+    assert done.stderr.count("not cached") == 1
+    assert "TOLA_CACHE_DIR" in done.stderr
+
+
+def test_a_pipe_gets_no_colours_and_no_progress(tmp_path):
+    market.write(tmp_path / "XAUUSD_M15.csv")
+    (tmp_path / "my.py").write_text(market.EVERY_TENTH)
+    words = ["backtest", "--strategy", "my.py:EveryTenth", "--data", "XAUUSD_M15.csv",
+             "--no-report", "--json"]  # fmt: skip
+
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "run.py"), *words],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["trades"] > 5
+    assert "\x1b" not in done.stdout + done.stderr
+    assert done.stderr == ""

@@ -140,7 +140,10 @@ class OpenTrade:
         return moved * self.open_quantity * self.point_value
 
     def row(self, price: float) -> dict[str, Any]:
-        """Return what `open_positions` shows of it, marked at `price`."""
+        """Return what `open_positions` shows of it, marked at `price`.
+
+        `realised` is what its legs have earned, `costs` what it has paid so far.
+        """
         return {
             "trade_id": self.trade_id,
             "plan_id": self.plan_id,
@@ -153,6 +156,7 @@ class OpenTrade:
             "target": self.planned.target,
             "price": price,
             "open_pnl": self.open_pnl(price),
+            "realised": self.gross,
             "costs": self.costs,
         }
 

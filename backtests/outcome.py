@@ -67,7 +67,9 @@ def _describe(error: BaseException) -> tuple[str, int]:
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
         return "interrupted: nothing was kept", FAILED
     if isinstance(error, TolaError):
-        return f"error: {error}", WRONG_USAGE if isinstance(error, ConfigError) else FAILED
+        return f"error: {_one_line(str(error))}", (
+            WRONG_USAGE if isinstance(error, ConfigError) else FAILED
+        )
     if hasattr(error, "format_message"):  # typer's usage errors
         context = getattr(error, "ctx", None)
         hint = f" (see: python {context.command_path} --help)" if context is not None else ""
@@ -76,6 +78,14 @@ def _describe(error: BaseException) -> tuple[str, int]:
         where = f"{error.filename}: " if error.filename else ""
         return f"error: {where}{error.strerror or error}", FAILED
     return _describe_fault(error), FAILED
+
+
+def _one_line(text: str) -> str:
+    """Return a message of one fault on one line; several faults keep a line each."""
+    head, *faults = text.splitlines()
+    if len(faults) > 1 and not head.endswith(": 1 fault"):
+        return text
+    return ": ".join([head.removesuffix(": 1 fault"), *(fault.strip() for fault in faults)])
 
 
 def _describe_fault(error: BaseException) -> str:

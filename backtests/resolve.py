@@ -73,6 +73,8 @@ class _Parameters(Mapping[str, list[str]]):
     """Parameter names by strategy; only the strategies asked for are imported."""
 
     def __getitem__(self, name: str) -> list[str]:
+        if name not in self:
+            raise KeyError(name)
         return _parameter_names(strategies.get(name))
 
     def __iter__(self) -> Iterator[str]:

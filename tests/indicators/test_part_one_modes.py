@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import backtrader as bt
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -136,9 +137,6 @@ def test_a_wrong_parameter_of_a_line_is_named_with_what_is_allowed():
     "name", ["atr", "rsi", "swings", "structure", "fvg", "order_blocks", "breakers"]
 )
 def test_lines_plot_without_a_display(name, tmp_path):
-    import backtrader.plot
-    import matplotlib
-
     matplotlib.use("Agg")
     cerebro = bt.Cerebro(stdstats=False)
     cerebro.adddata(feed_of(random_walk(150, 3)))

@@ -159,8 +159,8 @@ def chart_section() -> str:
         '<canvas id="price" role="img" aria-label="candles with zones and trades"></canvas>'
         '<div class="readout" id="price-readout"></div>'
         '<p class="quiet">Wheel or pinch zooms, dragging moves, a double click goes to the '
-        "last trade. A zone begins on the bar after the close at which it became known. Triangle: entry. "
-        "Dots: exits. Green and red boxes: target and stop.</p></section>"
+        "last trade. A zone begins on the bar after the close at which it became known. "
+        "Triangle: entry. Dots: exits. Green and red boxes: target and stop.</p></section>"
     )
 
 

@@ -170,7 +170,7 @@ class TradeRisk(bt.Analyzer):  # type: ignore[misc]
     Notes
     -----
     `get_analysis()` gives `exact` and `trades`, a list of dicts: plan_id, symbol, side, quantity,
-    entry_time, exit_time, entry_price, exit_price, stop, planned_risk, pnl, r_multiple,
+    entry_bar, entry_time, exit_time, entry_price, exit_price, stop, planned_risk, pnl, r_multiple,
     realised_risk (loss as a share of what was planned; 0 for a winner), mae_r, mfe_r, limit,
     headroom (limit - planned risk); and totals: mean_r, worst_r, over_planned (trades that lost
     more than planned), without_stop. Planned risk is |planned entry - initial stop| x quantity x
@@ -223,8 +223,7 @@ class TradeRisk(bt.Analyzer):  # type: ignore[misc]
     def get_analysis(self) -> dict[str, Any]:
         """Return the rows and their totals."""
         rows = self._rows if self._ledger is None else self._ledger_rows()
-        for row in rows:
-            self._add_limit(row)
+        rows = [self._with_limit(row) for row in rows]
         multiples = [row["r_multiple"] for row in rows if row["r_multiple"] is not None]
         return {
             "exact": _follows_path(self._broker),
@@ -250,11 +249,11 @@ class TradeRisk(bt.Analyzer):  # type: ignore[misc]
             limits = [rule.limit(context) for rule in rules]
         return min(limits, default=None)
 
-    def _add_limit(self, row: dict[str, Any]) -> None:
-        limit = self._limits.get((row["plan_id"], row.pop("entry_bar")))
+    def _with_limit(self, row: dict[str, Any]) -> dict[str, Any]:
+        limit = self._limits.get((row["plan_id"], row["entry_bar"]))
         planned = row["planned_risk"]
-        row["limit"] = limit
-        row["headroom"] = None if limit is None or planned is None else limit - planned
+        headroom = None if limit is None or planned is None else limit - planned
+        return {**row, "limit": limit, "headroom": headroom}
 
 
 def _plans_of(strategy: Any, broker: Any) -> dict[int, str]:

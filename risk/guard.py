@@ -76,6 +76,7 @@ class Guard:
     _waiting: list[Group]
     _notifications: deque[Any]
     _blocked: bool
+    _quiet_until: dict[str, int]
 
     def __init__(self, inner: Any, *sources: RiskSettings | str) -> None:
         if not hasattr(inner, "submit_approved"):
@@ -121,6 +122,7 @@ class Guard:
         self._waiting = []
         self._notifications = deque()
         self._blocked = False
+        self._quiet_until = {}
 
     def start(self) -> None:
         """Start the inner broker and forget the last run."""
@@ -332,13 +334,16 @@ class Guard:
 
     def on_bar_start(self, symbol: str, bar: np.record) -> None:
         """Act on time: block entries, tighten stops or flatten in the bar that begins."""
-        if not self._timed:
+        if not self._timed or bar.end <= self._quiet_until.get(symbol, 0):
             return
         self.context.now = int(bar.start)
         acts = [(rule.at_bar(symbol, bar, self.context), rule) for rule in self._timed]
         act, rule = max(acts, key=lambda pair: pair[0])
         self._blocked = act is not Act.NONE
         self._write_locked()
+        if act is Act.NONE:
+            quiet = min(item.quiet_until(symbol, bar) for item in self._timed)
+            self._quiet_until[symbol] = quiet
         if act is Act.FLATTEN and self._is_exposed():
             self._note(rule.name, "flatten", symbol=symbol)
             self.inner.flatten(rule.exit_reason)

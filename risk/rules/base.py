@@ -103,6 +103,13 @@ class Rule:
         """Say what a bar's time asks for; `bar` is about to begin, only its times may be read."""
         return Act.NONE
 
+    def quiet_until(self, symbol: str, bar: np.record) -> int:
+        """Return the time (ns) up to which bars that END by it need not be asked about.
+
+        Called after `at_bar` answered NONE for this bar; 0 asks at every bar.
+        """
+        return 0
+
     def headroom(self, context: GuardContext) -> Headroom | None:
         """Return how much of the limit is used now, None where that has no meaning."""
         return None

@@ -76,6 +76,7 @@ class FlatBy(Rule):
     Positions are closed at the open of the last bar that lets them be: the first bar whose END is
     after the flat time (on a 15m grid and a flat time of 15:10 that is the 15:00 open). On an
     early close the flat time is `early_minutes` before the calendar's close, if that is earlier.
+    Where a day's bars end before its flat time, at the next trading day's first open.
     """
 
     name = "flat_by"
@@ -92,6 +93,7 @@ class FlatBy(Rule):
         self.entry_minutes = entry_minutes
         self.early_minutes = early_minutes
         self._clock_ns: dict[int, int] = {}
+        self._reached: dict[str, tuple[int, bool]] = {}
 
     @classmethod
     def from_settings(cls, settings: RiskSettings) -> FlatBy | None:
@@ -110,6 +112,10 @@ class FlatBy(Rule):
         early = f"{self.early_minutes} min before an early close"
         entries = f", no entry in the last {self.entry_minutes} min" if self.entry_minutes else ""
         return f"flat_by {self.text}, {early}{entries}"
+
+    def start(self, context: GuardContext) -> None:
+        """Forget the days of the last run."""
+        self._reached.clear()
 
     def flat_at(self, bar: np.record) -> int:
         """Return the flat time of a bar's trading day, ns UTC."""
@@ -136,7 +142,16 @@ class FlatBy(Rule):
 
     def at_bar(self, symbol: str, bar: np.record, context: GuardContext) -> Act:
         """Flatten in the bar that would otherwise carry a position beyond the flat time."""
-        return Act.FLATTEN if int(bar.end) > self.flat_at(bar) else Act.NONE
+        day = int(bar.day)
+        last_day, was_reached = self._reached.get(symbol, (day, False))
+        is_reached = int(bar.end) > self.flat_at(bar)
+        self._reached[symbol] = (day, is_reached)
+        is_overdue = day != last_day and not was_reached
+        return Act.FLATTEN if is_reached or is_overdue else Act.NONE
+
+    def quiet_until(self, symbol: str, bar: np.record) -> int:
+        """Return this day's flat time: even the next day's first bar ends after it."""
+        return self.flat_at(bar)
 
 
 class NewsBlackout(Rule):
@@ -215,3 +230,8 @@ class NewsBlackout(Rule):
             self._tightened.add((symbol, event))
             return Act.TIGHTEN
         return Act.BLOCK
+
+    def quiet_until(self, symbol: str, bar: np.record) -> int:
+        """Return the beginning of the next blackout."""
+        at = bisect_left(self.times, int(bar.end))
+        return self.times[at] - self.before_ns if at < len(self.times) else NEVER_NS

@@ -49,7 +49,7 @@ class KernelIndicator(bt.Indicator):  # type: ignore[misc]
 
     block: ClassVar[Block]
 
-    def __init__(self) -> None:
+    def __init__(self, *_: Any, **__: Any) -> None:
         values = {name: getattr(self.p, name) for name in dict(self.block.line_params())}
         self._block_params = self.block.read_params(values)
         self._stepped = 0

@@ -20,6 +20,7 @@ from core.orders import StopRuleKind
 from core.schedule import FlatRule
 from core.setups import MARKET_SETUP
 from strategies.bracket import Bracket, DayTally
+from strategies.drawings import draw
 from strategies.exits import STOP_RULES, moved_stop, parse_legs
 from strategies.funnel import KIND_NAMES, SetupRow, count_steps
 from strategies.machine import Machine
@@ -85,6 +86,8 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
     settings : tuple of Setting
     further : names of the further series it can use.
     warmup_bars : bars of history a live session loads before it may trade.
+    flat_reason : what leaving at the flat time is called.
+    range_names : what the machine's completed ranges are called on charts.
     setups_log : list of SetupRow, one an emitted setup, oldest first.
     """
 
@@ -93,6 +96,7 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
     further: ClassVar[tuple[str, ...]] = ()
     warmup_bars: ClassVar[int] = 0
     flat_reason: ClassVar[str] = "flat_time"
+    range_names: ClassVar[tuple[str, str]] = ("range high", "range low")
     day_orders: bool = True
     """Entries never fill on a bar of another trading day, nor from the flat time on."""
 
@@ -163,6 +167,21 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
             for key in ("daily_loss_pct", "max_trades_day", "max_losses_row")
             if values[key] > 0
         }
+
+    @classmethod
+    def drawings(cls, bars: Any, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return zones and levels for charts (see `drawings.draw`).
+
+        Parameters
+        ----------
+        bars : ndarray of BAR, shape (n,)
+        params : settings, and `instrument` for its price step.
+        """
+        names = {setting.name for setting in cls.settings}
+        values = cls.read({name: value for name, value in params.items() if name in names})
+        instrument = params.get("instrument")
+        tick = 0.01 if instrument is None else instrument.facts(int(bars["day"][0])).tick
+        return draw(bars, cls.build_machine(values, tick), cls.range_names)
 
     # -- Backtrader's calls -----------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import numpy as np
 from core.compile import kernel, record_dtype
 from indicators import dxy, structure
 from strategies import gold_blocks, gold_breaker, gold_sweep
-from strategies.machine import clear_out
+from strategies.machine import clear_out, write_range, write_zones
 from strategies.words import BLOCK_DXY
 
 PARAMS = record_dtype(
@@ -104,6 +104,10 @@ def step(bar: Any, state: Any, params: Any, out: Any) -> None:
     if params.use_breaker:
         gold_breaker.step(bar, state.blocks, state.breaker, params.breaker, out, state.funnel)
     _write_facts(state.blocks, out.facts)
+    write_zones(state.blocks.fvg_now, state.blocks.order_blocks_now, out.born)
+    session = state.blocks.session
+    if session.completed == 1:
+        write_range(session.previous_high, session.previous_low, out.born)
 
 
 @kernel

@@ -149,6 +149,7 @@ class GoldSmc(SetupStrategy):
     settings = SETTINGS
     further = ("DXY",)
     warmup_bars = 1500
+    range_names = ("Asia high", "Asia low")
     params = backtrader_params(SETTINGS)
 
     @classmethod

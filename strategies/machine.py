@@ -14,7 +14,7 @@ import numpy as np
 
 from core.bars import BAR
 from core.compile import kernel, record_dtype
-from core.setups import NO_SETUP, SETUP
+from core.setups import SETUP
 
 Records = np.ndarray[Any, Any]
 
@@ -45,7 +45,29 @@ blocked_long, blocked_short : bits of the filters a side fails (words.BLOCK_TREN
 special : 1 in a session that allows no entries.
 """
 
-OUT = record_dtype([("facts", FACTS), ("count", "i8"), ("setups", SETUP, (SETUPS_A_BAR,))])
+BORN = record_dtype(
+    [
+        ("gap_side", "i1"),
+        ("block_side", "i1"),
+        ("has_range", "i1"),
+        ("gap_top", "f8"),
+        ("gap_bottom", "f8"),
+        ("block_top", "f8"),
+        ("block_bottom", "f8"),
+        ("block_origin", "i8"),
+        ("range_high", "f8"),
+        ("range_low", "f8"),
+    ]
+)
+"""What became known at a bar and is drawn on reports; management does not read it.
+
+gap_* : a fair value gap, side +1, -1 or 0 for none. block_* : an order block and its bar.
+range_* : a session or opening range that was completed, where has_range is 1.
+"""
+
+OUT = record_dtype(
+    [("facts", FACTS), ("born", BORN), ("count", "i8"), ("setups", SETUP, (SETUPS_A_BAR,))]
+)
 """One bar's result. count : setups emitted at this bar's close, in the order they are offered."""
 
 PIECE_BARS = 4096
@@ -65,6 +87,32 @@ def clear_out(out: Any) -> None:
     out.facts.blocked_long = 0
     out.facts.blocked_short = 0
     out.facts.special = 0
+    out.born.gap_side = 0
+    out.born.block_side = 0
+    out.born.has_range = 0
+
+
+@kernel
+def write_zones(gap: Any, blocks: Any, born: Any) -> None:
+    """Write the gap (fvg.OUT) and the order block (order_blocks.OUT) that were born at a bar."""
+    if gap.side != 0:
+        born.gap_side = gap.side
+        born.gap_top = gap.top
+        born.gap_bottom = gap.bottom
+    made = blocks.bull if blocks.bull.created else blocks.bear
+    if made.created:
+        born.block_side = 1 if blocks.bull.created else -1
+        born.block_top = made.created_top
+        born.block_bottom = made.created_bottom
+        born.block_origin = made.origin
+
+
+@kernel
+def write_range(high: float, low: float, born: Any) -> None:
+    """Write a range completed at a bar."""
+    born.has_range = 1
+    born.range_high = high
+    born.range_low = low
 
 
 @kernel
@@ -88,13 +136,6 @@ def new_setup(out: Any, kind: int, direction: int, pattern: int) -> Any:
     setup.refusal = 0
     out.count += 1
     return setup
-
-
-@kernel
-def drop_last_setup(out: Any) -> None:
-    """Take back the setup appended last."""
-    out.count -= 1
-    out.setups[out.count].kind = NO_SETUP
 
 
 @dataclass(frozen=True)
@@ -138,10 +179,12 @@ class Outcome:
 
     facts : ndarray of FACTS, shape (n,).
     setups : bar index -> its setups (ndarray of SETUP, shape (k,)), only where there are some.
+    born : ndarray of BORN, shape (n,), if it was asked for.
     """
 
     facts: Records
     setups: dict[int, Records] = field(default_factory=dict)
+    born: Records | None = None
 
 
 def run_machine(
@@ -149,6 +192,8 @@ def run_machine(
     bars: Records,
     further: Records | None = None,
     tick_of: Callable[[int], float] | None = None,
+    *,
+    keep_born: bool = False,
 ) -> Outcome:
     """Run a machine over a whole series.
 
@@ -161,16 +206,20 @@ def run_machine(
         The further series; a bar of it is taken before the first bar whose END is not earlier.
     tick_of : callable(day) -> float, optional
         Price step in force on a trading day; None keeps the one in the parameters.
+    keep_born : bool
+        Keep what each bar gave birth to, for drawing.
     """
     others = np.zeros(0, BAR) if further is None else further
     count = len(bars)
-    outcome = Outcome(np.zeros(count, FACTS))
+    outcome = Outcome(np.zeros(count, FACTS), born=np.zeros(count, BORN) if keep_born else None)
     outs = np.zeros(min(count, PIECE_BARS), OUT)
     taken = 0
     for first, last in _pieces(bars, machine, tick_of):
         piece = outs[: last - first]
         taken += machine.run(bars[first:last], others[taken:], machine.state, machine.params, piece)
         outcome.facts[first:last] = piece["facts"]
+        if outcome.born is not None:
+            outcome.born[first:last] = piece["born"]
         for offset in np.flatnonzero(piece["count"]):
             emitted = piece[offset]
             outcome.setups[first + int(offset)] = emitted["setups"][: emitted["count"]].copy()

@@ -25,7 +25,7 @@ from indicators import (
     vwap,
 )
 from indicators import levels as periods
-from strategies.machine import clear_out, new_setup
+from strategies.machine import clear_out, new_setup, write_range, write_zones
 from strategies.management import rounded_limit, rounded_stop
 from strategies.words import BLOCK_TREND, SWEEP_BOS_FVG, SWEEP_BOS_OB
 
@@ -144,7 +144,8 @@ def _begin_bar(bar: Any, state: Any, params: Any) -> None:
         state.day_first = state.t
         state.window_first = -1
         late = bar.minute > params.latest_first_bar
-        is_special = late or bar.weekday >= SATURDAY or bar.flags & SPECIAL != 0
+        # Uncompiled, a record's attribute `flags` is numpy's own: the field is named as an item.
+        is_special = late or bar.weekday >= SATURDAY or bar["flags"] & SPECIAL != 0
         state.special = 1 if is_special else 0
         state.idea.phase = IDLE
     if state.window_first < 0 and bar.minute >= params.opening_end:
@@ -347,6 +348,9 @@ def step(bar: Any, state: Any, params: Any, out: Any) -> None:
     state.funnel.bars += 1
     _step_blocks(bar, state, params)
     _write_facts(bar, state, out.facts)
+    write_zones(state.fvg_now, state.order_blocks_now, out.born)
+    if state.opening.completed == 1:
+        write_range(state.opening.high, state.opening.low, out.born)
     if state.idea.phase == AWAITS_GAP:
         _take_gap(bar, state, params, out)
     elif not _take_sweeps(state) and state.idea.phase == SWEPT:

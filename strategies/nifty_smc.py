@@ -99,6 +99,7 @@ class NiftySmc(SetupStrategy):
     settings = SETTINGS
     warmup_bars = 750
     flat_reason = "square_off"
+    range_names = ("OR high", "OR low")
     params = backtrader_params(SETTINGS)
 
     @classmethod

@@ -35,10 +35,10 @@ class Tutorial(bt.Strategy):  # type: ignore[misc]
             if len(self) - self.sent_at >= self.p.wait:
                 self.cancel(self.entry)
             return
-        if self.position or self.structure.bias[0] <= 0 or self.gaps.new[0] <= 0:
+        if self.position or self.structure.bias[0] <= 0 or self.gaps.fvg[0] <= 0:
             return
-        entry = self.gaps.new_top[0]
-        stop = self.gaps.new_bottom[0] - 0.5 * self.atr.atr[0]
+        entry = self.gaps.top[0]
+        stop = self.gaps.bottom[0] - 0.5 * self.atr.atr[0]
         if not stop < entry < self.data.close[0]:
             return
         # The stop travels with the entry, so the guard can judge the risk before it is sent.

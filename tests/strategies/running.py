@@ -15,6 +15,7 @@ from core.results import iso_time
 from feeds import BulkData
 from risk.guard import Guard
 from risk.settings import from_mapping
+from strategies.base import SetupStrategy
 
 MODES: dict[str, dict[str, Any]] = {
     "runonce": {},
@@ -88,6 +89,10 @@ def backtest(
 ) -> Finished:
     """Run one plan. `rules` None means the strategy's own limits."""
     cls = strategies.get(strategy) if isinstance(strategy, str) else strategy
+    limits = rules or {}
+    if issubclass(cls, SetupStrategy):
+        limits = cls.default_rules(cls.read(settings)) if rules is None else rules
+        settings |= {"instrument": instrument, "plan_id": "plan"}
     given: dict[str, Any] = {"stdstats": False} | MODES[mode]
     cerebro = bt.Cerebro(**given)
     data = BulkData(series)
@@ -96,8 +101,7 @@ def backtest(
         cerebro.adddata(BulkData(further), name="DXY")
     broker = BacktestBroker(cash=cash, intrabar=intrabar)
     broker.add_instrument(data, instrument, "plan")
-    limits = cls.default_rules(cls.read(settings)) if rules is None else rules
     guard = Guard(broker, from_mapping(limits)) if limits else Guard(broker)
     cerebro.setbroker(guard)
-    cerebro.addstrategy(cls, instrument=instrument, plan_id="plan", **settings)
+    cerebro.addstrategy(cls, **settings)
     return Finished(cerebro.run()[0], broker, guard)

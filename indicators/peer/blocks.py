@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.compile import kernel
+from core.compile import inlined, kernel
 from indicators.peer.columns import blank, column, rounded, table, volume
 
 
@@ -21,7 +21,7 @@ def last_swings(sides: Any, sign: int, active: Any) -> None:
             last = t
 
 
-@kernel
+@inlined
 def _insert(rows: Any, count: int, keys: Any, sign: int, row: int) -> int:
     """Insert a row so that sign * keys rises; the next to be reached stands last."""
     place = count
@@ -32,7 +32,7 @@ def _insert(rows: Any, count: int, keys: Any, sign: int, row: int) -> int:
     return count + 1
 
 
-@kernel
+@inlined
 def _origin(sign: int, extreme: Any, p: int, t: int) -> int:
     """Return the bar of the lowest low (highest high) in p + 1 .. t - 1, ties the last."""
     k = t - 1
@@ -71,52 +71,74 @@ def mark_blocks(
     created : ndarray of int64, shape (n,) or (0,)
         Row of the block created at each bar, not written if empty.
     """
-    open_, high, low, close, volumes = prices
-    sides, tops, bottoms, totals, mitigated, percentages = ledger
-    broken, queued, crossed = flags
-    near = tops if sign > 0 else bottoms
-    far = bottoms if sign > 0 else tops
-    extreme = low if sign > 0 else high
-    level = high if sign > 0 else low
-    queued[:] = 0
-    crossed[:] = 0
-    alive = 0
-    turned = 0
+    open_, high, low, close, _ = prices
+    near = ledger[1] if sign > 0 else ledger[2]
+    far = ledger[2] if sign > 0 else ledger[1]
+    rise, fall = (high, low) if sign > 0 else (low, high)
+    flags[1:] = 0
+    alive = turned = 0
+    next_break, next_run = -np.inf, np.inf
     for t in range(len(close)):
-        reach = high[t] if sign > 0 else low[t]
-        while turned > 0 and sign * reach > sign * near[work[1, turned - 1]]:
-            turned -= 1
-            k = work[1, turned]
-            queued[k] = 0
-            sides[k] = tops[k] = bottoms[k] = totals[k] = mitigated[k] = percentages[k] = np.nan
-        reach = low[t] if sign > 0 else high[t]
+        if sign * rise[t] > next_run:
+            turned = _run_over(sign, rise[t], turned, near, work[1], flags[1], ledger)
+            next_run = sign * near[work[1, turned - 1]] if turned > 0 else np.inf
+        reach = fall[t]
         if by_close:
             reach = min(open_[t], close[t]) if sign > 0 else max(open_[t], close[t])
-        while alive > 0 and sign * reach < sign * far[work[0, alive - 1]]:
+        is_changed = False
+        while alive > 0 and sign * reach < next_break:
             alive -= 1
             k = work[0, alive]
-            broken[k] = 1
-            mitigated[k] = t - 1 if sign > 0 else t
+            flags[0, k] = 1
+            ledger[4][k] = t - 1 if sign > 0 else t
             turned = _insert(work[1], turned, near, -sign, k)
+            next_break = sign * far[work[0, alive - 1]] if alive > 0 else -np.inf
+            is_changed = True
         p = active[t]
-        if p < 0 or crossed[p] == 1 or not sign * close[t] > sign * level[p]:
-            continue
-        crossed[p] = 1
-        k = _origin(sign, extreme, p, t)
-        if len(created) > 0:
-            created[t] = k
-        sides[k] = sign
-        tops[k] = rounded(high[k], narrow)
-        bottoms[k] = rounded(low[k], narrow)
-        _write_volume(t, volumes, narrow, k, totals, percentages)
-        if np.isnan(mitigated[k]):
-            mitigated[k] = 0
-        if queued[k] == 0:
-            queued[k] = 1
-            if broken[k] == 1:
-                turned = _insert(work[1], turned, near, -sign, k)
-            else:
-                alive = _insert(work[0], alive, far, sign, k)
+        if p >= 0 and sign * close[t] > sign * rise[p] and flags[2, p] == 0:
+            flags[2, p] = 1
+            k = _origin(sign, fall, p, t)
+            if len(created) > 0:
+                created[t] = k
+            _write(sign, t, k, prices, narrow, ledger)
+            if flags[1, k] == 0:
+                flags[1, k] = 1
+                if flags[0, k] == 1:
+                    turned = _insert(work[1], turned, near, -sign, k)
+                else:
+                    alive = _insert(work[0], alive, far, sign, k)
+            is_changed = True
+        if is_changed:
+            next_break = sign * far[work[0, alive - 1]] if alive > 0 else -np.inf
+            next_run = sign * near[work[1, turned - 1]] if turned > 0 else np.inf
+
+
+@kernel
+def _run_over(
+    sign: int, reach: float, turned: int, near: Any, rows: Any, queued: Any, ledger: tuple[Any, ...]
+) -> int:
+    """Erase the broken blocks price ran over; return how many are left."""
+    sides, tops, bottoms, totals, mitigated, percentages = ledger
+    while turned > 0 and sign * reach > sign * near[rows[turned - 1]]:
+        turned -= 1
+        k = rows[turned]
+        queued[k] = 0
+        sides[k] = tops[k] = bottoms[k] = totals[k] = mitigated[k] = percentages[k] = np.nan
+    return turned
+
+
+@kernel
+def _write(
+    sign: int, t: int, k: int, prices: tuple[Any, ...], narrow: bool, ledger: tuple[Any, ...]
+) -> None:
+    """Write the block of bar k, created by the break at bar t."""
+    sides, tops, bottoms, totals, mitigated, percentages = ledger
+    sides[k] = sign
+    tops[k] = rounded(prices[1][k], narrow)
+    bottoms[k] = rounded(prices[2][k], narrow)
+    _write_volume(t, prices[4], narrow, k, totals, percentages)
+    if np.isnan(mitigated[k]):
+        mitigated[k] = 0
 
 
 @kernel

@@ -7,28 +7,31 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.compile import kernel
+from core.compile import inlined, kernel
 from indicators.peer.columns import blank, column, table
 
 
-@kernel
-def _gap_side(open_: Any, high: Any, low: Any, close: Any, t: int) -> int:
-    """Return the side of the gap whose middle bar is t - 1, 0 if there is none."""
-    if high[t - 2] < low[t] and close[t - 1] > open_[t - 1]:
-        return 1
-    if low[t - 2] > high[t] and close[t - 1] < open_[t - 1]:
-        return -1
-    return 0
+@inlined
+def _write(m: int, side: int, top: float, bottom: float, ledger: tuple[Any, ...]) -> None:
+    sides, tops, bottoms, touched = ledger
+    sides[m] = side
+    tops[m] = top
+    bottoms[m] = bottom
+    touched[m] = 0
 
 
-@kernel
-def _touch(
-    sign: int, reach: float, t: int, edges: Any, waiting: Any, count: int, touched: Any
-) -> int:
+@inlined
+def _blank(m: int, ledger: tuple[Any, ...]) -> None:
+    sides, tops, bottoms, touched = ledger
+    sides[m] = tops[m] = bottoms[m] = touched[m] = np.nan
+
+
+@inlined
+def _touch(sign: int, reach: float, t: int, edges: Any, rows: Any, count: int, touched: Any) -> int:
     """Write bar t as the touch of every waiting gap it reaches; return how many still wait."""
-    while count > 0 and sign * reach <= sign * edges[waiting[count - 1]]:
+    while count > 0 and sign * reach <= sign * edges[rows[count - 1]]:
         count -= 1
-        touched[waiting[count]] = t
+        touched[rows[count]] = t
     return count
 
 
@@ -40,45 +43,57 @@ def mark_gaps(
     close: Any,
     join: bool,
     waiting: Any,
-    sides: Any,
-    tops: Any,
-    bottoms: Any,
-    touched: Any,
+    ledger: tuple[Any, Any, Any, Any],
 ) -> None:
     """Write every gap at its middle bar, and the bar of its first touch (0 never).
 
-    Gaps wait in two stacks, nearest to the market on top: a new gap's edge is the current low
-    (high), beyond which every untouched older one lies. So a bar looks only at what it touches.
+    Parameters
+    ----------
+    waiting : ndarray of int64, shape (2, n)
+        Gaps of each side in a stack, nearest to the market on top: a new gap's edge is the
+        current low (high), beyond which every untouched older one lies. So a bar looks only at
+        what it touches, and mostly at no more than the nearest edge.
+    ledger : sides, tops, bottoms, touched; ndarrays of float64, shape (n,), NaN
     """
-    ups = downs = 0
-    before = 0
+    tops, bottoms, touched = ledger[1], ledger[2], ledger[3]
+    ups = downs = before = 0
+    up_edge, down_edge = -np.inf, np.inf
     for t in range(2, len(high)):
         m = t - 1
-        side = _gap_side(open_, high, low, close, t)
+        side = 0
+        if high[t - 2] < low[t]:
+            side = 1 if close[m] > open_[m] else 0
+        elif low[t - 2] > high[t]:
+            side = -1 if close[m] < open_[m] else 0
         joined = join and side != 0 and side == before
-        if joined and side > 0 and ups > 0 and waiting[0, ups - 1] == m - 1:
-            ups -= 1
-        if joined and side < 0 and downs > 0 and waiting[1, downs - 1] == m - 1:
-            downs -= 1
-        ups = _touch(1, low[t], t, tops, waiting[0], ups, touched)
-        downs = _touch(-1, high[t], t, bottoms, waiting[1], downs, touched)
+        if joined:  # the gap of the bar before stands on top and is withdrawn
+            if side > 0:
+                ups -= 1
+            else:
+                downs -= 1
+        if low[t] <= up_edge or joined:
+            ups = _touch(1, low[t], t, tops, waiting[0], ups, touched)
+            up_edge = tops[waiting[0, ups - 1]] if ups > 0 else -np.inf
+        if high[t] >= down_edge or joined:
+            downs = _touch(-1, high[t], t, bottoms, waiting[1], downs, touched)
+            down_edge = bottoms[waiting[1, downs - 1]] if downs > 0 else np.inf
         before = side
         if side == 0:
             continue
-        sides[m] = side
-        touched[m] = 0
-        tops[m] = low[t] if side > 0 else low[t - 2]
-        bottoms[m] = high[t - 2] if side > 0 else high[t]
+        top = low[t] if side > 0 else low[t - 2]
+        bottom = high[t - 2] if side > 0 else high[t]
         if joined:
-            tops[m] = max(tops[m], tops[m - 1])
-            bottoms[m] = min(bottoms[m], bottoms[m - 1])
-            sides[m - 1] = tops[m - 1] = bottoms[m - 1] = touched[m - 1] = np.nan
+            top, bottom = max(top, tops[m - 1]), min(bottom, bottoms[m - 1])
+            _blank(m - 1, ledger)
+        _write(m, side, top, bottom, ledger)
         if side > 0:
             waiting[0, ups] = m
             ups += 1
+            up_edge = top
         else:
             waiting[1, downs] = m
             downs += 1
+            down_edge = bottom
 
 
 def fvg(ohlc: pd.DataFrame, join_consecutive: bool = False) -> pd.DataFrame:
@@ -89,8 +104,7 @@ def fvg(ohlc: pd.DataFrame, join_consecutive: bool = False) -> pd.DataFrame:
     """
     open_, high, low, close = (column(ohlc, name) for name in ("open", "high", "low", "close"))
     rows = len(open_)
-    sides, tops, bottoms, touched = blank(rows), blank(rows), blank(rows), blank(rows)
-    waiting = np.empty((2, rows), np.int64)
-    lists = (waiting, sides, tops, bottoms, touched)
-    mark_gaps(open_, high, low, close, join_consecutive, *lists)
-    return table(FVG=sides, Top=tops, Bottom=bottoms, MitigatedIndex=touched)
+    ledger = (blank(rows), blank(rows), blank(rows), blank(rows))
+    mark_gaps(open_, high, low, close, join_consecutive, np.empty((2, rows), np.int64), ledger)
+    names = ("FVG", "Top", "Bottom", "MitigatedIndex")
+    return table(**dict(zip(names, ledger, strict=True)))

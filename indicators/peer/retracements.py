@@ -26,18 +26,15 @@ def _to_tenth(value: float) -> float:
 @kernel
 def mark_retracements(
     sides: Any, levels: Any, high: Any, low: Any, directions: Any, current: Any, deepest: Any
-) -> int:
-    """Write direction and retracement, one row later than they arise; return rows to blank.
+) -> None:
+    """Write direction and retracement, one row later than they arise.
 
-    The values of bar t go to row t + 1, those of the last bar to row 0. Rows are blanked through
-    the third change of direction.
+    The values of bar t go to row t + 1, those of the last bar to row 0.
     """
     n = len(sides)
     top = bottom = 0.0
     before = direction = 0
     now = deep = deep_before = 0.0
-    changes = 0
-    blanked = 0
     for t in range(n):
         direction = before
         if sides[t] == 1.0:
@@ -59,12 +56,20 @@ def mark_retracements(
         directions[row] = direction
         current[row] = now
         deepest[row] = deep
-        if t + 1 < n and changes < 3 and direction != before:
-            changes += 1
-            blanked = row + 1
         before = direction
         deep_before = deep
-    return blanked
+
+
+@kernel
+def rows_to_blank(directions: Any) -> int:
+    """Return how many rows the peer empties: through the third change, row 0's included."""
+    changes = 0
+    for row in range(len(directions) - 1):
+        if directions[row] != directions[row + 1]:
+            changes += 1
+        if changes == 3:
+            return row + 2
+    return len(directions) - 1
 
 
 def retracements(ohlc: pd.DataFrame, swing_highs_lows: pd.DataFrame) -> pd.DataFrame:
@@ -76,7 +81,8 @@ def retracements(ohlc: pd.DataFrame, swing_highs_lows: pd.DataFrame) -> pd.DataF
     high, low = column(ohlc, "high"), column(ohlc, "low")
     rows = len(high)
     directions, current, deepest = np.zeros(rows), np.zeros(rows), np.zeros(rows)
-    blanked = mark_retracements(sides, levels, high, low, directions, current, deepest)
+    mark_retracements(sides, levels, high, low, directions, current, deepest)
+    blanked = max(0, rows_to_blank(directions))
     for values in (directions, current, deepest):
         values[:blanked] = 0.0
     columns = {"Direction": directions, "CurrentRetracement%": current}

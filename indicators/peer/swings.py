@@ -7,19 +7,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.compile import kernel
+from core.compile import inlined, kernel
 from core.errors import ConfigError
 from indicators.peer.columns import blank, column, table
 
 
-@kernel
-def _push(sign: int, prices: Any, t: int, oldest: int, queue: Any, head: int, tail: int) -> int:
-    """Let bar t enter the queue of candidates for the window's extreme; return the new tail."""
-    value = sign * prices[t]
-    while tail > head and sign * prices[queue[(tail - 1) & (len(queue) - 1)]] < value:
-        tail -= 1
-    queue[tail & (len(queue) - 1)] = t
-    return tail + 1
+@inlined
+def _is_extreme(sign: int, prices: Any, p: int, length: int) -> bool:
+    """Say whether no price in p - length + 1 .. p + length lies beyond that of bar p."""
+    value = sign * prices[p]
+    j = p + 1
+    while j <= p + length and sign * prices[j] <= value:
+        j += 1
+    if j <= p + length:
+        return False
+    j = p - 1
+    while j > p - length and sign * prices[j] <= value:
+        j -= 1
+    return j == p - length
 
 
 @kernel
@@ -34,7 +39,7 @@ def _accept(side: int, p: int, prices: Any, last_side: int, last: int, marks: An
 
 
 @kernel
-def mark_swings(high: Any, low: Any, length: int, queues: Any, marks: Any, visible: Any) -> None:
+def mark_swings(high: Any, low: Any, length: int, marks: Any, visible: Any) -> None:
     """Write the final alternating swings at their origin bars.
 
     Parameters
@@ -42,34 +47,21 @@ def mark_swings(high: Any, low: Any, length: int, queues: Any, marks: Any, visib
     high, low : ndarray of float64, shape (n,)
     length : int
         Bars after a swing before it is visible; the window is p - length + 1 .. p + length.
-    queues : ndarray of int64, shape (2, power of two > 2 * length)
     marks : ndarray of int8, shape (n,), zeros
         +1 high, -1 low, as left at the end of the file.
     visible : ndarray of int8, shape (n,) or (0,)
         What a causal reader sees at bar t: side of the raw pivot confirmed at t, not written if
         empty.
     """
-    n = len(high)
-    high_head = high_tail = low_head = low_tail = 0
-    mask = queues.shape[1] - 1
     last = -1
     last_side = 0
-    for t in range(n):
-        oldest = t - 2 * length + 1
-        high_tail = _push(1, high, t, oldest, queues[0], high_head, high_tail)
-        low_tail = _push(-1, low, t, oldest, queues[1], low_head, low_tail)
-        while queues[0, high_head & mask] < oldest:
-            high_head += 1
-        while queues[1, low_head & mask] < oldest:
-            low_head += 1
+    for t in range(3 * length - 1, len(high)):
         p = t - length
-        if p < 2 * length - 1:
-            continue
         side = 0
         prices = high
-        if high[p] == high[queues[0, high_head & mask]]:
+        if _is_extreme(1, high, p, length):
             side = 1
-        elif low[p] == low[queues[1, low_head & mask]]:
+        elif _is_extreme(-1, low, p, length):
             side = -1
             prices = low
         if side == 0:
@@ -120,8 +112,7 @@ def swing_highs_lows(ohlc: pd.DataFrame, swing_length: int = 50) -> pd.DataFrame
     high, low = column(ohlc, "high"), column(ohlc, "low")
     rows = len(high)
     marks = np.zeros(rows, np.int8)
-    queues = np.zeros((2, 1 << (2 * swing_length + 1).bit_length()), np.int64)
-    mark_swings(high, low, swing_length, queues, marks, np.zeros(0, np.int8))
+    mark_swings(high, low, swing_length, marks, np.zeros(0, np.int8))
     _bookends(marks)
     sides, levels = blank(rows), blank(rows)
     _write(high, low, marks, sides, levels)

@@ -99,10 +99,9 @@ def test_the_causal_block_shows_each_pivot_five_bars_later_and_ends_in_the_same_
 
 def test_the_ledger_function_sees_the_pivots_the_causal_block_sees(eurusd, causal):
     marks, visible = np.zeros((2, len(eurusd)), np.int8)
-    queues = np.zeros((2, 16), np.int64)
     high, low = eurusd["High"].to_numpy(), eurusd["Low"].to_numpy()
 
-    mark_swings(high, low, 5, queues, marks, visible)
+    mark_swings(high, low, 5, marks, visible)
 
     assert (visible == causal["pivot"]).all()
 

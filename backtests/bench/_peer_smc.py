@@ -1,0 +1,59 @@
+"""Time smartmoneyconcepts on prices handed over in a file; runs in the library's own environment.
+
+`python _peer_smc.py PRICES.npz ANSWERS.npz` prints one JSON object {function: [CPU seconds, ...]}
+as its last line and writes every result column, so that equal outputs can be shown.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from smartmoneyconcepts import smc
+
+REPEATS, PATIENCE_SECS = 3, 8.0
+"""Runs of each function, and the CPU seconds after which no further one is begun."""
+
+
+def functions(frame: pd.DataFrame, swings: pd.DataFrame) -> dict[str, Callable[[], pd.DataFrame]]:
+    """Return the nine calls, by the names the report uses."""
+    return {
+        "swings": lambda: smc.swing_highs_lows(frame, 5),
+        "fvg": lambda: smc.fvg(frame),
+        "fvg_joined": lambda: smc.fvg(frame, join_consecutive=True),
+        "order_blocks": lambda: smc.ob(frame, swings),
+        "structure": lambda: smc.bos_choch(frame, swings),
+        "liquidity": lambda: smc.liquidity(frame, swings, 0.001),
+        "previous_high_low": lambda: smc.previous_high_low(frame, "1D"),
+        "sessions": lambda: smc.sessions(frame, "London"),
+        "retracements": lambda: smc.retracements(frame, swings),
+    }
+
+
+def main(prices: str, answers: str) -> None:
+    """Run all nine, write their columns, print their times."""
+    stored = np.load(prices)
+    columns = {name: stored[name] for name in stored.files if name != "stamps"}
+    frame = pd.DataFrame(columns, index=pd.to_datetime(stored["stamps"]))
+    taken: dict[str, list[float]] = {}
+    results: dict[str, Any] = {}
+    for name, call in functions(frame, smc.swing_highs_lows(frame, 5)).items():
+        taken[name] = []
+        while len(taken[name]) < REPEATS and sum(taken[name]) < PATIENCE_SECS:
+            began = time.process_time()
+            table = call()
+            taken[name].append(time.process_time() - began)
+        for column in table.columns:
+            results[f"{name}/{column}"] = table[column].to_numpy()
+    np.savez(answers, **results)
+    print()
+    print(json.dumps(taken))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

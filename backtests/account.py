@@ -89,7 +89,9 @@ class BacktestAccount(bt.BrokerBase):  # type: ignore[misc]
         self._roles: dict[int, str] = {}
         self._fill_count = 0
         limits = no_limits() if self._supervisor is None else self._supervisor.limits
-        self._limits = limits
+        self._limits, self._breach = limits, limits["breach"]
+        idle = self._supervisor is None or self._supervisor.is_empty
+        self._bar_listener = None if idle else self._supervisor
         for plan in self._plans:
             plan.reset(self._cash_start, limits)
             self.positions[plan.data] = plan.position
@@ -199,8 +201,8 @@ class BacktestAccount(bt.BrokerBase):  # type: ignore[misc]
         opened = margin = 0.0
         for plan in self._plans:
             if plan.live:
-                opened += plan.book.books["open_pnl"][0]
-                margin += plan.book.books["margin"][0]
+                opened += plan.open_pnl.item(0)
+                margin += plan.margin.item(0)
         self._value = float(self._balance + opened)
         self._cash = float(self._value - margin)
 

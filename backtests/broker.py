@@ -114,8 +114,7 @@ class BacktestBroker(BacktestAccount):
             return "size_zero"
         if request.quantity > plan.facts.freeze_quantity:
             return "freeze_quantity"
-        now = int(plan.bar.end) if plan.bar is not None else 0
-        stale = not request.reduces and plan.fx_rate.is_stale(now)
+        stale = not request.reduces and plan.fx_rate.is_stale(plan.end)
         return "fx_stale" if stale else ""
 
     def modify_approved(self, approved: Approved[OrderChange], order: Any) -> None:
@@ -152,23 +151,23 @@ class BacktestBroker(BacktestAccount):
         now = [plan for plan in self._plans if plan.has_new_bar()]
         if not now:
             return
+        day = self._day
         for plan in now:
             plan.take_bar()
-        self._roll_day(now)
-        if self._supervisor is not None:
+            day = max(day, plan.day)
+        if day > self._day:
+            self._roll_day(day)
+        if self._bar_listener is not None:
             for plan in now:
-                self._supervisor.on_bar_start(plan.symbol, plan.bar)
+                self._bar_listener.on_bar_start(plan.symbol, plan.bar)
         for plan in now:
             if plan.live:
                 self._play(plan, now)
         self._value_account()
-        self._ends.append(max(int(plan.bar.end) for plan in now))
+        self._ends.append(max([plan.end for plan in now]))
         self._equities.append(self._value)
 
-    def _roll_day(self, now: list[PlanBook]) -> None:
-        day = max(int(plan.bar.day) for plan in now)
-        if day <= self._day:
-            return
+    def _roll_day(self, day: int) -> None:
         self._day = day
         for plan in self._plans:
             if plan.bar is not None:
@@ -178,36 +177,36 @@ class BacktestBroker(BacktestAccount):
 
     def _play(self, plan: PlanBook, now: list[PlanBook]) -> None:
         """Walk one plan's bar; a floor it meets closes the other plans too."""
-        several = len(self._plans) > 1
-        assumed = several and see_others(plan, self._plans, now)
-        plan.book.books["balance"] = self._balance
-        happened = plan.play()
-        self._balance = plan.book.balance
-        breached = bool(self._limits[0].breach != BREACH_NONE)
-        if breached and assumed:
-            happened["ambiguous"] |= happened["order_id"] == 0
-        if len(happened):
+        assumed = len(self._plans) > 1 and see_others(plan, self._plans, now)
+        plan.balance[0] = self._balance
+        count = plan.play()
+        self._balance = plan.balance.item(0)
+        breached = self._breach.item(0) != BREACH_NONE
+        if count:
+            happened = plan.book.events[0, :count].copy()
+            if breached and assumed:
+                happened["ambiguous"] |= happened["order_id"] == 0
             self._tell(plan, happened)
-        if plan.book.state.ambiguous:
+        if plan.ambiguous.item(0):
             self.ledger.flag_ambiguous(plan.plan_id, plan.symbol)
         if plan.trails:
             plan.show_trails()
         if breached:
             self._close_all(plan, now)
-        plan.live = plan.book.state.count > 0 or plan.book.steps != 0
+        plan.live = plan.count.item(0) > 0 or plan.steps.item(0) != 0
 
     def _close_all(self, plan: PlanBook, now: list[PlanBook]) -> None:
         """Let a met floor close the other plans and tell the guard."""
         for other in self._plans:
             if other is plan or not other.live:
                 continue
-            other.book.books["balance"] = self._balance
+            other.balance[0] = self._balance
             happened = close_others(plan, other, now, self._limits)
-            self._balance = other.book.balance
+            self._balance = other.balance.item(0)
             self._tell(other, happened)
             other.live = other.book.steps != 0
         if self._supervisor is not None:
-            self._supervisor.on_breach(int(plan.bar.end))
+            self._supervisor.on_breach(plan.end)
 
     # -- telling Backtrader and the ledger ---------------------------------------------------
 
@@ -348,7 +347,7 @@ class BacktestBroker(BacktestAccount):
                 "price": order.created.price,
                 "limit_price": order.created.pricelimit,
                 "state": state,
-                "time": 0 if plan.bar is None else int(plan.bar.end),
+                "time": plan.end,
                 "filled": abs(order.executed.size),
                 "fill_price": price,
                 "parent_id": None if order.parent is None else int(order.parent.ref),

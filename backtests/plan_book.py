@@ -15,6 +15,7 @@ from core.costs import COST_KINDS, charge_by_kind
 from core.fx import FxRate
 from core.instruments import Instrument, InstrumentFacts
 from core.ledger import Planned
+from core.matching.bar import walk_bar, walk_drill
 from core.matching.book import Array, Book, LimitFill, market_record
 from core.matching.nights import swap_nights
 from core.orders import ChildRequest, OrderKind, OrderRequest, Role
@@ -53,6 +54,44 @@ class Ticket:
         return Role.EXIT if self.request.reduces else Role.ENTRY
 
 
+class _Columns:
+    """What the bars of a feed need besides themselves, by row.
+
+    A plain feed (no BAR records) has one row, read from its lines bar by bar.
+    """
+
+    def __init__(self, data: Any, lower: Array | None) -> None:
+        bars = getattr(data, "bars", None)
+        self.is_plain = bars is None
+        self.bars: Array = np.zeros(1, BAR) if bars is None else bars
+        self.lower = None if self.is_plain else lower
+        self._nights: tuple[Array, Array] | None = None
+        self._take_times()
+        if self.lower is not None:
+            starts = self.lower["start"]
+            self.first = np.searchsorted(starts, self.bars["start"], side="left")
+            self.last = np.searchsorted(starts, self.bars["end"], side="left")
+
+    def _take_times(self) -> None:
+        self.end = np.ascontiguousarray(self.bars["end"])
+        self.day = np.ascontiguousarray(self.bars["day"])
+
+    def read_line(self, data: Any, spread: float) -> None:
+        """Read the current bar of a plain feed."""
+        self.bars[0] = bar_of(data)
+        self.bars["spread"] = spread
+        self._take_times()
+
+    def nights(self, row: int, triple_weekday: int) -> tuple[int, int]:
+        """Return the weighted swap nights before and inside a bar."""
+        if self.is_plain:
+            return 0, 0
+        if self._nights is None:
+            self._nights = swap_nights(self.bars, triple_weekday)
+        before, inside = self._nights
+        return before.item(row), inside.item(row)
+
+
 class PlanBook:
     """A plan's feed, facts, orders and position.
 
@@ -62,7 +101,8 @@ class PlanBook:
     position : Backtrader's view of the position, free of float dust.
     seen : bars played. live : there is a position or an order to play bars against.
     trails : order ids of trailing stops.
-    bar : the bar being played. facts, fx : in force on its day.
+    facts, fx : in force on the current bar's day.
+    balance, open_pnl, margin, steps, ambiguous, count : fields of the book, item 0 in force.
     """
 
     def __init__(
@@ -96,13 +136,23 @@ class PlanBook:
         self.trails: set[int] = set()
         self.seen = 0
         self.live = False
-        self.bar: Any = None
         self.owner: Any = None
         self.flat_text = "flatten"
         self.flat_reason = "flat_time"
         self._sizes: dict[int, tuple[int, float]] = {}
-        self._columns: dict[str, Array] | None = None
-        self._one = np.zeros(1, BAR)
+        self._columns: _Columns | None = None
+        self._line = self.data.lines[0]
+        state = self.book.books
+        self.balance, self.open_pnl, self.margin = (
+            state["balance"],
+            state["open_pnl"],
+            state["margin"],
+        )
+        self.steps, self.ambiguous, self.count = (
+            state["steps"],
+            state["ambiguous"],
+            state["count"],
+        )
 
     # -- facts -------------------------------------------------------------------------------
 
@@ -111,6 +161,7 @@ class PlanBook:
         self.fx = fx
         self.point_value = facts.multiplier * fx
         self.commission.use(facts, fx)
+        self._has_swap = bool(facts.cost["swap_long"][0] or facts.cost["swap_short"][0])
 
     def _market(self) -> Array:
         return market_record(
@@ -133,49 +184,53 @@ class PlanBook:
 
     def has_new_bar(self) -> bool:
         """Whether the feed delivered a bar that was not played yet."""
-        return bool(self.data.lines[0].lencount > self.seen)
+        return bool(self._line.lencount > self.seen)
 
-    def take_bar(self) -> Any:
-        """Move to the new bar and return its BAR record."""
+    def take_bar(self) -> None:
+        """Move to the new bar."""
+        if self._columns is None:
+            self._columns = _Columns(self.data, self.lower)
+        if self._columns.is_plain:
+            self._columns.read_line(self.data, self.facts.spread)
         self.seen += 1
-        bars = getattr(self.data, "bars", None)
-        if bars is None:
-            self._one[0] = bar_of(self.data)
-            self._one["spread"] = self.facts.spread
-            self.bar = self._one[0]
-        else:
-            self.bar = bars[self.seen - 1]
-        return self.bar
 
-    def play(self) -> Array:
-        """Play the current bar against the book and return a copy of what happened."""
-        bars, i = getattr(self.data, "bars", None), self.seen - 1
-        if bars is None:
-            bars, i = self._one, 0
-        elif self._columns is None:
-            self._columns = self._prepare(bars)
-        columns = self._columns or {}
-        if "before" in columns:
-            self.book.market["nights_before"] = columns["before"][i]
-            self.book.market["nights_inside"] = columns["inside"][i]
-        if self.lower is None or "first" not in columns:
-            happened = self.book.walk(bars, i)
-        else:
-            first, last = int(columns["first"][i]), int(columns["last"][i])
-            happened = self.book.drill(bars, i, self.lower, first, last)
-        return happened.copy()
+    @property
+    def row(self) -> int:
+        """Index of the current bar in `bars` (a plain feed has one row, overwritten)."""
+        return 0 if self._columns is None or self._columns.is_plain else self.seen - 1
 
-    def _prepare(self, bars: Array) -> dict[str, Array]:
-        """Return what each bar of the series needs besides itself."""
-        columns: dict[str, Array] = {}
-        cost = self.facts.cost[0]
-        if cost.swap_long or cost.swap_short:
-            nights = swap_nights(bars, int(cost.swap_triple_weekday))
-            columns["before"], columns["inside"] = nights
-        if self.lower is not None:
-            columns["first"] = np.searchsorted(self.lower["start"], bars["start"], side="left")
-            columns["last"] = np.searchsorted(self.lower["start"], bars["end"], side="left")
-        return columns
+    @property
+    def bar(self) -> Any:
+        """The current BAR record, None before the first."""
+        return None if self._columns is None else self._columns.bars[self.row]
+
+    @property
+    def end(self) -> int:
+        """END of the current bar."""
+        return 0 if self._columns is None else int(self._columns.end.item(self.row))
+
+    @property
+    def day(self) -> int:
+        """Trading day of the current bar, -1 before the first."""
+        return -1 if self._columns is None else int(self._columns.day.item(self.row))
+
+    def play(self) -> int:
+        """Play the current bar against the book; return how many events that gave."""
+        columns, row, book = self._columns, self.row, self.book
+        assert columns is not None
+        if self._has_swap:
+            book.market["nights_before"], book.market["nights_inside"] = columns.nights(
+                row, int(self.facts.cost[0].swap_triple_weekday)
+            )
+        if columns.lower is None:
+            return walk_bar(
+                columns.bars, row, book.market, book.books, book.orders, book.limits,
+                book.trials, book.events,
+            )  # fmt: skip
+        return walk_drill(
+            columns.bars, row, columns.lower, columns.first.item(row), columns.last.item(row),
+            book.market, book.books, book.orders, book.limits, book.trials, book.events,
+        )  # fmt: skip
 
     # -- orders ------------------------------------------------------------------------------
 
@@ -186,7 +241,7 @@ class PlanBook:
             state.price = self.data.close[0]
         bar = self.bar
         after = bar is not None and bool(bar.end >= bar.close_at)
-        self.book.add(request, day=-1 if bar is None else int(bar.day), after_session=after)
+        self.book.add(request, day=self.day, after_session=after)
         children: list[ChildRequest | None] = [None, *request.children]
         for order, child in zip(orders, children, strict=True):
             slot = self.book.slot(int(order.ref))

@@ -385,7 +385,7 @@ def test_a_feed_without_instrument_cannot_be_traded() -> None:
     cerebro.setbroker(Guard(BacktestBroker()))
     cerebro.addstrategy(Scripted, script={1: buy()})
 
-    with pytest.raises(ConfigError, match="further.*add_instrument"):
+    with pytest.raises(ConfigError, match=r"further.*add_instrument"):
         cerebro.run()
 
 

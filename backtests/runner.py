@@ -14,10 +14,12 @@ from backtests.progress import Progress
 from backtests.request import BAND, AccountRequest, BacktestRequest, PlanRequest
 from backtests.store import run_document, write_tables
 from backtests.summary import plan_curve, summarize
+from backtests.warm import compile_in_background
 from core.compile import compile_clock
 from core.errors import ConfigError
 from core.results import RunFolder, RunWriter, json_text
 from core.schedule import FlatRule
+from strategies.base import SetupStrategy
 
 
 @dataclass
@@ -37,6 +39,7 @@ def run(request: BacktestRequest, progress: Progress) -> RunResult:
     TolaError : settings, data or a user's strategy are at fault.
     KeyboardInterrupt : Ctrl-C before the first bar.
     """
+    helper = compile_in_background() if _has_machine(request) else None
     with compile_clock() as compiled:
         load = _Stopwatch(compiled)
         progress.note("loading prices")
@@ -50,6 +53,8 @@ def run(request: BacktestRequest, progress: Progress) -> RunResult:
         bands = _bands(request, loaded, runs, progress)
         more.stop()
         compile_seconds = compiled()
+    if helper is not None:
+        helper.wait()
     progress.end()
     summary = summarize(runs, bands)
     summary["seconds"] = {
@@ -61,6 +66,11 @@ def run(request: BacktestRequest, progress: Progress) -> RunResult:
     bars = sum(len(plan.bars) for item in runs for plan in item.plans)
     summary["bars_per_second"] = bars / main.seconds if main.seconds else None
     return RunResult(request, runs, summary)
+
+
+def _has_machine(request: BacktestRequest) -> bool:
+    """Say whether a strategy brings kernels of its own, beside which the fills can compile."""
+    return any(issubclass(plan.strategy, SetupStrategy) for plan in request.plans)
 
 
 class _Stopwatch:

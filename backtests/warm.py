@@ -1,0 +1,56 @@
+"""Compiles the fill engine in a second process while the first compiles the strategy.
+
+With an empty compile cache a first run spends most of a minute compiling on one core. The fill
+rules don't depend on the strategy, so a child process compiles them into the shared cache at the
+same time; the run then reads them from there.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from core.bars import BAR
+from core.compile import CACHED
+from core.orders import OrderKind, OrderRequest, Side
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def compile_in_background() -> subprocess.Popen[bytes] | None:
+    """Start the child if nothing is cached yet and there is a second core; None if not needed."""
+    if not CACHED or (os.cpu_count() or 1) < 2:
+        return None
+    folder = Path(os.environ["NUMBA_CACHE_DIR"])
+    if next(folder.rglob("*.nbi"), None) is not None:
+        return None
+    return subprocess.Popen(
+        [sys.executable, "-m", "backtests.warm"],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def compile_fills() -> None:
+    """Compile what every bar of a backtest calls: play a bar, cancel an order, flatten."""
+    from core.instruments import get_instrument
+    from core.matching.book import Book, market_record
+
+    bars = np.zeros(1, BAR)
+    for name in ("open", "high", "low", "close"):
+        bars[name] = 2.0
+    book = Book(market_record(get_instrument("MGC").facts(0)), balance=1.0)
+    book.add(OrderRequest(1, "", "MGC", Side.BUY, 1.0, OrderKind.LIMIT, price=1.0), day=0)
+    book.walk(bars, 0)
+    book.cancel(1)
+    book.flatten()
+
+
+if __name__ == "__main__":
+    compile_fills()

@@ -23,7 +23,7 @@ from core.instruments import Instrument
 from core.ledger import Ledger
 from core.orders import Approved, Fill, OrderChange, OrderRequest, Role
 from core.ports import BREACH_DAY, BREACH_TRAIL, Supervisor
-from risk.moment import bar_of, day_of, next_bar, symbol_of
+from risk.moment import bar_of, day_of, end_of, next_bar, symbol_of
 
 _DUST = 1e-9
 
@@ -180,7 +180,7 @@ class StockBroker(BackBroker):  # type: ignore[misc]
         """Leave at the open of the first bar that starts at or after an entry's flat time."""
         for key, (flat_at, reason) in list(self._flat_at.items()):
             data, tradeid = key
-            if not any(data is item for item in fresh) or bar_of(data).end < flat_at:
+            if not any(data is item for item in fresh) or end_of(data) < flat_at:
                 continue
             del self._flat_at[key]
             for order in [*self.pending, *self.submitted]:
@@ -243,8 +243,9 @@ class StockBroker(BackBroker):  # type: ignore[misc]
         self._roll_day(fresh)
         self._mark_excursions(fresh)
         super().next()
-        self._book_new_fills()
-        self._mark_excursions(fresh)
+        if self._new_fills:
+            self._book_new_fills()
+            self._mark_excursions(fresh)
         if fresh:
             self._note_equity(fresh)
         if self._flat_at:
@@ -333,7 +334,7 @@ class StockBroker(BackBroker):  # type: ignore[misc]
                 self._supervisor.on_fill(fill, self._value)
 
     def _note_equity(self, fresh: list[Any]) -> None:
-        self._times.append(max(int(bar_of(data).end) for data in fresh))
+        self._times.append(max(end_of(data) for data in fresh))
         self._values.append(float(self._value))
 
     def _watch(self, guard: Supervisor, fresh: list[Any]) -> None:

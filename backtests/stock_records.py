@@ -15,7 +15,7 @@ from core.instruments import Instrument
 from core.ledger import Planned
 from core.orders import Fill, OrderRequest, Role, Side
 from risk.groups import is_stop
-from risk.moment import bar_of, symbol_of
+from risk.moment import bar_of, end_of, symbol_of
 
 _REASONS = {Role.ENTRY: "entry", Role.STOP: "stop", Role.TARGET: "target"}
 _STATES = {
@@ -145,7 +145,7 @@ def order_row(order: Any, plan_id: str, *, reduces: bool) -> dict[str, Any]:
         "price": order.created.price,
         "limit_price": order.created.pricelimit,
         "state": _STATES[order.status],
-        "time": int(bar_of(order.data).end),
+        "time": end_of(order.data),
         "filled": abs(executed.size),
         "fill_price": executed.exbits[-1].price if filled and executed.exbits else None,
         "parent_id": None if order.parent is None else int(order.parent.ref),

@@ -19,6 +19,11 @@ _DAY_NS = _MS_A_DAY * 1_000_000
 _MINUTE_NS = 60_000_000_000
 
 
+def _has(data: Any, name: str) -> bool:
+    """Whether a feed itself has an attribute; asking it would search all its lines."""
+    return hasattr(type(data), name) or name in data.__dict__
+
+
 def float_day_to_ns(number: float) -> int:
     """Return a Backtrader time (float days, UTC) as ns, rounded to the millisecond."""
     return round((number - _EPOCH_DAY) * _MS_A_DAY) * 1_000_000
@@ -26,24 +31,29 @@ def float_day_to_ns(number: float) -> int:
 
 def symbol_of(data: Any) -> str:
     """Return the project symbol of a feed, else its name, else its number in Cerebro."""
-    symbol = getattr(data, "symbol", None)
-    return str(symbol or getattr(data, "_name", "") or f"data{getattr(data, '_id', 0)}")
+    symbol = data.symbol if _has(data, "symbol") else ""
+    return str(symbol or data._name or f"data{data._id}")
 
 
 def bar_of(data: Any) -> np.record:
     """Return the bar a feed stands on; its END is the present moment."""
-    bars = getattr(data, "bars", None)
-    if bars is not None:
-        record: np.record = bars[len(data) - 1]
+    if _has(data, "bars"):
+        record: np.record = data.bars[len(data) - 1]
         return record
     return _bar_from_lines(data)
 
 
+def end_of(data: Any) -> int:
+    """Return END of the bar a feed stands on, ns UTC."""
+    if _has(data, "bars"):
+        return int(data.bars["end"][len(data) - 1])
+    return float_day_to_ns(data.datetime[0])
+
+
 def day_of(data: Any) -> int:
     """Return the trading-day number of the bar a feed stands on."""
-    bars = getattr(data, "bars", None)
-    if bars is not None:
-        return int(bars["day"][len(data) - 1])
+    if _has(data, "bars"):
+        return int(data.bars["day"][len(data) - 1])
     return (float_day_to_ns(data.datetime[0]) - 1) // _DAY_NS
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import array
 import importlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import backtrader as bt
 import numpy as np
@@ -84,7 +84,7 @@ class TaLine(bt.Indicator):  # type: ignore[misc]
     A function of `ta` that looks ahead does so here too, in a run over the whole series.
     """
 
-    lines = ("value",)
+    lines: ClassVar[Any] = ("value",)
     params = (("function", "momentum.rsi"), ("inputs", ("close",)), ("settings", None))
 
     def __init__(self) -> None:

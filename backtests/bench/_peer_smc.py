@@ -6,6 +6,7 @@ as its last line and writes every result column, so that equal outputs can be sh
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 import time
@@ -14,14 +15,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from smartmoneyconcepts import smc
 
 REPEATS, PATIENCE_SECS = 3, 8.0
 """Runs of each function, and the CPU seconds after which no further one is begun."""
 
 
-def functions(frame: pd.DataFrame, swings: pd.DataFrame) -> dict[str, Callable[[], pd.DataFrame]]:
-    """Return the nine calls, by the names the report uses."""
+def functions(smc: Any, frame: pd.DataFrame) -> dict[str, Callable[[], pd.DataFrame]]:
+    """Return the library's nine calls, by the names the report uses."""
+    swings = smc.swing_highs_lows(frame, 5)
     return {
         "swings": lambda: smc.swing_highs_lows(frame, 5),
         "fvg": lambda: smc.fvg(frame),
@@ -37,12 +38,13 @@ def functions(frame: pd.DataFrame, swings: pd.DataFrame) -> dict[str, Callable[[
 
 def main(prices: str, answers: str) -> None:
     """Run all nine, write their columns, print their times."""
+    smc = importlib.import_module("smartmoneyconcepts").smc
     stored = np.load(prices)
     columns = {name: stored[name] for name in stored.files if name != "stamps"}
     frame = pd.DataFrame(columns, index=pd.to_datetime(stored["stamps"]))
     taken: dict[str, list[float]] = {}
     results: dict[str, Any] = {}
-    for name, call in functions(frame, smc.swing_highs_lows(frame, 5)).items():
+    for name, call in functions(smc, frame).items():
         taken[name] = []
         while len(taken[name]) < REPEATS and sum(taken[name]) < PATIENCE_SECS:
             began = time.process_time()

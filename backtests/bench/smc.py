@@ -153,8 +153,8 @@ def _peer_seconds(frame: pd.DataFrame) -> dict[str, float]:
         return {}
     with tempfile.TemporaryDirectory() as place:
         prices, answers = Path(place) / "prices.npz", Path(place) / "answers.npz"
-        columns = {name: frame[name].to_numpy() for name in frame.columns}
-        np.savez(prices, stamps=np.asarray(frame.index.to_numpy()), **columns)
+        columns: dict[str, Any] = {name: frame[name].to_numpy() for name in frame.columns}
+        np.savez(prices, stamps=frame.index.to_numpy(), **columns)
         script = Path(__file__).with_name("_peer_smc.py")
         done = subprocess.run(
             [python, "-W", "ignore", script, prices, answers],

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from indicators import frame as frames
-from indicators import levels, order_blocks, peer, sessions, swings
+from indicators import fvg, levels, order_blocks, peer, sessions, swings
 from indicators.peer.blocks import blocks_of, last_swings
 from indicators.peer.swings import mark_swings
+from indicators.zone_tables import gap_table
 from tests.indicators.series import random_walk, worked_example
 
 TOLERANCE = 0.0016444
@@ -114,6 +115,28 @@ def test_fair_value_gaps_equal_the_peers(eurusd, expected):
     assert differing(got, wanted) == []
     assert int(got["FVG"].notna().sum()) == 5020
     assert int((got["MitigatedIndex"] == 0).sum()) == 37
+
+
+def test_the_causal_gap_block_gives_the_peers_rows_one_bar_later(eurusd, expected):
+    wanted = expected("fvg")
+
+    got = fvg.fvg(eurusd)
+
+    known = wanted.shift(1)
+    assert (got["fvg"].to_numpy() == known["FVG"].fillna(0).to_numpy()).all()
+    rows = known["FVG"].notna().to_numpy()
+    for ours, theirs in (("top", "Top"), ("bottom", "Bottom")):
+        np.testing.assert_allclose(got[ours][rows], known[theirs].to_numpy()[rows], atol=1e-9)
+
+
+def test_the_causal_gap_block_touches_each_gap_on_the_peers_bar(eurusd, expected):
+    wanted = expected("fvg")["MitigatedIndex"].dropna()
+
+    table = gap_table(frames.bars_from_frame(eurusd), max_age=None)
+
+    touched = table.set_index("origin")["touched"].sort_index()
+    assert touched.index.tolist() == wanted.index.tolist()
+    assert touched.replace(-1, 0).tolist() == wanted.astype(int).tolist()
 
 
 def test_joined_gaps_equal_the_peers(eurusd, expected):

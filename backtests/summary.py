@@ -70,11 +70,11 @@ def plan_curve(run: AccountRun, plan: PlanRun) -> metrics.Curve:
     value = np.array(
         [asked.instrument.facts(int(day)).multiplier for day in np.unique(bars["day"])]
     )[np.unique(bars["day"], return_inverse=True)[1]] * asked.fx.at(int(bars["end"][-1]))
-    end = np.ascontiguousarray(bars["end"])
+    start, end = np.ascontiguousarray(bars["start"]), np.ascontiguousarray(bars["end"])
     flow, size = np.zeros(len(bars)), np.zeros(len(bars))
     booked: dict[int, float] = {}
     for fill in fills:
-        i = min(int(np.searchsorted(end, fill.time)), len(bars) - 1)
+        i = int(np.searchsorted(start, fill.bar_start))
         signed = fill.quantity if fill.side == "buy" else -fill.quantity
         money = -signed * fill.price * value[i] - fill.costs
         flow[i] += money
@@ -82,7 +82,7 @@ def plan_curve(run: AccountRun, plan: PlanRun) -> metrics.Curve:
         booked[fill.trade_id] = booked.get(fill.trade_id, 0.0) + money
     for trade in run.broker.ledger.trades:
         if trade.plan_id == plan.plan_id:
-            i = min(int(np.searchsorted(end, trade.exit_time)), len(bars) - 1)
+            i = int(np.searchsorted(start, trade.exit_bar))
             flow[i] += trade.pnl - booked[trade.trade_id]
     equity = run.request.cash + np.cumsum(flow) + np.cumsum(size) * bars["close"] * value
     return metrics.Curve(run.request.cash, end, equity, np.asarray(bars["day"]))

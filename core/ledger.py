@@ -82,7 +82,10 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class TradeFill:
-    """One fill as part of a trade; leg 0 is an entry, 1.. the exits in order."""
+    """One fill as part of a trade; leg 0 is an entry, 1.. the exits in order.
+
+    bar_start : START of the bar that contains it.
+    """
 
     trade_id: int
     leg: int
@@ -93,6 +96,7 @@ class TradeFill:
     price: float
     reason: str
     costs: float
+    bar_start: int
 
     def row(self) -> dict[str, Any]:
         """Return the row of fills.csv: time as ISO 8601 UTC."""
@@ -274,6 +278,7 @@ class Ledger:
                 price=fill.price,
                 reason=fill.reason,
                 costs=costs,
+                bar_start=fill.bar_start,
             )
         )
 

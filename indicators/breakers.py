@@ -138,7 +138,7 @@ def params(**values: Any) -> ParamsArray:
 def new_state(params: ParamsArray, count: int, right: int) -> np.ndarray[Any, Any]:
     """Return a fresh 1-item state; `count` bars bound the zones where all are kept."""
     limit = min(int(params["max_breakers"][0]), max(count, 1))
-    return np.zeros(1, state_dtype(kept.capacity_for(limit), kept.capacity_for(right + 2, 64)))
+    return np.zeros(1, state_dtype(kept.capacity_for(limit), kept.window_for(right + 2)))
 
 
 @inlined
@@ -188,7 +188,7 @@ def _take_pivot(swing: Any, state: Any) -> None:
     _set(point.block, block.bar, block.low, block.high)
 
 
-@inlined
+@kernel
 def _write_completion(first: Any, broken: Any, last: Any, sign: int, out: Any) -> None:
     """Write the completed triple and its zone."""
     zone = broken.block if broken.block.bar >= first.origin else broken.bar
@@ -250,14 +250,14 @@ def _end(side: Any, slot: int, reason: int, t: int, params: Any) -> None:
         kept.give_slot(side.slots, slot)
 
 
-@inlined
+@kernel
 def _drop(side: Any, slot: int, t: int, params: Any) -> None:
     kept.withdraw(side.queue, slot)
     _end(side, slot, DROPPED, t, params)
     side.dropped += 1
 
 
-@inlined
+@kernel
 def _slot_for_new(side: Any, t: int, params: Any) -> int:
     """Return a slot for a new zone, dropping the oldest where the side is full."""
     if params.max_breakers == NO_LIMIT:
@@ -270,7 +270,7 @@ def _slot_for_new(side: Any, t: int, params: Any) -> int:
     return kept.take_slot(side.slots)
 
 
-@inlined
+@kernel
 def _add(side: Any, sign: int, pattern: Any, t: int, params: Any) -> None:
     """Keep the zone of a pattern completed now."""
     slot = _slot_for_new(side, t, params)

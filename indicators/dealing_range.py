@@ -14,7 +14,7 @@ from indicators.block import Block, Records
 from indicators.frame import callable_module, columns_frame
 from indicators.line import KernelIndicator
 from indicators.parameters import ParamsArray
-from indicators.zones import capacity_for
+from indicators.zones import window_for
 
 OTE_NEAR, OTE_SWEET, OTE_FAR = 0.62, 0.705, 0.79
 """Retracements of the leg that bound and mark the optimal trade entry."""
@@ -158,7 +158,7 @@ def state_dtype(window: int = 64) -> np.dtype[Any]:
 
 def new_state(params: ParamsArray, count: int = 0) -> Records:
     """Return a fresh 1-item state for the nested parameters of the standalone block."""
-    made = np.zeros(1, state_dtype(capacity_for(swings.window(params["swings"]), 64)))
+    made = np.zeros(1, state_dtype(window_for(swings.window(params["swings"]))))
     reset_trail(made[0].trail)
     return made
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from core.compile import inlined, record_dtype
+from core.compile import inlined, kernel, record_dtype
 from indicators import atr, swings
 from indicators.atr import LUX_ATR_PERIOD, LUX_VOLATILE
 
@@ -70,7 +70,7 @@ def _include(run: Any, bar: int, key: float, candle: Any, sign: int, mode: int) 
         _note(run.opposite, bar, key, candle)
 
 
-@inlined
+@kernel
 def _restart(search: Any, run: Any, keys: Any, sign: int, origin: int, mode: int) -> None:
     """Begin a side's search anew for a level whose extreme lies at `origin`."""
     t = search.count

@@ -189,7 +189,7 @@ def _close_zone(side: Any, slot: int, reason: int, t: int, params: Any) -> None:
         kept.give_slot(side.slots, slot)
 
 
-@inlined
+@kernel
 def _retire(side: Any, slot: int, reason: int, t: int, params: Any) -> None:
     """End a zone that waits for its next event."""
     kept.withdraw(side.queues[side.zones[slot].stage], slot)
@@ -220,7 +220,7 @@ def _is_reached(zone: Any, stage: int, sign: int, reach: float, close: float, pa
     return reach <= trigger
 
 
-@inlined
+@kernel
 def _advance(
     side: Any, slot: int, sign: int, reach: float, close: float, t: int, params: Any, out: Any
 ) -> None:
@@ -266,7 +266,7 @@ def _live(side: Any, sign: int, reach: float, close: float, t: int, params: Any,
             slot = kept.reached(side.queues[stage], price, is_strict)
 
 
-@inlined
+@kernel
 def _slot_for_new(side: Any, t: int, params: Any) -> int:
     """Return a slot for a new zone, dropping the oldest where the side is full."""
     if params.max_zones == NO_LIMIT:
@@ -281,7 +281,7 @@ def _slot_for_new(side: Any, t: int, params: Any) -> int:
     return kept.take_slot(side.slots)
 
 
-@inlined
+@kernel
 def _add(side: Any, sign: int, top: float, bottom: float, t: int, params: Any) -> int:
     """Keep a new zone known at t; return its slot."""
     slot = _slot_for_new(side, t, params)
@@ -332,7 +332,7 @@ def _is_large(top: float, bottom: float, middle: Any, atr: Any, state: Any, para
     return True
 
 
-@inlined
+@kernel
 def _withdraw_joined(state: Any, t: int, params: Any) -> None:
     """End the zone of the bar before, which the new one of the same side has swallowed."""
     side = state.bull if state.last_side > 0 else state.bear

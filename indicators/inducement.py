@@ -14,7 +14,7 @@ from indicators.block import Block, Records
 from indicators.frame import callable_module, columns_frame
 from indicators.line import KernelIndicator
 from indicators.parameters import ParamsArray, Rules, Whole, params_dtype, read_params
-from indicators.zones import capacity_for
+from indicators.zones import window_for
 
 TRACKED = record_dtype(
     [
@@ -160,7 +160,7 @@ def new_state(params: ParamsArray, count: int = 0) -> Records:
     right = int(params["swings"]["right"][0])
     blocks = order_blocks.new_state(params["order_blocks"], count, right)
     side = side_dtype(int(params["inducement"]["max_tracked"][0]))
-    window = capacity_for(swings.window(params["swings"]), 64)
+    window = window_for(swings.window(params["swings"]))
     fields: list[Any] = [
         ("swings", swings.state_dtype(window)),
         ("swing", swings.OUT),

@@ -31,7 +31,7 @@ from indicators.sweeps import (
     remember,
 )
 from indicators.sweeps import POOL as POOL_KIND
-from indicators.zones import capacity_for
+from indicators.zones import window_for
 
 OPENED, JOINED = 1, 2
 """What a pivot did: opened a pool together with the one before it, or joined a standing one."""
@@ -179,11 +179,10 @@ def pool_tolerance(atr_state: Any, atr_now: Any, share: float) -> float:
 
     atr_state, atr_now : `atr.STATE` and `atr.OUT` after this bar's `atr.step`. NaN on bar 0.
     """
-    if not np.isnan(atr_now.atr):
-        return share * atr_now.atr
-    if atr_state.count < 2:
-        return np.nan
-    return share * (atr_state.total / (atr_state.count - 1))
+    spread: float = atr_now.atr
+    if np.isnan(spread) and atr_state.count > 1:
+        spread = atr_state.total / (atr_state.count - 1)
+    return share * spread
 
 
 RULES: Rules = {
@@ -245,7 +244,7 @@ def params(**values: Any) -> ParamsArray:
 
 def new_state(params: ParamsArray, count: int = 0) -> Records:
     """Return a fresh 1-item state for the nested parameters of the standalone block."""
-    window = capacity_for(swings.window(params["swings"]), 64)
+    window = window_for(swings.window(params["swings"]))
     made = np.zeros(1, state_dtype(window, int(params["liquidity"]["max_pools"][0])))
     reset_side(made[0].highs)
     reset_side(made[0].lows)

@@ -157,7 +157,7 @@ def params(**values: Any) -> ParamsArray:
 def new_state(params: ParamsArray, count: int, right: int) -> np.ndarray[Any, Any]:
     """Return a fresh 1-item state; `count` bars bound the blocks where all are kept."""
     limit = min(int(params["max_blocks"][0]), max(count, 1))
-    dtype = state_dtype(kept.capacity_for(2 * limit), kept.capacity_for(right + 2, 64))
+    dtype = state_dtype(kept.capacity_for(2 * limit), kept.window_for(right + 2))
     return np.zeros(1, dtype)
 
 
@@ -183,7 +183,7 @@ def _close_zone(side: Any, slot: int, reason: int, t: int, params: Any) -> None:
         kept.give_slot(side.slots, slot)
 
 
-@inlined
+@kernel
 def _detach(side: Any, slot: int) -> None:
     """Take a block out of its queue and its chain."""
     stage = side.zones[slot].stage
@@ -194,7 +194,7 @@ def _detach(side: Any, slot: int) -> None:
         kept.unlink(side.active, slot)
 
 
-@inlined
+@kernel
 def _drop_oldest(side: Any, chain: Any, t: int, params: Any) -> None:
     slot = kept.oldest(chain)
     _detach(side, slot)
@@ -202,7 +202,7 @@ def _drop_oldest(side: Any, chain: Any, t: int, params: Any) -> None:
     side.dropped += 1
 
 
-@inlined
+@kernel
 def _break(side: Any, slot: int, sign: int, t: int, params: Any, out: Any) -> None:
     """Turn a block, taken from its queue, into a breaker."""
     zone = side.zones[slot]
@@ -248,7 +248,7 @@ def _live(
         slot = kept.reached(side.queues[BROKEN], deep, True)
 
 
-@inlined
+@kernel
 def _slot_for_new(side: Any, t: int, params: Any) -> int:
     """Return a slot for a new block, dropping the oldest where the side is full."""
     if params.max_blocks == NO_LIMIT:
@@ -263,7 +263,7 @@ def _slot_for_new(side: Any, t: int, params: Any) -> int:
     return kept.take_slot(side.slots)
 
 
-@inlined
+@kernel
 def _place(side: Any, origin: int, t: int, params: Any) -> int:
     """Return the slot for a block of this bar: its old one if it still lives, else a new one."""
     slot = side.last_slot
@@ -289,7 +289,7 @@ def _write_volume(zone: Any, sign: int, volume: float, state: Any) -> None:
     zone.percentage = 100.0 * min(newer, older) / largest if largest > 0.0 else 100.0
 
 
-@inlined
+@kernel
 def _create(
     bar: Any, sign: int, atr: float, run: Any, side: Any, state: Any, params: Any, out: Any
 ) -> None:

@@ -19,7 +19,7 @@ from indicators.block import Block, Records
 from indicators.frame import callable_module
 from indicators.further import FurtherIndicator, two_frames
 from indicators.parameters import Flag, ParamsArray, Real, Rules, Whole, params_dtype, read_params
-from indicators.zones import capacity_for
+from indicators.zones import window_for
 
 OWN_BARS = 256
 """Own START stamps remembered; `max_distance` plus the pivot's right side must stay below."""
@@ -157,7 +157,7 @@ def state_dtype(window: int = 64) -> np.dtype[Any]:
 
 def new_state(params: ParamsArray, count: int = 0) -> Records:
     """Return a fresh 1-item state for the nested parameters of the standalone block."""
-    return np.zeros(1, state_dtype(capacity_for(swings.window(params["swings"]), 64)))
+    return np.zeros(1, state_dtype(window_for(swings.window(params["swings"]))))
 
 
 @kernel

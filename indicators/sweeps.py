@@ -29,7 +29,7 @@ from indicators.parameters import (
     params_dtype,
     read_params,
 )
-from indicators.zones import capacity_for
+from indicators.zones import window_for
 
 RECENT_BARS = 16
 """Bars RECENT remembers; `reclaim` may be at most RECENT_BARS - 1."""
@@ -281,7 +281,7 @@ def params(**values: Any) -> ParamsArray:
 
 def new_state(params: ParamsArray, count: int = 0) -> Records:
     """Return a fresh 1-item state for the nested parameters of the standalone block."""
-    made = np.zeros(1, state_dtype(capacity_for(swings.window(params["swings"]), 64)))
+    made = np.zeros(1, state_dtype(window_for(swings.window(params["swings"]))))
     reset_period(made[0].day)
     reset_period(made[0].week)
     return made

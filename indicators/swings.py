@@ -25,7 +25,7 @@ from indicators.parameters import (
     params_dtype,
     read_params,
 )
-from indicators.zones import capacity_for
+from indicators.zones import window_for
 
 FRACTAL, PEER, LUX = 0, 1, 2
 """Ways of finding a pivot, in the order of the `mode` names."""
@@ -114,7 +114,7 @@ def window(params: ParamsArray) -> int:
 
 def new_state(params: ParamsArray) -> np.ndarray[Any, Any]:
     """Return a fresh 1-item state large enough for the parameters."""
-    return np.zeros(1, state_dtype(capacity_for(window(params), 64)))
+    return np.zeros(1, state_dtype(window_for(window(params))))
 
 
 @inlined

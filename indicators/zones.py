@@ -14,17 +14,32 @@ from typing import Any
 
 import numpy as np
 
-from core.compile import inlined, record_dtype
+from core.compile import inlined, kernel, record_dtype
 
 QUEUE_ITEM = record_dtype([("price", "f8"), ("slot", "i4")])
 
 
-def capacity_for(count: int, least: int = 32) -> int:
-    """Return the power of two, at least `least`, that holds `count` items.
+ZONE_SIZES = (32, 4096, 65_536, 1 << 20)
+WINDOW_SIZES = (64, 512, 16_384)
 
-    Few sizes mean few compilations: a kernel is compiled once per record layout.
+
+def capacity_for(count: int) -> int:
+    """Return how many zones a state that must hold `count` is made for.
+
+    Few sizes mean few compilations: a kernel is compiled once per record layout. What is never
+    used costs no memory (a fresh state's pages are not touched).
     """
-    return max(least, 1 << max(0, count - 1).bit_length())
+    return _round_up(count, ZONE_SIZES)
+
+
+def window_for(bars: int) -> int:
+    """Return how many bars (a power of two) a ring that must hold `bars` is made for."""
+    return _round_up(bars, WINDOW_SIZES)
+
+
+def _round_up(count: int, sizes: tuple[int, ...]) -> int:
+    fitting = [size for size in sizes if size >= count]
+    return fitting[0] if fitting else 1 << (count - 1).bit_length()
 
 
 def queue_dtype(capacity: int) -> np.dtype[Any]:
@@ -78,7 +93,7 @@ def reached(queue: Any, price: float, is_strict: bool) -> int:
     return int(item.slot)
 
 
-@inlined
+@kernel
 def withdraw(queue: Any, slot: int) -> None:
     """Take a zone out of a queue wherever it stands; nothing happens if it is not there."""
     place = queue.count - 1

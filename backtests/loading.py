@@ -15,7 +15,7 @@ from core.bars import Series, format_timeframe, parse_timeframe
 from core.calendar import Calendar, day_number, get_calendar
 from core.config import Settings
 from core.errors import ConfigError, DataError
-from core.instruments import fill_spread
+from core.instruments import fill_spread, get_instrument
 from core.schedule import FlatRule, FlatSchedule, apply_flat_times
 
 
@@ -57,8 +57,20 @@ def load_plan(
     bars = series.bars.copy()
     fill_spread(bars, request.instrument)
     schedule = apply_flat_times(bars, calendar, flats)
+    series.source.setdefault("proxy_for", _proxy_for(plan.data[0], request.instrument.symbol))
     further = {name: _load_further(name, path) for name, path in plan.further.items()}
     return LoadedPlan(request, series.with_bars(bars), further, calendar, schedule)
+
+
+def _proxy_for(path: str, symbol: str) -> str | None:
+    """Return the plan's instrument if the file's name is that of an index standing in for it."""
+    from feeds.loading import symbol_of
+
+    try:
+        named, _ = symbol_of(path)
+    except ConfigError:
+        return None
+    return symbol if get_instrument(named).proxy_for == symbol else None
 
 
 def _load_further(name: str, path: str) -> Series:

@@ -12,8 +12,8 @@ import strategies
 from backtests.request import AccountRequest, BacktestRequest, PlanRequest
 from backtests.samples import is_sample, sample_path
 from backtests.usercode import is_file_name, load_strategy
-from core.bars import format_timeframe
-from core.config import Config, Known, Plan, Settings, load
+from core.bars import format_timeframe, parse_timeframe
+from core.config import BUNDLED_PLANS, Config, Known, Plan, Provenance, Settings, load
 from core.errors import ConfigError, near_name
 from core.fx import FxRate, find_rate
 from core.instruments import Instrument, get_instrument
@@ -59,7 +59,7 @@ def _overrides(config: Config) -> list[str]:
         for name, origin in sorted(config.provenance.items())
         if origin.source in ("env", "flag")
         and name not in _UNTOLD
-        and (origin.previous is not None or name.endswith(told))
+        and (name.endswith(told) if origin.previous is None else _differs(origin))
     ]
 
 
@@ -107,19 +107,25 @@ def _selection(
             f"python run.py backtest gold_smc --data {flags['data'][0]}"
         )
     if flags.get("data") and (select[0] in strategies.names() or is_file_name(select[0])):
-        _read_from_file(flags)
+        _read_from_file(select[0], flags)
     return select, flags
 
 
-def _read_from_file(flags: dict[str, Any]) -> None:
-    """Take instrument and timeframe from the data file where no flag names them."""
+def _read_from_file(strategy: str, flags: dict[str, Any]) -> None:
+    """Take instrument and timeframe from the data file where no flag names them.
+
+    A strategy with a bundled plan keeps that plan's timeframe if the file's bars can build it.
+    """
     if flags.get("instrument") and flags.get("timeframe"):
         return
     import feeds
 
     series = feeds.load(flags["data"][0], symbol=flags.get("instrument"), tz=flags.get("tz"))
     flags["instrument"] = flags.get("instrument") or series.symbol
-    flags["timeframe"] = flags.get("timeframe") or format_timeframe(series.timeframe_ns)
+    usual = next((p["timeframe"] for p in BUNDLED_PLANS.values() if p["strategy"] == strategy), "")
+    buildable = usual and parse_timeframe(usual) % series.timeframe_ns == 0
+    own = usual if buildable else format_timeframe(series.timeframe_ns)
+    flags["timeframe"] = flags.get("timeframe") or own
 
 
 def _with_data(plan: Plan) -> Plan:
@@ -132,6 +138,10 @@ def _with_data(plan: Plan) -> Plan:
             further.setdefault(name, sample_path(name, "1h"))
     data = (sample_path(plan.instrument, plan.timeframe),)
     return replace(plan, data=data, further=further, tz=None)
+
+
+def _differs(origin: Provenance) -> bool:
+    return origin.previous is not None and origin.previous.value != origin.value
 
 
 def _plan(plan: Plan, config: Config) -> PlanRequest:

@@ -40,7 +40,7 @@ def _headline(plan: Summary) -> list[str]:
     """Return the cells of a plan's first line."""
     mark = " (synthetic)" if plan.get("synthetic") else ""
     if plan.get("proxy_for"):
-        mark += f" for {plan['proxy_for']}"
+        mark += f" (index for {plan['proxy_for']})"
     where = f"{plan['instrument']}{mark} {plan['timeframe']}"
     trades = f"{plan['trades']} trades"
     if not plan["trades"]:

@@ -114,7 +114,7 @@ def compile_clock() -> Iterator[Callable[[], float]]:
     """
     from numba.core import event
 
-    listener = event.TimingListener()
+    listener: Any = cast(Any, event).TimingListener()  # numba's events are untyped
     with event.install_listener("numba:compile", listener):
         yield lambda: float(listener.duration) if listener.done else 0.0
 

@@ -51,13 +51,30 @@ class Recording(bt.Strategy):
             self.rows.append([line[0] for line in self.reading.lines])
 
 
-def rows_of(name, own, other, **modes):
+def plain_feed_of(frame, minutes):
+    """A stock feed stamped with END that knows nothing but its timeframe."""
+    shown = frame.set_axis(frame.index + pd.Timedelta(minutes=minutes), axis=0)
+    return bt.feeds.PandasData(dataname=shown, timeframe=bt.TimeFrame.Minutes, compression=minutes)
+
+
+def rows_of(name, own, other, *, plain=False, **modes):
     cerebro = bt.Cerebro(stdstats=False, **modes)
-    cerebro.adddata(feed_of(own))
+    cerebro.adddata(plain_feed_of(own, 15) if plain else feed_of(own))
     if name in TWO_SERIES:
-        cerebro.adddata(feed_of(other))
+        cerebro.adddata(plain_feed_of(other, 60) if plain else feed_of(other))
     cerebro.addstrategy(Recording, name=name)
     return np.array(cerebro.run()[0].rows)
+
+
+@pytest.mark.parametrize("name", sorted(TWO_SERIES))
+@pytest.mark.parametrize("runonce", [True, False])
+def test_two_plain_feeds_give_the_same_values_as_ours(name, runonce):
+    own, other = walks(400, 31)
+    wanted = np.column_stack(list(columns_of(name, own, other).values()))
+
+    rows = rows_of(name, own, other, plain=True, runonce=runonce)
+
+    np.testing.assert_array_equal(rows, wanted)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -104,11 +121,13 @@ def test_a_prefix_gives_the_first_values_of_the_whole(name, seed, cut):
         np.testing.assert_array_equal(values, whole[column][: len(values)], column)
 
 
-@pytest.mark.parametrize("name", sorted(ONE_SERIES))
+@pytest.mark.parametrize("name", NAMES)
 def test_lines_plot_without_a_display(name, tmp_path):
-    own, _ = walks(150, 3)
+    own, other = walks(300, 3)
     cerebro = bt.Cerebro(stdstats=False)
     cerebro.adddata(feed_of(own))
+    if name in TWO_SERIES:
+        cerebro.adddata(feed_of(other))
     cerebro.addstrategy(Recording, name=name)
     cerebro.run()
 

@@ -141,25 +141,17 @@ class Calendar:
         """
         if len(bars) == 0:
             return
-        ends = self.trading_days(np.array([bars["start"].min(), bars["start"].max()]))
+        ends = self.trading_days(np.array([bars["start"][0], bars["start"][-1]]))
         first, last = int(ends[0]), int(ends[1])
         self._warn_missing_years(first, last)
         extra = max(timeframe_ns // NS_PER_DAY - 1, 0)
         opens, closes, flags = self._dense(first, last + extra)
         regular = self.regular_hours(np.arange(first, last + extra + 1))[1]
         zone = self.zone
-        _annotate(
-            bars,
-            timeframe_ns,
-            self.roll_ns,
-            first,
-            opens,
-            closes,
-            flags,
-            regular,
-            zone.since,
-            zone.offset,
-        )
+        calendar = (self.roll_ns, first, opens, closes, flags, regular)
+        row = _annotate(bars, timeframe_ns, *calendar, zone.since, zone.offset)
+        if row >= 0:
+            raise ValueError(f"bar {row} starts outside the first to the last bar: sort them")
 
     def _warn_missing_years(self, first: int, last: int) -> None:
         missing = self.missing_between(day_date(first), day_date(last))
@@ -243,8 +235,11 @@ def _annotate(
     regular: Times,
     since: Times,
     offset: Times,
-) -> None:
-    """Annotate every bar in one pass; the tables' rows are the days from `first` on."""
+) -> int:
+    """Annotate every bar in one pass; the tables' rows are the days from `first` on.
+
+    Returns the first bar whose day the tables lack, -1 if none.
+    """
     extra = max(timeframe_ns // NS_PER_DAY - 1, 0)
     is_intraday = timeframe_ns < NS_PER_DAY
     day_before = first - 1
@@ -255,6 +250,8 @@ def _annotate(
         local = start + offset[at]
         day = (local + roll_ns) // NS_PER_DAY
         row = day - first
+        if row < 0 or row + extra >= len(closes):
+            return i
         close = closes[row]
         marks = int(flags[row])
         if is_intraday:
@@ -277,6 +274,7 @@ def _annotate(
         bars[i]["weekday"] = (date_number + _EPOCH_WEEKDAY) % 7
         bars[i]["end_minute"] = (local_end - end_date * NS_PER_DAY) // NS_PER_MINUTE
         bars[i]["end_weekday"] = (end_date + _EPOCH_WEEKDAY) % 7
+    return -1
 
 
 def get_calendar(name: str, user_file: str | None = None) -> Calendar:

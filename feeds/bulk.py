@@ -164,7 +164,7 @@ class BulkData(bt.feed.DataBase):  # type: ignore[misc]
 def _columns(bars: _Array) -> dict[str, array.array[float]]:
     """Return the values of every line, by name, as Backtrader stores them."""
     names = ("datetime", "start", "open", "high", "low", "close", "volume", "openinterest")
-    columns = {name: array.array("d", bytes(8 * len(bars))) for name in names}
+    columns = {name: array.array("d", [0.0]) * len(bars) for name in names}
     _fill(bars, *(np.frombuffer(columns[name]) for name in names[:-1]))
     return columns
 

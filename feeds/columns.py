@@ -57,6 +57,7 @@ class Columns:
     open, high, low, close, volume, spread : float64, NaN where a cell is empty.
     line_of : row -> 1-based line of the file (None for sources without lines).
     facts : provenance to report (sha256, kind, columns, notes).
+    bars : the columns' own BAR records where the reader made them, prices, volume and spread set.
     """
 
     name: str
@@ -71,12 +72,14 @@ class Columns:
     spread: np.ndarray[Any, Any]
     line_of: Callable[[int], int | None]
     facts: dict[str, Any] = field(default_factory=dict)
+    bars: np.ndarray[Any, Any] | None = None
 
     def take(self, rows: np.ndarray[Any, Any]) -> Columns:
         """Return some rows, in this order; lines stay those of the whole source."""
         names = ("stamps", *PRICES, "volume", "spread")
         return replace(
             self,
+            bars=None,
             **{name: getattr(self, name)[rows] for name in names},
             line_of=lambda row: self.line_of(int(rows[row])) if row < len(rows) else None,
         )

@@ -11,6 +11,7 @@ import numpy as np
 from core.errors import DataError
 from feeds.columns import PRICES, Columns
 from feeds.dialects import Dialect, Text, read_text, sniff
+from feeds.quick import quick_columns
 from feeds.stamps import DAY_FIRST, MONTH_FIRST, YEAR_FIRST, Stamps, parse_column
 
 _NUMBERS = (*PRICES, "volume", "ticks", "spread")
@@ -33,6 +34,9 @@ def read_csv(path: Path, name: str, mapping: Mapping[str, str]) -> Columns:
     ------
     DataError : naming file, line and value of what cannot be read.
     """
+    quick = quick_columns(path, name, mapping)
+    if quick is not None:
+        return quick
     text = read_text(path, name)
     return table_columns(text, sniff(text, dict(mapping)), mapping)
 

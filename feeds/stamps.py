@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from core.compile import kernel
+from core.compile import inlined, kernel
 
 NAIVE = -32768
 """Kind of a stamp that names no zone."""
@@ -62,7 +62,7 @@ def _days_in_month(year: int, month: int) -> int:
     return 30 if month in (4, 6, 9, 11) else 31
 
 
-@kernel
+@inlined
 def _run_length(text: np.ndarray[Any, Any], at: int, end: int) -> int:
     """Return how many digits stand at a place."""
     i = at
@@ -71,11 +71,11 @@ def _run_length(text: np.ndarray[Any, Any], at: int, end: int) -> int:
     return i - at
 
 
-@kernel
+@inlined
 def _number(text: np.ndarray[Any, Any], at: int, length: int) -> int:
     value = 0
     for i in range(at, at + length):
-        value = value * 10 + (text[i] - 48)
+        value = value * 10 + (int(text[i]) - 48)
     return value
 
 
@@ -147,7 +147,7 @@ def _fraction(text: np.ndarray[Any, Any], at: int, end: int) -> tuple[int, int]:
     for i in range(9):
         value = value * 10
         if i < length:
-            value += text[at + i] - 48
+            value += int(text[at + i]) - 48
     return value, at + length
 
 
@@ -249,7 +249,7 @@ def parse_one(text: np.ndarray[Any, Any], start: int, stop: int, order: int) -> 
     return ns - minutes * _MINUTE_NS, minutes * 2
 
 
-@kernel
+@inlined
 def _two(text: np.ndarray[Any, Any], at: int) -> int:
     """Return a two-digit number, or a large negative one where a character is no digit."""
     high = int(text[at]) - 48
@@ -260,7 +260,7 @@ def _two(text: np.ndarray[Any, Any], at: int) -> int:
 
 
 @kernel
-def _usual_date(text: np.ndarray[Any, Any], at: int) -> int:
+def usual_date(text: np.ndarray[Any, Any], at: int) -> int:
     """Return ns of the midnight of `YYYY-MM-DD` (also with dots or slashes), -1 if it is none."""
     mark = text[at + 4]
     if mark not in (45, 46, 47) or text[at + 7] != mark:
@@ -268,14 +268,15 @@ def _usual_date(text: np.ndarray[Any, Any], at: int) -> int:
     year = _two(text, at) * 100 + _two(text, at + 2)
     month = _two(text, at + 5)
     day = _two(text, at + 8)
-    # The last days of a month are left to the careful way, which knows the months' lengths.
-    if year < 1970 or year > 2261 or month < 1 or month > 12 or day < 1 or day > 28:
+    if year < 1970 or year > 2261 or month < 1 or month > 12 or day < 1:
+        return -1
+    if day > _days_in_month(year, month):
         return -1
     return days_from_date(year, month, day) * _DAY_NS
 
 
-@kernel
-def _usual_clock(text: np.ndarray[Any, Any], at: int, length: int) -> int:
+@inlined
+def usual_clock(text: np.ndarray[Any, Any], at: int, length: int) -> int:
     """Return ns of the day of ` HH:MM[:SS]` after a blank or a T, -1 if it is none."""
     if (text[at] != 32 and text[at] != 84) or text[at + 3] != 58:
         return -1
@@ -291,8 +292,8 @@ def _usual_clock(text: np.ndarray[Any, Any], at: int, length: int) -> int:
     return (hour * 3600 + minute * 60 + second) * 1_000_000_000
 
 
-@kernel
-def _same_date(text: np.ndarray[Any, Any], at: int, before: int) -> bool:
+@inlined
+def same_date(text: np.ndarray[Any, Any], at: int, before: int) -> bool:
     """Say whether two stamps begin with the same ten letters."""
     differ = 0
     for k in range(10):
@@ -316,10 +317,10 @@ def parse_rows(
         length = offsets[i + 1] - at
         if length == 19 or length == 16:
             # The form nearly all files have, a date at a time; the rest goes the careful way.
-            if midnight < 0 or not _same_date(text, at, before):
-                midnight = _usual_date(text, at)
+            if midnight < 0 or not same_date(text, at, before):
+                midnight = usual_date(text, at)
                 before = at
-            clock = _usual_clock(text, at + 10, length)
+            clock = usual_clock(text, at + 10, length)
             if midnight >= 0 and clock >= 0:
                 ns[i] = midnight + clock
                 kinds[i] = NAIVE

@@ -107,6 +107,18 @@ def _pack(
     return -1
 
 
+@kernel
+def _settle(start: _Array, bars: _Array) -> int:
+    """Set the START of bars whose numbers stand; return the first faulty row or -1."""
+    for i in range(len(start)):
+        bar = bars[i]
+        bits = bar_faults(bar.open, bar.high, bar.low, bar.close, bar.volume, bar.spread)
+        if bits != 0 or (i > 0 and start[i] <= start[i - 1]):
+            return i
+        bars[i].start = start[i]
+    return -1
+
+
 def pack(columns: Columns, start: _Array) -> _Array:
     """Return columns as BAR records with start, prices, volume and spread filled.
 
@@ -121,8 +133,12 @@ def pack(columns: Columns, start: _Array) -> _Array:
     ------
     DataError : naming the first line that is no sound bar or breaks the order.
     """
-    bars = np.zeros(len(start), BAR)
-    row = int(_pack(start, *_arrays(columns), bars))
+    bars = columns.bars
+    if bars is None:
+        bars = np.zeros(len(start), BAR)
+        row = int(_pack(start, *_arrays(columns), bars))
+    else:
+        row = int(_settle(start, bars))
     if row >= 0:
         bits = all_faults(columns, start)[row]
         raise columns.fault(fault_text(columns, row, int(bits)), row)

@@ -51,6 +51,8 @@ class Zone:
         An hour that occurs twice is the first one until the stamps step back, then the second.
         """
         table = zone_table(self.key)
+        if len(table.since) == 1 and table.offset[0] + self.shift_ns == 0:
+            return wall, -1
         local = wall - self.shift_ns
         if len(table.since) == 1:
             return local - table.offset[0], -1

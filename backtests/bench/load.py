@@ -1,0 +1,107 @@
+"""A million rows into Backtrader's lines: from text, and from columns kept ready."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import backtrader as bt
+import numpy as np
+
+import feeds
+from backtests.bench import Row, seconds
+
+ROWS = 1_000_000
+_SYMBOL = "BTCUSD"
+_PEER = f"backtrader {bt.__version__} GenericCSVData"
+
+
+def measure() -> Iterator[Row]:
+    """Yield both tasks; the peer reads the very same file, and the lines are compared."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bars.csv"
+        _write_rows(path)
+        os.environ["TOLA_CACHE_DIR"], before = folder, os.environ.get("TOLA_CACHE_DIR")
+        try:
+            yield from _rows(path)
+        finally:
+            os.environ.pop("TOLA_CACHE_DIR")
+            if before is not None:
+                os.environ["TOLA_CACHE_DIR"] = before
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    theirs = _theirs(path)
+    for cache in (False, True, True):
+        _require_equal(_ours(path, cache), theirs)
+    del theirs
+    text, columns, peer = [], [], []
+    for _ in range(3):
+        # By turns, so that a busy machine slows all alike.
+        text += [seconds(lambda: _ours(path, False), 1) for _ in range(3)]
+        columns += [seconds(lambda: _ours(path, True), 1) for _ in range(3)]
+        peer.append(seconds(lambda: _theirs(path), 1))
+    rules = "CPU s, medians by turns, 1M one-minute rows checked, in UTC, with calendar facts"
+    yield Row("load_csv_1m", "seconds", median(text), median(peer), _PEER, 65.0, rules)
+    kept = f"{rules}, kept in the cache folder"
+    yield Row("load_columns_1m", "seconds", median(columns), median(peer), _PEER, 250.0, kept)
+
+
+def _write_rows(path: Path) -> None:
+    """Write a random walk of one-minute bars, an hour old so that it may be kept."""
+    rng = np.random.default_rng(7)
+    close = np.round(2000.0 + np.cumsum(rng.normal(0, 0.4, ROWS)), 2)
+    close -= min(0.0, close.min() - 100.0)
+    open_ = np.concatenate((close[:1], close[:-1]))
+    wick = np.abs(rng.normal(0, 0.4, (2, ROWS)))
+    columns = (open_, np.maximum(open_, close) + wick[0], np.minimum(open_, close) - wick[1], close)
+    starts = np.datetime64("2022-01-03T00:00") + np.arange(ROWS)
+    stamps = np.char.replace(np.datetime_as_string(starts, unit="s"), "T", " ")
+    volumes = rng.integers(1, 500, ROWS)
+    rows = zip(stamps, *(column.tolist() for column in columns), volumes, strict=True)
+    with path.open("w", encoding="ascii") as file:
+        file.write("datetime,open,high,low,close,volume\n")
+        for stamp, o, h, low, c, v in rows:
+            file.write(f"{stamp},{o:.2f},{h:.2f},{low:.2f},{c:.2f},{v}\n")
+    hour_ago = time.time() - 3600
+    os.utime(path, (hour_ago, hour_ago))
+
+
+def _ours(path: Path, cache: bool) -> Any:
+    return _preloaded(feeds.BulkData(feeds.load(path, symbol=_SYMBOL, tz="UTC", cache=cache)))
+
+
+def _theirs(path: Path) -> Any:
+    return _preloaded(
+        bt.feeds.GenericCSVData(
+            dataname=str(path),
+            dtformat="%Y-%m-%d %H:%M:%S",
+            openinterest=-1,
+            timeframe=bt.TimeFrame.Minutes,
+        )
+    )
+
+
+def _preloaded(data: Any) -> Any:
+    """Fill a feed's lines as Cerebro does before a run."""
+    data.setenvironment(bt.Cerebro())
+    data.reset()
+    data._start()
+    data.preload()
+    return data
+
+
+def _require_equal(ours: Any, theirs: Any) -> None:
+    """Refuse to compare times of feeds that hold other bars (theirs are stamped at the start)."""
+    for name in ("open", "high", "low", "close", "volume"):
+        mine, other = (np.frombuffer(getattr(f.lines, name).array) for f in (ours, theirs))
+        if not np.array_equal(mine, other):
+            raise ValueError(f"line {name} differs from the peer's")
+    mine, other = (np.frombuffer(f.lines.datetime.array) for f in (ours, theirs))
+    if np.abs((mine - other) * 86_400.0 - 60.0).max() > 0.001:
+        raise ValueError("stamps differ from the peer's by other than the bar's minute")

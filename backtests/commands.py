@@ -96,8 +96,10 @@ def backtest(
     from backtests.resolve import resolve
     from backtests.runner import finish, run, store
     from backtests.summary_text import short_lines, summary_lines
+    from core.log import configure
 
     request = resolve(names, flags, config)
+    configure(_log_level(request.origins, request.settings.log_level))
     out = None if request.settings.out is None else Path(request.settings.out)
     with RunWriter(RUNS, out) as writer:
         folder = store(run(request, progress), writer)
@@ -110,6 +112,11 @@ def backtest(
         short_lines(summary),
         FAILED if summary["interrupted"] else 0,
     )
+
+
+def _log_level(origins: Mapping[str, Any], level: str) -> str:
+    """Return the level a run on history logs at: warnings only, unless one was set."""
+    return level if origins["settings.log_level"]["source"] != "default" else "WARNING"
 
 
 def _next_step(summary: Mapping[str, Any]) -> str:

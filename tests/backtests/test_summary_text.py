@@ -1,0 +1,101 @@
+"""The summary for people, and progress in a terminal."""
+
+from __future__ import annotations
+
+import io
+
+from backtests.progress import Progress
+from backtests.summary_text import money, short_lines, summary_lines
+
+
+def summary(**changes):
+    plan = {
+        "plan_id": "gold", "instrument": "MGC", "timeframe": "15m", "synthetic": True,
+        "trades": 41, "win_rate": 0.341, "net_profit": -412.6, "return_pct": -0.41,
+        "currency": "USD", "expectancy_r": -0.03, "expectancy_ci95": [-0.44, 0.38],
+        "verdict": "no edge shown", "trades_to_tell": 17000, "cash_start": 100_000.0,
+        "costs": {"commission": 300.0, "swap": 0.0}, "gross_profit": 1000.0,
+        "funnel": {"bars": 1000, "sweeps": 512, "setups": 33, "armed": 29, "filled": 12,
+                   "dropped": {"dxy": 6, "size_zero": 9}},
+        "refused": {"trade_risk": 2}, "flat": "flat by 15:10 Chicago", "longest_gap_days": 12.2,
+        "ambiguous_trades": 3, "band": {"worst": -1900.0, "best": 600.0}, "open_positions": [],
+    }  # fmt: skip
+    account = {
+        "account": "eval", "currency": "USD", "net_profit": -412.6, "return_pct": -0.41,
+        "max_drawdown_pct": 2.2, "worst_day": -498.0, "daily_limit": 800.0, "nearest_floor": 302.0,
+    }  # fmt: skip
+    whole = {
+        "run": "runs/0001", "plans": [{**plan, **changes}], "accounts": [account],
+        "correlation": {}, "totals": {"trades": 41, "net_profit": {"USD": -412.6}},
+        "files": {"report": "runs/0001/report.html"}, "interrupted": False,
+        "seconds": {"load": 0.5, "compile": 0.0, "run": 3.0, "report": 0.3},
+    }  # fmt: skip
+    return whole
+
+
+def test_a_plan_is_one_line_with_its_interval_and_verdict():
+    assert summary_lines(summary())[0] == (
+        "gold  MGC (synthetic) 15m  41 trades  34 % win  -$413 (-0.4 %)  "
+        "-0.03 R [-0.44, +0.38]  no edge shown"
+    )
+
+
+def test_details_answer_what_a_trader_asks_next():
+    text = "\n".join(summary_lines(summary()))
+
+    assert "bars 1,000 > sweeps 512 > setups 33 > armed 29 > filled 12" in text
+    assert "dropped: size zero 9, dxy 6" in text
+    assert "refused: trade risk 2" in text
+    assert "costs 300 USD (commission 300), 30 % of gross winnings" in text
+    assert "worst day -$498 of -$800  nearest to the floor $302" in text
+    assert "about 17,000 trades" in text
+    assert text.splitlines()[-1] == (
+        "band worst..best -1.9..+0.6 %    3 ambiguous trades    report runs/0001/report.html"
+        "    3.8 s"
+    )
+
+
+def test_a_run_without_trades_says_only_that():
+    text = summary_lines(summary(trades=0, verdict="no trades", band=None, ambiguous_trades=0))[0]
+
+    assert text == "gold  MGC (synthetic) 15m  0 trades      no trades"
+
+
+def test_quiet_is_a_line_a_plan_and_where_the_run_lies():
+    assert len(short_lines(summary())) == 2
+
+
+def test_money_carries_sign_and_currency():
+    assert money(-498.4, "USD") == "-$498"
+    assert money(12_300.0, "INR") == "+12,300 INR"
+    assert money(None, "USD") == "-"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_shows_rate_and_time_left_in_a_terminal_and_wipes_itself():
+    stream = Terminal()
+    progress = Progress(stream)
+
+    progress.begin("gold", 1000)
+    progress._shown = 0.0
+    progress.update(500)
+    progress.end()
+
+    assert "[############............]  50%" in stream.getvalue()
+    assert "bars/s" in stream.getvalue()
+    assert stream.getvalue().endswith("\r" + " " * 79 + "\r")
+
+
+def test_progress_says_nothing_without_a_terminal_or_when_quiet():
+    pipe, terminal = io.StringIO(), Terminal()
+
+    for progress in (Progress(pipe), Progress(terminal, wanted=False)):
+        progress.begin("gold", 10)
+        progress.update(10)
+        progress.end()
+
+    assert pipe.getvalue() == terminal.getvalue() == ""

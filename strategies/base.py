@@ -110,6 +110,11 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
         raise NotImplementedError
 
     @classmethod
+    def count_machine(cls, counted: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+        """Return the machine's counters as steps of the funnel, and as reasons for dropping."""
+        return {"bars": counted["bars"]}, {}
+
+    @classmethod
     def flat_rules(cls, values: Mapping[str, Any]) -> tuple[FlatRule, ...]:
         """Return the strategy's own flat times; none if positions are held overnight."""
         return ()
@@ -259,7 +264,8 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
     @property
     def funnel(self) -> dict[str, Any]:
         """Counts from bars to fills, with drops by reason (see `funnel.count_steps`)."""
-        return count_steps(self.machine.machine.funnel(), self.setups_log)
+        steps, drops = self.count_machine(self.machine.machine.funnel())
+        return count_steps(steps, drops, self.setups_log)
 
     # -- inside -----------------------------------------------------------------------------
 

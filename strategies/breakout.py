@@ -77,6 +77,12 @@ class Breakout(SetupStrategy):
         return Machine(breakout_machine.run, breakout_machine.new_state(), params)
 
     @classmethod
+    def count_machine(cls, counted: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+        """Return the counts; `shifts` are closes beyond the range, on any volume."""
+        steps = {"bars": counted["bars"], "shifts": counted["breaks"]}
+        return steps, {name: counted[name] for name in ("low_volume", "low_confidence", "cooldown")}
+
+    @classmethod
     def flat_rules(cls, values: Mapping[str, Any]) -> tuple[FlatRule, ...]:
         """Return the flat time, if one is set."""
         if not values["flat_time"]:

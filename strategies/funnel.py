@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -40,14 +40,14 @@ class SetupRow:
         return asdict(self)
 
 
-def count_steps(machine: dict[str, int], rows: Iterable[SetupRow]) -> dict[str, Any]:
+def count_steps(
+    steps: Mapping[str, int], drops: Mapping[str, int], rows: Iterable[SetupRow]
+) -> dict[str, Any]:
     """Return the funnel of a run.
 
     Parameters
     ----------
-    machine : dict of str to int
-        The machine's counters; those named in `MACHINE_STEPS` are steps, those in
-        `MACHINE_DROPS` reasons for dropping.
+    steps, drops : counts of the machine, by step and by reason for dropping.
     rows : iterable of SetupRow
 
     Returns
@@ -57,39 +57,12 @@ def count_steps(machine: dict[str, int], rows: Iterable[SetupRow]) -> dict[str, 
         up, what management refused, what was withdrawn unfilled.
     """
     fates = list(rows)
-    steps: dict[str, Any] = {
-        name: machine[source] for source, name in MACHINE_STEPS.items() if source in machine
+    dropped = Counter({reason: count for reason, count in drops.items() if count})
+    dropped.update(row.reason or row.cancel for row in fates if row.reason or row.cancel)
+    return {
+        **steps,
+        "setups": len(fates),
+        "armed": sum(row.taken for row in fates),
+        "filled": sum(row.filled for row in fates),
+        "dropped": dict(dropped),
     }
-    steps["setups"] = len(fates)
-    steps["armed"] = sum(row.taken for row in fates)
-    steps["filled"] = sum(row.filled for row in fates)
-    dropped = Counter(
-        {name: machine[source] for source, name in MACHINE_DROPS.items() if machine.get(source)}
-    )
-    for row in fates:
-        if row.reason:
-            dropped[row.reason] += 1
-        elif row.cancel:
-            dropped[row.cancel] += 1
-    steps["dropped"] = dict(dropped)
-    return steps
-
-
-MACHINE_STEPS = {
-    "bars": "bars",
-    "in_window": "in_window",
-    "sweeps": "sweeps",
-    "shifts": "shifts",
-    "breaks": "breaks",
-}
-"""Counters of machines that are steps of the funnel, in order, and the step's name."""
-
-MACHINE_DROPS = {
-    "no_zone": "no_zone",
-    "risk": "risk_bounds",
-    "breaker_risk": "breaker_risk_bounds",
-    "low_volume": "low_volume",
-    "low_confidence": "low_confidence",
-    "cooldown": "cooldown",
-}
-"""Counters of machines that are reasons for dropping an idea, and the reason's name."""

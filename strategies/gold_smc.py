@@ -164,6 +164,20 @@ class GoldSmc(SetupStrategy):
         )
 
     @classmethod
+    def count_machine(cls, counted: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+        """Return both patterns' counts; a breaker's zone counts once it was retested."""
+        retested = counted["emitted_breaker"] + counted["breaker_risk"]
+        steps = {name: counted[name] for name in ("bars", "in_window", "sweeps")}
+        steps["shifts"] = counted["shifts"] + counted["breaker_completions"]
+        steps["zones"] = counted["shifts"] - counted["no_zone"] + retested
+        drops = {
+            "no_zone": counted["no_zone"],
+            "no_retest": counted["breaker_completions"] - retested,
+            "risk_bounds": counted["risk"] + counted["breaker_risk"],
+        }
+        return steps, drops
+
+    @classmethod
     def flat_rules(cls, values: Mapping[str, Any]) -> tuple[FlatRule, ...]:
         """Return the daily flat time, if there is one."""
         if not values["flat_time"]:

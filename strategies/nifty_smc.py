@@ -109,6 +109,14 @@ class NiftySmc(SetupStrategy):
         return Machine(nifty_machine.run, nifty_machine.new_state(), params)
 
     @classmethod
+    def count_machine(cls, counted: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+        """Return the pattern's counts; `shifts` are its structure breaks."""
+        steps = {name: counted[name] for name in ("bars", "in_window", "sweeps")}
+        steps["shifts"] = counted["breaks"]
+        steps["zones"] = counted["breaks"] - counted["no_zone"]
+        return steps, {"no_zone": counted["no_zone"], "risk_bounds": counted["risk"]}
+
+    @classmethod
     def flat_rules(cls, values: Mapping[str, Any]) -> tuple[FlatRule, ...]:
         """Return the square-off time."""
         if not values["square_off"]:

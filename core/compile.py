@@ -106,6 +106,22 @@ def inlined(function: _Function) -> _Function:
     return cast(_Function, compile_it(function))
 
 
+def inner(function: _Function) -> _Function:
+    """Compile a kernel that only other kernels call.
+
+    The rules are those of `kernel`. Without an entry for Python it compiles a quarter faster;
+    called from Python it raises (uncompiled it is a plain function).
+    """
+    compile_it = numba.njit(
+        cache=CACHED,
+        error_model="python",
+        fastmath=False,
+        no_cpython_wrapper=True,
+        no_cfunc_wrapper=True,
+    )
+    return cast(_Function, compile_it(function))
+
+
 @contextmanager
 def compile_clock() -> Iterator[Callable[[], float]]:
     """Measure compiling (not: reading the cache) within a `with` block.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.compile import kernel
+from core.compile import inner, kernel
 from core.costs import swap
 from core.matching.brackets import end_tree
 from core.matching.events import add_event
@@ -42,7 +42,7 @@ TIE = 1e-6
 """Two paths whose equities differ by less (account currency) are a tie."""
 
 
-@kernel
+@inner
 def ends_at_start(order: Any, bar: Any, limits: Any) -> int:
     """Return why an order ends before this bar begins, 0 if it goes on."""
     if order.tif == GTD and bar.end > order.expires:
@@ -58,7 +58,7 @@ def ends_at_start(order: Any, bar: Any, limits: Any) -> int:
     return LOCKED if limits.locked != 0 else 0
 
 
-@kernel
+@inner
 def charge_swap(nights: int, market: Any, book: Any, events: Any) -> None:
     """Charge (or credit) the nights a position is held over."""
     if nights == 0 or book.steps == 0:
@@ -70,7 +70,7 @@ def charge_swap(nights: int, market: Any, book: Any, events: Any) -> None:
         events[i].costs = paid
 
 
-@kernel
+@inner
 def begin_bar(bar: Any, market: Any, book: Any, orders: Any, limits: Any, events: Any) -> None:
     """Stage 1: day roll, spread, swap, expiry, locks, and the flat time, before any price."""
     book.day = bar.day
@@ -93,7 +93,7 @@ def begin_bar(bar: Any, market: Any, book: Any, orders: Any, limits: Any, events
         book.closing = FLAT_TIME
 
 
-@kernel
+@inner
 def finish_bar(bar: Any, market: Any, book: Any, orders: Any, limits: Any, events: Any) -> None:
     """Stage 4: mark at the close, swap of the night, DAY orders end with the session."""
     mark(bar.close, market, book, orders, limits)
@@ -106,7 +106,7 @@ def finish_bar(bar: Any, market: Any, book: Any, orders: Any, limits: Any, event
             end_tree(k, EXPIRE_EVENT, EXPIRED, book, orders, events)
 
 
-@kernel
+@inner
 def order_is_quiet(
     order: Any, buy_low: float, buy_high: float, sell_low: float, sell_high: float
 ) -> bool:
@@ -119,7 +119,7 @@ def order_is_quiet(
     return not stop_reached(order, buy_high if buys else sell_low)
 
 
-@kernel
+@inner
 def is_quiet(bar: Any, market: Any, book: Any, orders: Any, limits: Any) -> bool:
     """Say that nothing can fill and no floor can be met between this bar's low and high."""
     if book.closing != 0:
@@ -142,20 +142,7 @@ def is_quiet(bar: Any, market: Any, book: Any, orders: Any, limits: Any) -> bool
     return min(at_low, at_high) > lowest
 
 
-@kernel
-def walk_path(
-    bar: Any, high_first: bool, market: Any, book: Any, orders: Any, limits: Any, events: Any
-) -> float:
-    """Stages 2 and 3 on one path; return equity at the close, net of costs."""
-    jump(bar.open, market, book, orders, limits, events)
-    book.at_open = 0
-    move(bar.high if high_first else bar.low, market, book, orders, limits, events)
-    move(bar.low if high_first else bar.high, market, book, orders, limits, events)
-    move(bar.close, market, book, orders, limits, events)
-    return equity_at(bar.close, market, book)
-
-
-@kernel
+@inner
 def same_fill(one: Any, other: Any) -> bool:
     """Say whether two events are the same execution."""
     return bool(
@@ -167,7 +154,7 @@ def same_fill(one: Any, other: Any) -> bool:
     )
 
 
-@kernel
+@inner
 def flag_ambiguous(first: Any, first_count: int, second: Any, second_count: int) -> int:
     """Flag the fills of `first` that `second` lacks; return how many there are."""
     lacking = 0
@@ -191,7 +178,7 @@ def start_events(books: Any) -> None:
     books[0].ambiguous = 0
 
 
-@kernel
+@inner
 def chosen_path(policy: int, high_first: float, low_first: float, bar: Any) -> int:
     """Return 1 to keep the path to the high first, 2 for the low first, by their equities."""
     nearest = 1 if bar.high - bar.open <= bar.open - bar.low else 2
@@ -202,7 +189,7 @@ def chosen_path(policy: int, high_first: float, low_first: float, bar: Any) -> i
     return 1 if high_first < low_first else 2
 
 
-@kernel
+@inner
 def keep_path(
     row: int, ambiguous: bool, books: Any, orders: Any, limits: Any, trials: Any, events: Any
 ) -> None:
@@ -222,33 +209,36 @@ def keep_path(
     limits[0] = trials[row - 1]
 
 
-@kernel
-def walk_both(
+@inner
+def fork(row: int, books: Any, orders: Any, limits: Any, trials: Any) -> None:
+    """Copy the true state to a scratch row, with no events yet."""
+    books[row] = books[0]
+    books[row].events = 0
+    trials[row - 1] = limits[0]
+    for k in range(books[0].count):
+        orders[row, k] = orders[0, k]
+
+
+@inner
+def choose(
     bar: Any,
     policy: int,
-    market: Any,
+    high_first: float,
+    low_first: float,
     books: Any,
     orders: Any,
     limits: Any,
     trials: Any,
     events: Any,
 ) -> None:
-    """Walk both paths of a bar from the same state and keep one."""
-    for row in range(1, 3):
-        books[row] = books[0]
-        books[row].events = 0
-        trials[row - 1] = limits[0]
-        for k in range(books[0].count):
-            orders[row, k] = orders[0, k]
-    high = walk_path(bar, True, market, books[1], orders[1], trials[0], events[1])
-    low = walk_path(bar, False, market, books[2], orders[2], trials[1], events[2])
+    """Keep one of the two walked paths by their equities at the close, net of costs."""
     others = flag_ambiguous(events[1], books[1].events, events[2], books[2].events)
     others += flag_ambiguous(events[2], books[2].events, events[1], books[1].events)
-    row = chosen_path(policy, high, low, bar)
+    row = chosen_path(policy, high_first, low_first, bar)
     keep_path(row, others > 0, books, orders, limits, trials, events)
 
 
-@kernel
+@inner
 def walk_inside(
     bar: Any,
     policy: int,
@@ -259,13 +249,28 @@ def walk_inside(
     trials: Any,
     events: Any,
 ) -> None:
-    """Stages 2 and 3 of one bar: only marked where nothing can happen."""
+    """Stages 2 and 3 of one bar; where nothing can happen it is only marked.
+
+    Else both paths are walked from the same state and one is kept. (One call of `jump` and one of
+    `move` in the text: each more would compile the whole path again.)
+    """
     if is_quiet(bar, market, books[0], orders[0], limits[0]):
         mark(bar.low, market, books[0], orders[0], limits[0])
         mark(bar.high, market, books[0], orders[0], limits[0])
         books[0].at_open = 0
-    else:
-        walk_both(bar, policy, market, books, orders, limits, trials, events)
+        return
+    high_first = low_first = 0.0
+    for row in range(1, 3):
+        fork(row, books, orders, limits, trials)
+        jump(bar.open, market, books[row], orders[row], trials[row - 1], events[row])
+        books[row].at_open = 0
+        for leg in range(3):
+            corner = bar.high if (leg == 0) == (row == 1) else bar.low
+            target = bar.close if leg == 2 else corner
+            move(target, market, books[row], orders[row], trials[row - 1], events[row])
+        low_first = equity_at(bar.close, market, books[row])
+        high_first = low_first if row == 1 else high_first
+    choose(bar, policy, high_first, low_first, books, orders, limits, trials, events)
 
 
 @kernel

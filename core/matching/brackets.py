@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.bars import NEVER_NS
-from core.compile import kernel
+from core.compile import inner, kernel
 from core.matching.events import add_event, end_order
 from core.matching.fills import opened_by, take_fill
 from core.matching.floors import trail_stop
@@ -52,7 +52,7 @@ def end_tree(k: int, kind: int, reason: int, book: Any, orders: Any, events: Any
             end_order(j, CANCEL_EVENT, PARENT_ENDED, book, orders, events)
 
 
-@kernel
+@inner
 def end_group(k: int, book: Any, orders: Any, events: Any) -> None:
     """End the other orders of a one-cancels-other group."""
     group = orders[k].oco
@@ -63,7 +63,7 @@ def end_group(k: int, book: Any, orders: Any, events: Any) -> None:
             end_tree(j, CANCEL_EVENT, OTHER_FILLED, book, orders, events)
 
 
-@kernel
+@inner
 def say_changed(k: int, book: Any, orders: Any, events: Any) -> None:
     """Say that a working stop now has another quantity or trigger."""
     i = add_event(book, events, CHANGE_EVENT, orders[k].order_id, orders[k].side, 0)
@@ -71,7 +71,7 @@ def say_changed(k: int, book: Any, orders: Any, events: Any) -> None:
     events[i].price = orders[k].price
 
 
-@kernel
+@inner
 def activate_children(k: int, market: Any, book: Any, orders: Any, events: Any) -> None:
     """Let the children of a filled parent work from the present price on."""
     for j in range(book.count):
@@ -86,7 +86,7 @@ def activate_children(k: int, market: Any, book: Any, orders: Any, events: Any) 
         add_event(book, events, ACTIVE_EVENT, child.order_id, child.side, 0)
 
 
-@kernel
+@inner
 def move_stop(k: int, book: Any, orders: Any, events: Any) -> None:
     """Move the stop beside filled target k to where the target says, only to less risk."""
     level = orders[k].stop_to
@@ -101,7 +101,7 @@ def move_stop(k: int, book: Any, orders: Any, events: Any) -> None:
             say_changed(j, book, orders, events)
 
 
-@kernel
+@inner
 def trim_brackets(book: Any, orders: Any) -> None:
     """Shrink what brackets hold open to the position, oldest first."""
     direction = 1 if book.steps > 0 else -1
@@ -120,7 +120,7 @@ def trim_brackets(book: Any, orders: Any) -> None:
             excess -= cut
 
 
-@kernel
+@inner
 def sync_children(k: int, book: Any, orders: Any, events: Any) -> None:
     """Resize the stop of bracket k to what is open; with nothing open, end what is left of it."""
     parent = orders[k]
@@ -137,7 +137,7 @@ def sync_children(k: int, book: Any, orders: Any, events: Any) -> None:
             say_changed(j, book, orders, events)
 
 
-@kernel
+@inner
 def sync_brackets(book: Any, orders: Any, events: Any) -> None:
     """Bring every bracket that has filled in line with the position."""
     trim_brackets(book, orders)
@@ -146,7 +146,7 @@ def sync_brackets(book: Any, orders: Any, events: Any) -> None:
             sync_children(k, book, orders, events)
 
 
-@kernel
+@inner
 def fill_order(
     k: int, quantity: int, price: float, market: Any, book: Any, orders: Any, events: Any
 ) -> None:
@@ -175,7 +175,7 @@ def fill_order(
     end_group(k, book, orders, events)
 
 
-@kernel
+@inner
 def close_position(
     reason: int, price: float, market: Any, book: Any, orders: Any, events: Any
 ) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.compile import kernel
+from core.compile import inner
 from core.matching.records import ENDED
 
 
-@kernel
+@inner
 def add_event(book: Any, events: Any, kind: int, order_id: int, side: int, reason: int) -> int:
     """Append an event with the book's present position and return its index."""
     i = int(book.events)
@@ -34,7 +34,7 @@ def add_event(book: Any, events: Any, kind: int, order_id: int, side: int, reaso
     return i
 
 
-@kernel
+@inner
 def end_order(k: int, kind: int, reason: int, book: Any, orders: Any, events: Any) -> None:
     """End order slot k without a fill and say so."""
     order = orders[k]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.bars import NEVER_NS
-from core.compile import kernel
+from core.compile import inner
 from core.costs import charge
 from core.matching.events import add_event
 from core.matching.prices_at import equity_at, on_tick, side_price
@@ -13,7 +13,7 @@ from core.matching.records import FILL_EVENT
 from core.prices import steps_to_quantity
 
 
-@kernel
+@inner
 def opened_by(before: int, side: int, quantity: int) -> int:
     """Return how many of a fill's steps open or add to a position of `before` steps."""
     if before * side >= 0:
@@ -21,7 +21,7 @@ def opened_by(before: int, side: int, quantity: int) -> int:
     return max(0, quantity - abs(before))
 
 
-@kernel
+@inner
 def slipped(base: float, side: int, market: Any, book: Any) -> float:
     """Return what a market or stop order gets at a base price, slippage included."""
     meets = side_price(base, side, market, book)
@@ -30,7 +30,7 @@ def slipped(base: float, side: int, market: Any, book: Any) -> float:
     return on_tick(meets + side * market.slippage, market.tick)
 
 
-@kernel
+@inner
 def move_position(side: int, quantity: int, price: float, market: Any, book: Any) -> float:
     """Move the position by a fill and return the realised money before costs."""
     before = book.steps
@@ -49,7 +49,7 @@ def move_position(side: int, quantity: int, price: float, market: Any, book: Any
     return pnl
 
 
-@kernel
+@inner
 def take_fill(
     order_id: int,
     side: int,

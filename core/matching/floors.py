@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from core.compile import kernel
+from core.compile import inner, kernel
 from core.matching.events import end_order
 from core.matching.prices_at import equity_at, side_price
 from core.matching.records import (
@@ -38,7 +38,7 @@ def trail_stop(order: Any, market: Any, book: Any) -> None:
             order.price = level
 
 
-@kernel
+@inner
 def raise_trail(equity: float, limits: Any) -> None:
     """Raise the trailing drawdown's peak and floor to an equity, where it is kept intraday."""
     if limits.trail_intraday == 0 or limits.breach != BREACH_NONE:
@@ -50,7 +50,7 @@ def raise_trail(equity: float, limits: Any) -> None:
         )
 
 
-@kernel
+@inner
 def mark(base: float, market: Any, book: Any, orders: Any, limits: Any) -> None:
     """Take a base price as the present one: excursions, trailing stops, drawdown peak."""
     book.price = base
@@ -67,7 +67,7 @@ def mark(base: float, market: Any, book: Any, orders: Any, limits: Any) -> None:
             trail_stop(orders[k], market, book)
 
 
-@kernel
+@inner
 def floor_in_force(book: Any, limits: Any) -> float:
     """Return the higher of the two floors (-inf: none).
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from core.compile import kernel
+from core.compile import inner
 from core.matching.brackets import close_position, end_tree, fill_order, slot_of
 from core.matching.fills import opened_by, slipped
 from core.matching.floors import breach_reason, cancel_all, floor_in_force, mark
@@ -36,20 +36,20 @@ from core.prices import TICK_TOLERANCE, round_down, round_up
 AS_MARKET, AS_STOP, AS_LIMIT, NOT_REACHED = 0, 1, 2, 9
 
 
-@kernel
+@inner
 def limit_price(order: Any) -> float:
     """Return the price at which an order acting as a limit is held."""
     return float(order.limit if order.kind == STOP_LIMIT_ORDER else order.price)
 
 
-@kernel
+@inner
 def acts_as_limit(order: Any) -> bool:
     """Say whether an order rests at a limit now (a stop-limit does once triggered)."""
     rests = order.kind == STOP_LIMIT_ORDER and order.triggered != 0
     return bool(rests or order.kind == LIMIT_ORDER)
 
 
-@kernel
+@inner
 def limit_reached(order: Any, meets: float, through: int) -> bool:
     """Say whether a limit fills when its side of the market is at `meets`."""
     limit = limit_price(order)
@@ -58,7 +58,7 @@ def limit_reached(order: Any, meets: float, through: int) -> bool:
     return meets <= limit if order.side > 0 else meets >= limit
 
 
-@kernel
+@inner
 def stop_reached(order: Any, meets: float) -> bool:
     """Say whether a stop triggers at `meets`; one partly filled is a market order by now."""
     if order.triggered != 0:
@@ -66,7 +66,7 @@ def stop_reached(order: Any, meets: float) -> bool:
     return bool(meets >= order.price if order.side > 0 else meets <= order.price)
 
 
-@kernel
+@inner
 def reached_at(order: Any, meets: float, through: int) -> int:
     """Return as what an order may act at `meets`: market, stop, limit or not at all."""
     if order.kind == MARKET_ORDER:
@@ -76,7 +76,7 @@ def reached_at(order: Any, meets: float, through: int) -> int:
     return AS_STOP if stop_reached(order, meets) else NOT_REACHED
 
 
-@kernel
+@inner
 def next_here(market: Any, book: Any, orders: Any) -> int:
     """Return the slot of the order to act first at the present price, -1 if none can."""
     buy = side_price(book.price, 1, market, book)
@@ -93,7 +93,7 @@ def next_here(market: Any, book: Any, orders: Any) -> int:
     return best if book.volume_left != 0 else -1
 
 
-@kernel
+@inner
 def next_on_way(target: float, market: Any, book: Any, orders: Any) -> int:
     """Return the slot of the first order reached on the way to base price `target`, or -1."""
     if book.volume_left == 0:
@@ -118,14 +118,14 @@ def next_on_way(target: float, market: Any, book: Any, orders: Any) -> int:
     return best
 
 
-@kernel
+@inner
 def own_base(order: Any, market: Any, book: Any) -> float:
     """Return the base price at which an order is reached on a continuous walk."""
     own = limit_price(order) if acts_as_limit(order) else order.price
     return base_price(own, order.side, market, book)
 
 
-@kernel
+@inner
 def may_open(steps: int, order: Any, market: Any, book: Any, limits: Any) -> int:
     """Return 0 if the order may open `steps`, else the reason why not."""
     if limits.locked != 0:
@@ -138,7 +138,7 @@ def may_open(steps: int, order: Any, market: Any, book: Any, limits: Any) -> int
     return NO_MARGIN if need > equity_at(book.price, market, book) + 1e-9 else 0
 
 
-@kernel
+@inner
 def fillable(k: int, book: Any, orders: Any) -> int:
     """Return how many steps of an order may fill: cut to what it may reduce and to the volume."""
     order = orders[k]
@@ -152,58 +152,52 @@ def fillable(k: int, book: Any, orders: Any) -> int:
     return quantity
 
 
-@kernel
+@inner
 def execute(
     k: int, price: float, market: Any, book: Any, orders: Any, limits: Any, events: Any
 ) -> None:
     """Fill what may fill of an order at a price; end what may not."""
     order = orders[k]
     wanted = fillable(k, book, orders)
-    if wanted <= 0:
-        end_tree(k, CANCEL_EVENT, NOTHING_TO_REDUCE, book, orders, events)
-        return
     quantity = min(wanted, book.volume_left) if book.volume_left >= 0 else wanted
     opened = opened_by(book.steps, order.side, quantity)
-    refusal = may_open(opened, order, market, book, limits) if opened > 0 else 0
-    if refusal != 0:
+    ends = may_open(opened, order, market, book, limits) if opened > 0 else 0
+    if ends != 0:
         quantity -= opened
     if quantity > 0:
         if book.volume_left >= 0:
             book.volume_left -= quantity
         fill_order(k, quantity, price, market, book, orders, events)
-    if order.status != WORKING:
-        return
-    if refusal != 0:
-        kind = MARGIN_EVENT if refusal == NO_MARGIN else CANCEL_EVENT
-        end_tree(k, kind, refusal, book, orders, events)
-    elif order.reduces != 0 and book.steps == 0:
-        end_tree(k, CANCEL_EVENT, NOTHING_TO_REDUCE, book, orders, events)
+    if wanted <= 0 or (order.reduces != 0 and book.steps == 0):
+        ends = NOTHING_TO_REDUCE
+    if ends != 0 and order.status == WORKING:
+        kind = MARGIN_EVENT if ends == NO_MARGIN else CANCEL_EVENT
+        end_tree(k, kind, ends, book, orders, events)
 
 
-@kernel
+@inner
 def act(
     k: int, own_price: bool, market: Any, book: Any, orders: Any, limits: Any, events: Any
 ) -> None:
     """Let a reached order act at the present price, or at its own where it was walked into."""
     order = orders[k]
+    if order.kind == STOP_LIMIT_ORDER and order.triggered == 0:
+        order.triggered = 1
+        return
     if acts_as_limit(order):
-        limit = limit_price(order)
-        meets = side_price(book.price, order.side, market, book)
-        better = min(limit, meets) if order.side > 0 else max(limit, meets)
-        execute(k, limit if own_price else better, market, book, orders, limits, events)
-        return
-    order.triggered = 1
-    if order.kind == STOP_LIMIT_ORDER:
-        return
-    if order.kind == MARKET_ORDER or not own_price:
+        price = limit_price(order)
+        if not own_price:
+            meets = side_price(book.price, order.side, market, book)
+            price = min(price, meets) if order.side > 0 else max(price, meets)
+    elif order.kind == MARKET_ORDER or not own_price:
         price = slipped(book.price, order.side, market, book)
-        execute(k, price, market, book, orders, limits, events)
     else:
         price = on_tick(order.price + order.side * market.slippage, market.tick)
-        execute(k, price, market, book, orders, limits, events)
+    order.triggered = 1
+    execute(k, price, market, book, orders, limits, events)
 
 
-@kernel
+@inner
 def flatten(price: float, market: Any, book: Any, orders: Any, limits: Any, events: Any) -> None:
     """Do what a met floor asks: no order works any more and the position is closed at `price`."""
     reason = breach_reason(limits)
@@ -214,7 +208,7 @@ def flatten(price: float, market: Any, book: Any, orders: Any, limits: Any, even
         close_position(reason, price, market, book, orders, events)
 
 
-@kernel
+@inner
 def met_floor(equity: float, limits: Any, price: float) -> None:
     """Note that equity met a floor at a base price; entries are locked from here on."""
     limits.breach = BREACH_TRAIL if limits.trail_floor > limits.day_floor else BREACH_DAY
@@ -223,7 +217,7 @@ def met_floor(equity: float, limits: Any, price: float) -> None:
     limits.breach_price = price
 
 
-@kernel
+@inner
 def look(market: Any, book: Any, orders: Any, limits: Any, events: Any) -> None:
     """Let the guard's floors be tested at the present price."""
     equity = equity_at(book.price, market, book)
@@ -234,19 +228,19 @@ def look(market: Any, book: Any, orders: Any, limits: Any, events: Any) -> None:
     flatten(slipped(book.price, side, market, book), market, book, orders, limits, events)
 
 
-@kernel
+@inner
 def settle(market: Any, book: Any, orders: Any, limits: Any, events: Any) -> None:
     """Let every order that can act at the present price act, the guard looking at each fill."""
-    k = next_here(market, book, orders)
+    k = 0
     while k >= 0:
-        act(k, False, market, book, orders, limits, events)
-        mark(book.price, market, book, orders, limits)
-        look(market, book, orders, limits, events)
         k = next_here(market, book, orders)
-    look(market, book, orders, limits, events)
+        if k >= 0:
+            act(k, False, market, book, orders, limits, events)
+            mark(book.price, market, book, orders, limits)
+        look(market, book, orders, limits, events)
 
 
-@kernel
+@inner
 def jump(base: float, market: Any, book: Any, orders: Any, limits: Any, events: Any) -> None:
     """Move the price to `base` in one step: a bar's open, or a tick that is a trade."""
     mark(base, market, book, orders, limits)
@@ -261,7 +255,7 @@ def jump(base: float, market: Any, book: Any, orders: Any, limits: Any, events: 
             end_tree(k, CANCEL_EVENT, NOT_AT_ONCE, book, orders, events)
 
 
-@kernel
+@inner
 def floor_base(target: float, market: Any, book: Any, limits: Any) -> float:
     """Return the base price on the way to `target` at which equity meets the floor, else nan."""
     floor = floor_in_force(book, limits)
@@ -275,7 +269,7 @@ def floor_base(target: float, market: Any, book: Any, limits: Any) -> float:
     return price + (target - price) * max(0.0, here - floor) / (here - there)
 
 
-@kernel
+@inner
 def meet_floor(
     base: float, rises: bool, market: Any, book: Any, orders: Any, limits: Any, events: Any
 ) -> None:
@@ -289,7 +283,7 @@ def meet_floor(
     flatten(price, market, book, orders, limits, events)
 
 
-@kernel
+@inner
 def move(target: float, market: Any, book: Any, orders: Any, limits: Any, events: Any) -> None:
     """Walk continuously from the present base price to `target`."""
     rises = target > book.price

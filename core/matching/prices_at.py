@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import floor
 from typing import Any
 
-from core.compile import kernel
+from core.compile import inner, kernel
 from core.prices import TICK_TOLERANCE
 
 
-@kernel
+@inner
 def on_tick(price: float, tick: float) -> float:
     """Return the tick's exact float where a price is within a millionth of it, else the price.
 
@@ -33,7 +33,7 @@ def side_price(base: float, side: int, market: Any, book: Any) -> float:
     return base if book.sell_sub == 0.0 else on_tick(base - book.sell_sub, market.tick)
 
 
-@kernel
+@inner
 def base_price(price: float, side: int, market: Any, book: Any) -> float:
     """Return the base price at which an order of this side meets `price`."""
     if side > 0:
@@ -41,7 +41,7 @@ def base_price(price: float, side: int, market: Any, book: Any) -> float:
     return price if book.sell_sub == 0.0 else on_tick(price + book.sell_sub, market.tick)
 
 
-@kernel
+@inner
 def set_spread(spread: float, market: Any, book: Any) -> None:
     """Take the spread that holds from now on."""
     book.buy_add = spread * market.buy_share
@@ -64,14 +64,14 @@ def equity_at(base: float, market: Any, book: Any) -> float:
     return float(book.balance + others + open_pnl(base, market, book))
 
 
-@kernel
+@inner
 def margin_of(steps: int, price: float, market: Any) -> float:
     """Return the initial margin of a position in account money."""
     each = market.margin_fixed + market.margin_rate * market.step_value * price
     return float(abs(steps) * each)
 
 
-@kernel
+@inner
 def value_book(market: Any, book: Any) -> None:
     """Write what the book's position is worth, and holds as margin, at the present price."""
     book.open_pnl = open_pnl(book.price, market, book)

@@ -181,10 +181,10 @@ def describe(
 
 def symbol_of(name: str) -> tuple[str, bool]:
     """Return the instrument a file's name begins with."""
-    stem = re.split(r"[._]", Path(name).name.upper())
-    words = re.sub(r"[^A-Z0-9]", "", stem[0]), re.sub(r"[^A-Z0-9]", "", "".join(stem[:2]))
+    parts = re.split(r"[^A-Z0-9]+", Path(name).name.upper())
+    first, both = parts[0], "".join(parts[:2])
     known = {re.sub(r"[^A-Z0-9]", "", symbol): symbol for symbol in instrument_names()} | _ALIASES
-    for word in reversed(words):
+    for word in (both, first, first.rstrip("0123456789")):
         if word in known:
             return known[word], True
     raise ConfigError(

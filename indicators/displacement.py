@@ -12,7 +12,7 @@ from core.compile import kernel, record_dtype
 from indicators import atr as atr_block
 from indicators.block import Block, Records, nested
 from indicators.frame import callable_module, columns_frame
-from indicators.line import KernelIndicator
+from indicators.line import KernelIndicator, draw
 from indicators.parameters import ParamsArray, Real, Rules, params_dtype, read_params
 
 RULES: Rules = {
@@ -78,6 +78,7 @@ class Displacement(KernelIndicator):
     block = BLOCK
     lines = tuple(BLOCK.columns)
     params = BLOCK.line_params()
+    plotlines = draw(BLOCK, {"displacement": {"_method": "bar", "width": 1.0}})
 
 
 def displacement(frame: pd.DataFrame, **values: Any) -> pd.DataFrame:

@@ -437,9 +437,10 @@ def newest_unfilled(side: Any, first_origin: int, last_origin: int) -> int:
 
 @kernel
 def run(bars: Records, state: Records, params: Records, out: Records) -> None:
-    """Step the ATR and the gaps over every bar; nested records as in PARTS."""
+    """Step the gaps, and the ATR where they ask for it, over every bar; nested as in PARTS."""
     for i in range(len(bars)):
-        atr_block.step(bars[i], state[0].atr, params[0].atr, out[i].atr)
+        if params[0].fvg.min_size > 0.0:
+            atr_block.step(bars[i], state[0].atr, params[0].atr, out[i].atr)
         step(bars[i], out[i].atr, state[0].fvg, params[0].fvg, out[i].fvg)
 
 

@@ -27,7 +27,8 @@ def draw(block: Block, shown: Mapping[str, Mapping[str, Any]]) -> dict[str, dict
 def draw_zones(block: Block, bull: str, bear: str, style: str = "-") -> dict[str, dict[str, Any]]:
     """Return `plotlines` that draw both sides' zone edges in these colours and hide the rest."""
     edges = {"bull_top": bull, "bull_bottom": bull, "bear_top": bear, "bear_bottom": bear}
-    return draw(block, {name: {"color": color, "ls": style} for name, color in edges.items()})
+    look = {"ls": style, "drawstyle": "steps-post"}
+    return draw(block, {name: {"color": color, **look} for name, color in edges.items()})
 
 
 UNIX_EPOCH_DAY = 719163.0

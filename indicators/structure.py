@@ -229,8 +229,14 @@ class Structure(KernelIndicator):
     plotlines = draw(
         BLOCK,
         {
-            "bull_level": {"marker": "^", "markersize": 6, "ls": "", "color": "green"},
-            "bear_level": {"marker": "v", "markersize": 6, "ls": "", "color": "red"},
+            "bull_level": {"marker": "_", "markersize": 22, "mew": 2, "ls": "", "color": "blue"},
+            "bear_level": {
+                "marker": "_",
+                "markersize": 22,
+                "mew": 2,
+                "ls": "",
+                "color": "darkorange",
+            },
         },
     )
 

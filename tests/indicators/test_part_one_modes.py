@@ -1,5 +1,6 @@
 """Swings, structure, gaps, blocks, averages: the same values in every way of running them."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -137,6 +138,7 @@ def test_a_wrong_parameter_of_a_line_is_named_with_what_is_allowed():
     "name", ["atr", "rsi", "swings", "structure", "fvg", "order_blocks", "breakers"]
 )
 def test_lines_plot_without_a_display(name, tmp_path):
+    importlib.import_module("backtrader.plot")  # it chooses a window toolkit when imported
     matplotlib.use("Agg")
     cerebro = bt.Cerebro(stdstats=False)
     cerebro.adddata(feed_of(random_walk(150, 3)))

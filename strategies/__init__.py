@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from strategies.registry import STRATEGIES, get, names
 
 if TYPE_CHECKING:
-    from strategies.analyze import BreakoutStrategy
+    from strategies.analyze import BreakoutStrategy, readings
     from strategies.breakout import Breakout
     from strategies.gold_smc import GoldSmc
     from strategies.nifty_smc import NiftySmc
 
-__all__ = ["Breakout", "BreakoutStrategy", "GoldSmc", "NiftySmc", "get", "names"]
+__all__ = ["Breakout", "BreakoutStrategy", "GoldSmc", "NiftySmc", "get", "names", "readings"]
 
 _HOME = {wanted: module for module, wanted in STRATEGIES.values()}
-_HOME["BreakoutStrategy"] = "strategies.analyze"
+_HOME |= {"BreakoutStrategy": "strategies.analyze", "readings": "strategies.analyze"}
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 import strategies
@@ -229,8 +228,3 @@ def expected_setups(run: Run, data: Path) -> list[tuple[Any, ...]]:
     table = answers(run, data, "setups")
     columns = ("bar", "side", "entry", "stop", "pattern")
     return [tuple(row) for row in table[list(columns)].itertuples(index=False)]
-
-
-def same_number(one: float, two: float, places: float) -> bool:
-    """Whether two numbers agree to a tolerance."""
-    return bool(np.isclose(one, two, rtol=0.0, atol=places))

@@ -6,8 +6,8 @@ import pytest
 
 from core.errors import ConfigError, DataError
 from feeds import load
-from strategies import BreakoutStrategy
-from strategies.analyze import readings
+from strategies import BreakoutStrategy, breakout_machine, readings
+from strategies.breakout import Breakout, nested_params
 from tests.strategies import example
 
 TEST_SETTINGS = {"lookback": 3, "atr": 5, "min_confidence": 0.0, "cooldown": 0}
@@ -131,9 +131,11 @@ def test_a_wrong_config_key_suggests_the_near_one():
 )
 def test_golden_counts_on_real_gold(real_data, file, required, longs, shorts):
     bars = load(real_data / f"{file}.csv.gz", symbol="XAUUSD", tz="UTC", stamp="start").bars
-    frame = pd.DataFrame({n: bars[n] for n in ("open", "high", "low", "close", "volume")})
+    values = Breakout.read({"min_confidence": 0.0, "cooldown": 0, "volume_required": required})
+    said = np.zeros(len(bars), breakout_machine.READING)
 
-    said = readings(frame, min_confidence=0.0, cooldown=0, volume_required=required)
+    breakout_machine.run_readings(
+        bars, breakout_machine.new_state(), nested_params(values, 0.01), said
+    )
 
-    signals = np.array([row["signal"] for row in said])
-    assert ((signals > 0).sum(), (signals < 0).sum()) == (longs, shorts)
+    assert ((said["signal"] > 0).sum(), (said["signal"] < 0).sum()) == (longs, shorts)

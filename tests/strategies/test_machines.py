@@ -66,7 +66,7 @@ def test_one_bar_at_a_time_equals_all_at_once(name):
 
 @pytest.mark.parametrize("name", samples.NAMES)
 def test_the_uncompiled_machine_says_the_same_bit_for_bit(name):
-    count = 1_200
+    count = 800
     environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
 
     said = subprocess.run(

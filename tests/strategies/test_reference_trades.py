@@ -77,18 +77,18 @@ def test_the_totals_are_those_of_the_specification(run, real_data):
 @pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "runonce"])
 @pytest.mark.parametrize("run", [RUNS[1], RUNS[2], RUNS[4]], ids=lambda run: run.name)
 def test_every_way_to_run_gives_the_same_trades(run, mode, real_data):
-    count = 12_000
+    count = 9_000
     stepped = finished(run, real_data, mode, count)
     at_once = finished(run, real_data, "runonce", count)
 
-    assert len(at_once.trades) > 10
+    assert len(at_once.trades) > 8
     assert stepped.setup_rows() == at_once.setup_rows()
     assert stepped.trade_rows() == at_once.trade_rows()
     assert stepped.broker.getvalue() == at_once.broker.getvalue()
     assert stepped.strategy.funnel == at_once.strategy.funnel
 
 
-@pytest.mark.parametrize("cut", [3_333, 9_871, 20_007, 31_415])
+@pytest.mark.parametrize("cut", [3_333, 10_007, 31_415])
 def test_a_file_cut_at_any_bar_keeps_every_trade_closed_before_the_cut(run, cut, real_data):
     count = min(cut, run.bars - 1)
     last = reference.series_of(run, real_data).bars["end"][count - 1]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import DataError
+from feeds.arrow import doubles
 from feeds.columns import PRICES, Columns
 from feeds.dialects import Dialect, Text, read_text, sniff
 from feeds.quick import quick_columns
@@ -231,8 +232,7 @@ def _numbers(table: Any, word: str, rows: int) -> np.ndarray[Any, Any]:
     """Return a column as float64 with NaN for empty cells; zeros where the file has none."""
     if word not in table.column_names:
         return np.zeros(rows)
-    values: np.ndarray[Any, Any] = table.column(word).to_numpy()
-    return values
+    return doubles(table.column(word))
 
 
 def _point(text: Text, dialect: Dialect) -> float:

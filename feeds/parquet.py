@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import DataError
+from feeds.arrow import doubles, integers
 from feeds.columns import PRICES, Columns, match_columns
 from feeds.stamps import parse_column
 
@@ -69,10 +70,10 @@ def _stamps(column: Any, name: str) -> tuple[np.ndarray[Any, Any], str | None, b
         raise DataError("a stamp is missing; mend or remove the row", file=name)
     kind = column.type
     if pa.types.is_timestamp(kind):
-        ns = column.cast(pa.timestamp("ns", kind.tz)).cast(pa.int64()).to_numpy()
+        ns = integers(column.cast(pa.timestamp("ns", kind.tz)).cast(pa.int64()))
         return ns, ("zone-aware stamps" if kind.tz else None), False
     if pa.types.is_date(kind):
-        return column.cast(pa.timestamp("ns")).cast(pa.int64()).to_numpy(), None, False
+        return integers(column.cast(pa.timestamp("ns")).cast(pa.int64())), None, False
     if not (
         pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
     ):
@@ -91,7 +92,6 @@ def _numbers(table: Any, place: int | None, word: str, name: str) -> np.ndarray[
     if place is None:
         return np.zeros(table.num_rows)
     try:
-        values = table.column(place).cast(pa.float64()).to_numpy()
+        return doubles(table.column(place).cast(pa.float64()))
     except pa.ArrowException as cause:
         raise DataError(f"column {word} is no number: {cause}", file=name) from cause
-    return np.ascontiguousarray(values)

@@ -302,6 +302,32 @@ def same_date(text: np.ndarray[Any, Any], at: int, before: int) -> bool:
 
 
 @kernel
+def usual_rows(
+    text: np.ndarray[Any, Any],
+    offsets: np.ndarray[Any, Any],
+    ns: np.ndarray[Any, Any],
+    kinds: np.ndarray[Any, Any],
+) -> int:
+    """Parse stamps of the form nearly all files have, a date at a time; return how many."""
+    midnight = -1
+    before = 0
+    for i in range(len(ns)):
+        at = offsets[i]
+        length = offsets[i + 1] - at
+        if length != 19 and length != 16:
+            return i
+        if midnight < 0 or not same_date(text, at, before):
+            midnight = usual_date(text, at)
+            before = at
+        clock = usual_clock(text, at + 10, length)
+        if midnight < 0 or clock < 0:
+            return i
+        ns[i] = midnight + clock
+        kinds[i] = NAIVE
+    return len(ns)
+
+
+@kernel
 def parse_rows(
     text: np.ndarray[Any, Any],
     offsets: np.ndarray[Any, Any],
@@ -310,22 +336,8 @@ def parse_rows(
     kinds: np.ndarray[Any, Any],
 ) -> int:
     """Parse the stamps text[offsets[i]:offsets[i+1]]; return the first bad row or -1."""
-    midnight = -1
-    before = 0
     for i in range(len(ns)):
-        at = offsets[i]
-        length = offsets[i + 1] - at
-        if length == 19 or length == 16:
-            # The form nearly all files have, a date at a time; the rest goes the careful way.
-            if midnight < 0 or not same_date(text, at, before):
-                midnight = usual_date(text, at)
-                before = at
-            clock = usual_clock(text, at + 10, length)
-            if midnight >= 0 and clock >= 0:
-                ns[i] = midnight + clock
-                kinds[i] = NAIVE
-                continue
-        value, kind = parse_one(text, at, at + length, order)
+        value, kind = parse_one(text, offsets[i], offsets[i + 1], order)
         if kind % 2 != 0 and kind != EPOCH:
             return i
         ns[i] = value
@@ -369,8 +381,14 @@ def _parse_chunk(
     if not len(chunk):
         return -1
     places = np.frombuffer(offsets, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+    places = places.astype(np.int64)  # one signature, one compilation
     letters = np.frombuffer(text, np.uint8) if text is not None else np.zeros(0, np.uint8)
-    return int(parse_rows(letters, places, order, ns, kinds))
+    kinds = kinds[: len(ns)]
+    done = usual_rows(letters, places, ns, kinds)
+    if done == len(ns):
+        return -1
+    bad = parse_rows(letters, places[done:], order, ns[done:], kinds[done:])
+    return bad if bad < 0 else done + bad
 
 
 def _summary(ns: np.ndarray[Any, Any], kinds: np.ndarray[Any, Any]) -> Stamps:

@@ -92,6 +92,7 @@ class BacktestAccount(bt.BrokerBase):  # type: ignore[misc]
         self._limits, self._breach = limits, limits["breach"]
         idle = self._supervisor is None or self._supervisor.is_empty
         self._bar_listener = None if idle else self._supervisor
+        self._by_data = {id(plan.data): plan for plan in self._plans}  # ids of this process
         for plan in self._plans:
             plan.reset(self._cash_start, limits)
             self.positions[plan.data] = plan.position

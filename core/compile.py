@@ -112,13 +112,8 @@ def inner(function: _Function) -> _Function:
     The rules are those of `kernel`. Without an entry for Python it compiles a quarter faster;
     called from Python it raises (uncompiled it is a plain function).
     """
-    compile_it = numba.njit(
-        cache=CACHED,
-        error_model="python",
-        fastmath=False,
-        no_cpython_wrapper=True,
-        no_cfunc_wrapper=True,
-    )
+    entries: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    compile_it = numba.njit(cache=CACHED, error_model="python", fastmath=False, **entries)
     return cast(_Function, compile_it(function))
 
 

@@ -153,7 +153,8 @@ MARKET = record_dtype(
 step_value : account money per 1.0 price move of one lot step (lot x multiplier x fx).
 slippage : price units against us on market and stop fills.
 margin_fixed, margin_rate : account money per lot step; share of notional. Both 0: no limit.
-volume_share : share of a bar's volume one book may trade; 0: no limit.
+volume_share : share of a bar's volume one book's orders may trade; 0: no limit. What the engine
+    closes by itself (flat time, floors) is not bound by it.
 buy_share, sell_share : what buys pay above and sells get below the base price, of the spread.
 nights_before, nights_inside : weighted 17:00 New York rolls between the previous bar's END and
     this START, and after START up to this END.

@@ -549,3 +549,31 @@ def test_a_second_run_of_the_same_broker_begins_afresh() -> None:
 
     assert len(finished.broker.ledger.fills) == 1
     assert len(finished.broker.equity_curve[0]) == 3
+
+
+class BuysOnce(bt.Strategy):
+    """Buys at the close of bar `at`."""
+
+    params = (("at", 1),)
+
+    def next(self) -> None:
+        if len(self) == self.p.at:
+            self.buy()
+
+    def stop(self) -> None:
+        self.value_at_end = self.broker.getvalue()
+
+
+def test_optimisation_in_worker_processes_gives_what_one_process_gives() -> None:
+    ends = []
+    for processes in (1, 2):
+        cerebro = bt.Cerebro(stdstats=False, maxcpus=processes, optreturn=False)
+        data = BulkData(series_of(LEGS))
+        cerebro.adddata(data, name="MGC")
+        broker = BacktestBroker()
+        broker.add_instrument(data, free("MGC"), "gold")
+        cerebro.setbroker(Guard(broker))
+        cerebro.optstrategy(BuysOnce, at=[1, 2, 3, 4])
+        ends.append([runs[0].value_at_end for runs in cerebro.run()])
+
+    assert ends[0] == ends[1] == [100_290.0, 100_270.0, 100_190.0, 100_150.0]

@@ -85,6 +85,7 @@ class BacktestAccount(bt.BrokerBase):  # type: ignore[misc]
         self.orders_log: list[dict[str, Any]] = []
         self._ends, self._equities = array("q"), array("d")
         self._notifications: deque[Any] = deque()
+        self.ambiguous_bars = 0
         self._day = -1
         self._roles: dict[int, str] = {}
         self._fill_count = 0

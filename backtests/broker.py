@@ -56,6 +56,8 @@ class BacktestBroker(BacktestAccount):
         Fills and trades of this run.
     orders_log : list of dict
         One row for each state an order enters (`core.results.ORDER_COLUMNS`), time in ns.
+    ambiguous_bars : int
+        Bars whose two paths gave other fills.
 
     Notes
     -----
@@ -188,6 +190,7 @@ class BacktestBroker(BacktestAccount):
                 happened["ambiguous"] |= happened["order_id"] == 0
             self._tell(plan, happened)
         if plan.ambiguous.item(0):
+            self.ambiguous_bars += 1
             self.ledger.flag_ambiguous(plan.plan_id, plan.symbol)
         if plan.trails:
             plan.show_trails()

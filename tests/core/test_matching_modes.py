@@ -242,9 +242,7 @@ def test_another_book_is_closed_at_a_given_price_rounded_to_the_worse_tick() -> 
     book.add(order(1, "sell", 2, "market", children=(stop(2, 105),)), day=0)
     book.walk(bars, 0)
 
-    count = close_at(
-        101.23, DAILY_LOSS, market, book.books, book.orders, book.limits, book.events
-    )
+    count = close_at(101.23, DAILY_LOSS, market, book.books, book.orders, book.limits, book.events)
 
     told = [said(0, event) for event in book.events[0, :count]]
     assert told == ["0 #2 ends daily_loss", "0 #0 buy 2 at 101.4 daily_loss"]

@@ -21,6 +21,9 @@ from core.results import RunFolder, RunWriter, json_text
 from core.schedule import FlatRule
 from strategies.base import SetupStrategy
 
+CHEAP_SECS = 1.0
+"""A run this short is repeated for its band without being asked."""
+
 
 @dataclass
 class RunResult:
@@ -50,7 +53,7 @@ def run(request: BacktestRequest, progress: Progress) -> RunResult:
         runs = _run_all(request, loaded, request.settings.intrabar, progress)
         main.stop()
         more = _Stopwatch(compiled)
-        bands = _bands(request, loaded, runs, progress)
+        bands = _bands(request, loaded, runs, main.seconds < CHEAP_SECS, progress)
         more.stop()
         compile_seconds = compiled()
     if helper is not None:
@@ -120,25 +123,47 @@ def _bands(
     request: BacktestRequest,
     loaded: Sequence[list[LoadedPlan]],
     runs: Sequence[AccountRun],
+    cheap: bool,
     progress: Progress,
 ) -> dict[str, Mapping[str, float]]:
-    """Return lowest and highest net profit of complete runs under worst, nearest and best."""
-    if not request.settings.band or any(item.interrupted for item in runs):
-        return {}
+    """Return lowest and highest net profit of complete runs under worst, nearest and best.
+
+    Asked for by --band; given for strategies of ours if it is cheap, or free: a run in which no
+    bar's paths differed is the same under each reading.
+    """
     if request.settings.fills != "tola":
-        raise ConfigError("--band needs --fills tola: Backtrader's own rules know one path only")
+        if request.settings.band:
+            raise ConfigError("--band needs --fills tola: Backtrader's rules know one path only")
+        return {}
+    intrabar = request.settings.intrabar
+    bands: dict[str, Mapping[str, float]] = {}
+    for account, plans, done in zip(request.accounts, loaded, runs, strict=False):
+        ours = all(issubclass(plan.strategy, SetupStrategy) for plan in account.plans)
+        free = intrabar == "worst" and _is_free(done)
+        if done.interrupted or not (request.settings.band or (ours and (cheap or free))):
+            continue
+        found = [done] if intrabar in BAND else []
+        for other in BAND:
+            if other != intrabar and not free:
+                found.append(run_account(account, plans, request.settings, other, progress))
+        if not any(run.interrupted for run in found):
+            bands |= _lowest_and_highest(found)
+    return bands
+
+
+def _is_free(run: AccountRun) -> bool:
+    """Say whether a run by `worst`, which walks both paths of every bar, met no choice at all."""
+    trails = any(limits.trailing_mode == "intraday" for limits in run.request.limits)
+    return run.broker.ambiguous_bars == 0 and not trails
+
+
+def _lowest_and_highest(runs: Sequence[AccountRun]) -> dict[str, Mapping[str, float]]:
     profits: dict[str, list[float]] = {}
-    for intrabar in BAND:
-        again = runs
-        if intrabar != request.settings.intrabar:
-            again = _run_all(request, loaded, intrabar, progress)
-        if any(item.interrupted for item in again):
-            return {}
-        for item in again:
-            for plan in item.plans:
-                curve = plan_curve(item, plan)
-                profit = float(curve.equity[-1]) - curve.cash_start
-                profits.setdefault(plan.plan_id, []).append(profit)
+    for run in runs:
+        for plan in run.plans:
+            curve = plan_curve(run, plan)
+            profit = float(curve.equity[-1]) - curve.cash_start if len(curve.equity) else 0.0
+            profits.setdefault(plan.plan_id, []).append(profit)
     return {name: {"worst": min(found), "best": max(found)} for name, found in profits.items()}
 
 

@@ -163,7 +163,7 @@ def _last_line(summary: Summary) -> str:
     parts = []
     for plan in summary["plans"]:
         band = plan.get("band")
-        if band:
+        if band and band["worst"] != band["best"]:
             low, high = (100 * band[side] / plan["cash_start"] for side in ("worst", "best"))
             name = f"{plan['plan_id']} " if len(summary["plans"]) > 1 else ""
             parts.append(f"{name}band worst..best {low:+.1f}..{high:+.1f} %")

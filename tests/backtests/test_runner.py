@@ -160,3 +160,27 @@ def test_figures_of_the_summary_are_those_of_the_curve(two_gold_plans):
     assert result.summary["equity_end"] == equity[-1]
     assert sum(row["pnl"] for row in store._days(run)) == pytest.approx(equity[-1] - 100_000.0)
     assert sum(row["trades"] for row in store._days(run)) == result.summary["trades"]
+
+
+def test_a_run_without_ambiguous_bars_is_the_same_under_every_reading(real_data):
+    flags = reference_flags(real_data, "XAUUSD", "5m", "xauusd_5m", "DXY")
+
+    profits = {
+        intrabar: runner.run(
+            resolve(["gold_smc"], {**flags, "intrabar": intrabar}, "tola.toml"), silent()
+        ).summary["net_profit"]
+        for intrabar in ("worst", "nearest", "best")
+    }
+
+    assert len(set(profits.values())) == 1
+
+
+def test_an_ambiguous_bar_opens_the_band(real_data):
+    flags = reference_flags(real_data, "XAUUSD", "15m", "xauusd_15m", "DXY")
+
+    summary = runner.run(
+        resolve(["gold_smc"], {**flags, "band": True}, "tola.toml"), silent()
+    ).summary
+
+    assert summary["ambiguous_trades"] == 1
+    assert summary["band"]["worst"] == summary["net_profit"] < summary["band"]["best"]

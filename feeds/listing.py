@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from core.bars import format_timeframe
-from core.errors import TolaError
+from core.errors import DataError, TolaError
+from feeds.columns import PRICES, known_name
+from feeds.dialects import read_text
 from feeds.loading import load
 
 _ENDINGS = (".csv", ".csv.gz", ".txt", ".txt.gz", ".zip", ".parquet", ".pq")
@@ -35,10 +38,26 @@ class Listed:
 
 
 def list_series(folder: str | Path) -> list[Listed]:
-    """Return what each price file of a folder holds, by name; sub-folders are left out."""
+    """Return what each price file of a folder holds, by name.
+
+    Sub-folders and tables of other things are left out.
+    """
     top = Path(folder)
     files = [path for path in sorted(top.iterdir()) if path.name.lower().endswith(_ENDINGS)]
-    return [_listed(path) for path in files if path.is_file()]
+    return [_listed(path) for path in files if path.is_file() and _may_hold_prices(path)]
+
+
+def _may_hold_prices(path: Path) -> bool:
+    """Say no to a table of something else: a text whose header names no price."""
+    if path.suffix.lower() in (".parquet", ".pq"):
+        return True
+    try:
+        lines = read_text(path, str(path)).data[:65_536].decode("utf-8", "replace").splitlines()
+    except DataError:
+        return True
+    header = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    words = [known_name(word) for word in re.split(r"[,;\t|]", header)]
+    return any(word in PRICES for word in words) or any(char.isdigit() for char in header)
 
 
 def _listed(path: Path) -> Listed:

@@ -167,18 +167,20 @@ def _arrays(columns: Columns) -> tuple[_Array, _Array, _Array, _Array, _Array, _
 
 def fault_text(columns: Columns, row: int, bits: int) -> str:
     """Return what is wrong with a row and what to do about it."""
-    open_, high, low, close, volume, spread = (float(a[row]) for a in _arrays(columns))
-    prices = f"open {open_:g}, high {high:g}, low {low:g}, close {close:g}"
+    open_, high, low, close, volume, spread = (
+        f"{float(values[row]):.12g}" for values in _arrays(columns)
+    )
+    prices = f"open {open_}, high {high}, low {low}, close {close}"
     texts = {
         NOT_A_NUMBER: f"a price is missing or NaN ({prices})",
         NOT_POSITIVE: f"a price is zero or negative ({prices})",
-        HIGH_BELOW_LOW: f"high {high:g} is below low {low:g}",
-        OPEN_OUTSIDE: f"open {open_:g} lies outside low {low:g} to high {high:g}",
-        CLOSE_OUTSIDE: f"close {close:g} lies outside low {low:g} to high {high:g}",
+        HIGH_BELOW_LOW: f"high {high} is below low {low}",
+        OPEN_OUTSIDE: f"open {open_} lies outside low {low} to high {high}",
+        CLOSE_OUTSIDE: f"close {close} lies outside low {low} to high {high}",
         DUPLICATE: "the stamp repeats that of the row before",
         UNSORTED: "the stamp is earlier than that of the row before; sort the file by time",
-        BAD_VOLUME: f"volume is {volume:g}",
-        BAD_SPREAD: f"spread is {spread:g}",
+        BAD_VOLUME: f"volume is {volume}",
+        BAD_SPREAD: f"spread is {spread}",
     }
     found = [text for bit, text in texts.items() if bits & bit]
     return "; ".join(found) + ": mend or remove the line"

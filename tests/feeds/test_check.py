@@ -118,12 +118,13 @@ def test_the_clean_real_files_have_no_errors(real_data, name):
 
 def test_a_folder_is_listed_with_what_cannot_be_loaded(tmp_path, gold):
     written(tmp_path, gold, "UTC", "xauusd_15m.csv")
-    write(tmp_path, "a,b\n1,2\n", "gold.csv")
+    write(tmp_path, table(ROWS[0], "2024-01-03 14:15:00,1,abc,1,1,1"), "gold.csv")
+    write(tmp_path, "date,event\n2024-01-05,jobs\n", "news.csv")
     (tmp_path / "notes.md").write_text("no prices")
 
     bad, good = feeds.list_series(tmp_path)
 
-    assert bad.fault and not bad.bars
+    assert bad.fault.startswith("3: high is 'abc'")
     assert (good.symbol, good.timeframe, good.bars) == ("XAUUSD", "15m", len(gold))
     assert good.first == "2024-03-03T23:00:00Z"
     assert not good.fault

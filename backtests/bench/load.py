@@ -43,8 +43,8 @@ def _rows(path: Path) -> Iterator[Row]:
     text, columns, peer = [], [], []
     for _ in range(3):
         # By turns, so that a busy machine slows all alike.
-        text += [seconds(lambda: _ours(path, False), 1) for _ in range(3)]
-        columns += [seconds(lambda: _ours(path, True), 1) for _ in range(3)]
+        text += [seconds(lambda: _ours(path, False), 1) for _ in range(5)]
+        columns += [seconds(lambda: _ours(path, True), 1) for _ in range(5)]
         peer.append(seconds(lambda: _theirs(path), 1))
     rules = "CPU s, medians by turns, 1M one-minute rows checked, in UTC, with calendar facts"
     yield Row("load_csv_1m", "seconds", median(text), median(peer), _PEER, 65.0, rules)

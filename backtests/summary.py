@@ -11,6 +11,7 @@ from backtests import metrics
 from backtests.engine import AccountRun, PlanRun
 from core.bars import format_timeframe
 from core.results import iso_time
+from risk.settings import RiskSettings
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -112,14 +113,36 @@ def vars_of(record: Any) -> dict[str, Any]:
 
 
 def _headroom(run: AccountRun) -> dict[str, Any]:
-    """Return the daily limit, the day nearest to it, and the analyzer's word on the worst day."""
+    """Return the daily limit with the day nearest to it, and the nearest approach to a floor."""
     analysis = run.plans[0].strategy.analyzers.daily_loss.get_analysis()
-    nearest = analysis["nearest"]
+    nearest = analysis["nearest"] or {}
+    floors = [
+        floor_headroom(limits, run.request.cash, analysis["days"]) for limits in run.request.limits
+    ]
     return {
-        "daily_limit": None if nearest is None else nearest["limit"],
-        "nearest_floor": None if nearest is None else nearest["headroom"],
-        "nearest_day": None if nearest is None else nearest["day"],
+        "daily_limit": nearest.get("limit"),
+        "daily_headroom": nearest.get("headroom"),
+        "nearest_day": nearest.get("day"),
+        "floor_headroom": min((room for room in floors if room is not None), default=None),
     }
+
+
+def floor_headroom(
+    limits: RiskSettings, cash: float, days: Sequence[Mapping[str, Any]]
+) -> float | None:
+    """Return how near equity came to a floor that trails the end-of-day balance.
+
+    Each day's floor is set by the best start of a day so far, where the account is flat; None
+    without such a rule (an intraday floor moves inside the bars and is the guard's to report).
+    """
+    amount = limits.trailing_drawdown
+    if amount is None or limits.trailing_mode != "end_of_day" or not days:
+        return None
+    offset = limits.trailing_lock_offset
+    lock = np.inf if offset is None else cash + offset
+    starts = np.maximum.accumulate([max(cash, day["start_equity"]) for day in days])
+    lows = np.array([day["low_equity"] for day in days])
+    return float(np.min(lows - np.minimum(starts - amount, lock)))
 
 
 def _plan_summary(

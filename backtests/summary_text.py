@@ -145,10 +145,28 @@ def _account_line(account: Summary) -> str:
     if worst is not None:
         of = f" of {money(-limit, currency)}" if limit else ""
         text += f"  worst day {money(worst, currency)}{of}"
-    floor = account.get("nearest_floor")
-    if floor is not None:
-        text += f"  nearest to the floor {money(floor, currency).lstrip('+')}"
-    return text
+    for key, what in (("daily_headroom", "daily limit"), ("floor_headroom", "floor")):
+        left = account.get(key)
+        if left is not None:
+            text += f"  nearest to the {what} {money(left, currency).lstrip('+')}"
+    locks = _locks(account.get("locks", []))
+    return f"{text}  locked: {locks}" if locks else text
+
+
+def _locks(events: list[Summary]) -> str:
+    """Return which rules locked the account; a trailing drawdown locks it for good."""
+    counts: dict[str, int] = {}
+    for event in events:
+        counts[event["rule"]] = counts.get(event["rule"], 0) + 1
+    parts = []
+    for rule, count in counts.items():
+        name = rule.replace("_", " ")
+        if rule == "trailing_drawdown":
+            when = next(event["ts"][:10] for event in events if event["rule"] == rule)
+            parts.append(f"{name} for good on {when}")
+        else:
+            parts.append(f"{name} {count} time{'s' if count > 1 else ''}")
+    return ", ".join(parts)
 
 
 def _remarks(summary: Summary) -> list[str]:

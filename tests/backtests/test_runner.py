@@ -11,7 +11,8 @@ import pytest
 from backtests import metrics, runner, store
 from backtests.progress import Progress
 from backtests.resolve import resolve
-from backtests.summary import plan_curve
+from backtests.summary import floor_headroom, plan_curve
+from risk.settings import RiskSettings
 
 REFERENCE = {
     "gold_smc 15m": ("gold_smc", "XAUUSD", "15m", "xauusd_15m", "DXY", "xauusd_15m_15m_gold_smc"),
@@ -184,3 +185,15 @@ def test_an_ambiguous_bar_opens_the_band(real_data):
 
     assert summary["ambiguous_trades"] == 1
     assert summary["band"]["worst"] == summary["net_profit"] < summary["band"]["best"]
+
+
+def test_headroom_to_a_trailing_floor_by_hand():
+    limits = RiskSettings(trailing_drawdown=2_000, trailing_lock_offset=0.0)
+    days = [
+        {"start_equity": 50_000.0, "low_equity": 49_500.0},  # floor 48,000: 1,500 left
+        {"start_equity": 51_000.0, "low_equity": 50_200.0},  # floor 49,000: 1,200 left
+        {"start_equity": 53_000.0, "low_equity": 51_500.0},  # floor stops at 50,000: 1,500 left
+    ]
+
+    assert floor_headroom(limits, 50_000.0, days) == 1_200.0
+    assert floor_headroom(RiskSettings(), 50_000.0, days) is None

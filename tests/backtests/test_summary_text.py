@@ -22,7 +22,11 @@ def summary(**changes):
     }  # fmt: skip
     account = {
         "account": "eval", "currency": "USD", "net_profit": -412.6, "return_pct": -0.41,
-        "max_drawdown_pct": 2.2, "worst_day": -498.0, "daily_limit": 800.0, "nearest_floor": 302.0,
+        "max_drawdown_pct": 2.2, "worst_day": -498.0, "daily_limit": 800.0,
+        "daily_headroom": 302.0, "floor_headroom": 1240.0,
+        "locks": [{"ts": "2024-02-13T15:00:00Z", "rule": "daily_loss"},
+                  {"ts": "2024-02-14T15:00:00Z", "rule": "daily_loss"},
+                  {"ts": "2024-03-01T15:00:00Z", "rule": "trailing_drawdown"}],
     }  # fmt: skip
     whole = {
         "run": "runs/0001", "plans": [{**plan, **changes}], "accounts": [account],
@@ -47,8 +51,11 @@ def test_details_answer_what_a_trader_asks_next():
     assert "dropped: size zero 9, dxy 6" in text
     assert "refused: trade risk 2" in text
     assert "costs 300 USD (commission 300), 30 % of gross winnings" in text
-    assert "worst day -$498 of -$800  nearest to the floor $302" in text
+    assert (
+        "worst day -$498 of -$800  nearest to the daily limit $302  nearest to the floor $1,240"
+    ) in text
     assert "about 17,000 trades" in text
+    assert "locked: daily loss 2 times, trailing drawdown for good on 2024-03-01" in text
     assert text.splitlines()[-1] == (
         "band worst..best -1.9..+0.6 %    3 ambiguous trades    report runs/0001/report.html"
         "    3.8 s"

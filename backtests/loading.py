@@ -57,20 +57,24 @@ def load_plan(
     bars = series.bars.copy()
     fill_spread(bars, request.instrument)
     schedule = apply_flat_times(bars, calendar, flats)
-    series.source.setdefault("proxy_for", _proxy_for(plan.data[0], request.instrument.symbol))
+    _note_name(series, plan.data[0], request.instrument.symbol)
     further = {name: _load_further(name, path) for name, path in plan.further.items()}
     return LoadedPlan(request, series.with_bars(bars), further, calendar, schedule)
 
 
-def _proxy_for(path: str, symbol: str) -> str | None:
-    """Return the plan's instrument if the file's name is that of an index standing in for it."""
+def _note_name(series: Series, path: str, symbol: str) -> None:
+    """Note whose bars they are if the file's name says another instrument than is traded."""
     from feeds.loading import symbol_of
 
     try:
         named, _ = symbol_of(path)
     except ConfigError:
-        return None
-    return symbol if get_instrument(named).proxy_for == symbol else None
+        return
+    if named == symbol:
+        return
+    series.source["named"] = named
+    if get_instrument(named).proxy_for == symbol:
+        series.source.setdefault("proxy_for", symbol)
 
 
 def _load_further(name: str, path: str) -> Series:

@@ -37,6 +37,7 @@ def summarize(
     summary: dict[str, Any] = {
         "mode": "backtest",
         "interrupted": any(run.interrupted for run in runs),
+        "notes": [note for run in runs for note in _notes(run)],
         "accounts": [_account_summary(run) for run in runs],
         "plans": plans,
         "totals": {"trades": sum(plan["trades"] for plan in plans), "net_profit": net},
@@ -49,6 +50,23 @@ def summarize(
         },
     }
     return {**plans[0], **summary} if len(plans) == 1 else summary
+
+
+def _notes(run: AccountRun) -> list[str]:
+    """Return what a reader must know before the figures."""
+    notes = []
+    if run.guard.is_empty:
+        notes.append(
+            f"account {run.request.name}: no risk rules: orders are not limited (--risk PRESET)"
+        )
+    for plan in run.plans:
+        source, asked = plan.loaded.series.source, plan.loaded.request
+        if source.get("named") and not asked.synthetic:
+            notes.append(
+                f"{plan.plan_id}: the file's name says {source['named']}; its bars are traded as "
+                f"{asked.instrument.symbol}"
+            )
+    return notes
 
 
 def _account_curve(run: AccountRun) -> metrics.Curve:

@@ -130,6 +130,18 @@ def test_a_preset_refuses_and_the_summary_says_which_rule(tola, own):
     assert document["accounts"][0]["rules"]
 
 
+def test_a_plain_strategy_without_a_preset_says_that_nothing_limits_it(tola, own):
+    said = tola(*own)
+
+    assert "no risk rules: orders are not limited" in said.out
+
+
+def test_bars_traded_as_another_instrument_are_noted(tola, own):
+    said = tola(*own, "--instrument", "MGC", "--timeframe", "15m")
+
+    assert "the file's name says XAUUSD; its bars are traded as MGC" in said.out
+
+
 def test_the_same_run_twice_is_the_same_to_the_byte(tola, own):
     tola(*own)
     tola(*own)

@@ -81,9 +81,10 @@ def test_a_faulty_row_names_file_line_and_value(run_on, tmp_path, table, line, v
         (b"", "empty"),
         (b"\x00\x01\x02\xff" * 400, "gold.csv"),
         (market.text([]).encode(), "gold.csv"),
+        (market.text(market.rows(1)).encode(), "holds one row, so the timeframe is unknown"),
         (market.text(market.rows(), "datetime,open,high,low,volume,x").encode(), "close"),
     ],
-    ids=["empty", "binary", "header only", "missing column"],
+    ids=["empty", "binary", "header only", "one row", "missing column"],
 )
 def test_a_file_that_is_no_price_file_says_why(run_on, tmp_path, content, words):
     (tmp_path / "gold.csv").write_bytes(content)
@@ -93,6 +94,15 @@ def test_a_file_that_is_no_price_file_says_why(run_on, tmp_path, content, words)
     assert said.code == 1
     assert "gold.csv" in said.error
     assert words in said.error
+
+
+def test_a_file_whose_name_tells_no_instrument_names_the_flag(tola, tmp_path):
+    market.write(tmp_path / "prices.csv")
+
+    said = tola("data", "check", "prices.csv")
+
+    assert said.code == 2
+    assert "name it with --instrument" in said.error
 
 
 def test_a_missing_file_is_named(run_on):
@@ -130,10 +140,12 @@ USAGE = {
     "parameter range": (["backtest", "gold", "--set", "rr=-1"], "a number from 0.1 to 100"),
     "risk of zero": (["backtest", "gold", "--set", "risk_pct=0"], "risk_pct"),
     "risk above limits": (["backtest", "gold", "--set", "risk_pct=50"], "risk_pct"),
-    "parameter form": (["backtest", "gold", "--set", "rr"], "KEY=VALUE"),
+    "parameter form": (["backtest", "gold", "--set", "rr"], "--set=['rr']: "),
+    "fact's form": (["backtest", "gold", "--instrument-set", "lot"], "--instrument-set=['lot']: "),
     "instrument": (["backtest", "gold", "--instrument", "XAUSD"], "did you mean 'XAUUSD'"),
     "preset": (["backtest", "gold", "--risk", "topstep50k"], "did you mean 'topstep_50k'"),
     "zone": (["backtest", "gold", "--tz", "Asia/Kolkatta"], "did you mean Asia/Kolkata"),
+    "zone's shift": (["backtest", "gold", "--tz", "ny+77"], "at most 15 hours"),
     "intrabar": (["backtest", "gold", "--intrabar", "worse"], "worst, nearest, best, drill"),
     "fills": (["backtest", "gold", "--fills", "stock"], "tola, backtrader"),
     "timeframe": (["backtest", "gold", "--timeframe", "15"], "15m"),

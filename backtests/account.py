@@ -191,12 +191,12 @@ class BacktestAccount(bt.BrokerBase):  # type: ignore[misc]
 
     def open_positions(self) -> list[dict[str, Any]]:
         """Return what is still open, marked at the last closes."""
-        prices = {
-            (plan.plan_id, plan.symbol): float(plan.bar.close)
+        marks = {
+            (plan.plan_id, plan.symbol): (plan.leaves_at(float(plan.bar.close)), plan.point_value)
             for plan in self._plans
             if plan.bar is not None
         }
-        return self.ledger.open_positions(prices)
+        return self.ledger.open_positions(marks)
 
     def _value_account(self) -> None:
         """Cache equity and cash; Backtrader asks for both several times a bar."""

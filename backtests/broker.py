@@ -112,7 +112,7 @@ class BacktestBroker(BacktestAccount):
             self._notify(order)
 
     def _refusal(self, plan: PlanBook, request: OrderRequest) -> str:
-        if request.quantity < plan.facts.lot * (1 - 1e-9):
+        if request.quantity < plan.step * (1 - 1e-9):
             return "size_zero"
         if request.quantity > plan.facts.freeze_quantity:
             return "freeze_quantity"

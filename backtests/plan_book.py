@@ -18,8 +18,9 @@ from core.ledger import Planned
 from core.matching.bar import walk_bar, walk_drill
 from core.matching.book import Array, Book, LimitFill, market_record
 from core.matching.nights import swap_nights
+from core.matching.prices_at import set_spread, side_price
 from core.orders import ChildRequest, OrderKind, OrderRequest, Role
-from core.prices import steps_to_quantity
+from core.prices import common_step, steps_to_quantity
 from risk.moment import bar_of
 
 
@@ -102,6 +103,8 @@ class PlanBook:
     seen : bars played. live : there is a position or an order to play bars against.
     trails : order ids of trailing stops.
     facts, fx : in force on the current bar's day.
+    step : quantity of one step of the book: the lot, but after the lot has changed while the book
+        was at work, what both lots are made of.
     balance, open_pnl, margin, steps, ambiguous, count : fields of the book, item 0 in force.
     """
 
@@ -129,6 +132,7 @@ class PlanBook:
         bars = getattr(self.data, "bars", None)
         first = bars[0] if bars is not None and len(bars) else np.zeros(1, BAR)[0]
         self._use(self.instrument.facts(int(first.day)), self.fx_rate.at(int(first.start)))
+        self.step = self.facts.lot
         self.book = Book(self._market(), balance=balance, limits=limits)
         self.tickets: dict[int, Ticket] = {}
         self.position = bt.Position()
@@ -170,15 +174,30 @@ class PlanBook:
             intrabar=self.terms.intrabar,
             limit_fill=self.terms.limit_fill,
             volume_share=self.terms.volume_share,
+            step=self.step,
         )
 
     def begin_day(self, day: int, ts: int) -> None:
         """Take the facts and the exchange rate of a trading day."""
         facts, fx = self.instrument.facts(day), self.fx_rate.at(ts)
-        if facts is self.facts and fx == self.fx:
+        if facts is self.facts and fx == self.fx and self.step == facts.lot:
             return
         self._use(facts, fx)
+        is_idle = not self.live and not any(steps for steps, _ in self._sizes.values())
+        self._take_step(facts.lot if is_idle else common_step(self.step, facts.lot))
         self.book.market[:] = self._market()
+
+    def _take_step(self, step: float) -> None:
+        """Count in other steps from now on: what is held and working keeps its quantity."""
+        parts = round(self.step / step)
+        self.step = step
+        if parts <= 1:
+            return
+        self.book.split_steps(parts)
+        self.position_steps *= parts
+        for ticket in self.tickets.values():
+            ticket.remaining *= parts
+        self._sizes = {key: (steps * parts, held) for key, (steps, held) in self._sizes.items()}
 
     # -- bars --------------------------------------------------------------------------------
 
@@ -237,9 +256,11 @@ class PlanBook:
     def add(self, request: OrderRequest, orders: list[Any]) -> None:
         """Put an approved group into the book; it works from the next price on."""
         state = self.book.state
+        bar = self.bar
         if not self.live:
             state.price = self.data.close[0]
-        bar = self.bar
+            if bar is not None:
+                set_spread(float(bar.spread), self.book.market[0], state)
         after = bar is not None and bool(bar.end >= bar.close_at)
         self.book.add(request, day=self.day, after_session=after)
         children: list[ChildRequest | None] = [None, *request.children]
@@ -253,6 +274,12 @@ class PlanBook:
                 self.trails.add(int(order.ref))
         self.owner = orders[0].owner
         self.live = True
+
+    def leaves_at(self, base: float) -> float:
+        """Return what the position would be left at if the price of the file were `base`."""
+        state = self.book.state
+        side = -1 if self.position_steps > 0 else 1
+        return float(side_price(base, side, self.book.market[0], state))
 
     def planned(self, request: OrderRequest) -> Planned:
         """Return what an entry was planned as, for the trade table."""
@@ -340,7 +367,7 @@ class PlanBook:
 
     def size(self, steps: int) -> float:
         """Return signed lot steps as a quantity free of float dust."""
-        quantity = float(steps_to_quantity(abs(steps), self.facts.lot))
+        quantity = float(steps_to_quantity(abs(steps), self.step))
         return quantity if steps >= 0 else -quantity
 
     def executed_sizes(self, before: int, fill: int, tradeid: int) -> tuple[float, float]:

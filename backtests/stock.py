@@ -100,12 +100,12 @@ class StockBroker(BackBroker):  # type: ignore[misc]
 
     def open_positions(self) -> list[dict[str, Any]]:
         """Return what is still open, marked at the last closes."""
-        prices = {
-            (self.plan_of(data), symbol_of(data)): float(data.close[0])
+        marks = {
+            (self.plan_of(data), symbol_of(data)): (float(data.close[0]), self._value_of(data))
             for data in self.cerebro.datas
             if len(data)
         }
-        return self.ledger.open_positions(prices)
+        return self.ledger.open_positions(marks)
 
     @property
     def equity_curve(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -324,12 +324,15 @@ class StockBroker(BackBroker):  # type: ignore[misc]
                     self.plan_of(data), symbol_of(data), float(data.low[0]), float(data.high[0])
                 )
 
+    def _value_of(self, data: Any) -> float:
+        """Return account money per 1.0 price move of 1.0 quantity."""
+        return float(self.getcommissioninfo(data).profitandloss(1.0, 0.0, 1.0))
+
     def _book_new_fills(self) -> None:
         fills, self._new_fills = self._new_fills, []
         for fill, data in fills:
             request = self._requests.get(fill.order_id)
-            value = float(self.getcommissioninfo(data).profitandloss(1.0, 0.0, 1.0))
-            self.ledger.book(fill, point_value=value, planned=planned_of(request))
+            self.ledger.book(fill, point_value=self._value_of(data), planned=planned_of(request))
             if self._supervisor is not None:
                 self._supervisor.on_fill(fill, self._value)
 

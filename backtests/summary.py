@@ -10,6 +10,7 @@ import numpy as np
 from backtests import metrics
 from backtests.engine import AccountRun, PlanRun
 from core.bars import format_timeframe
+from core.matching.records import PRICE_SIDES
 from core.results import iso_time
 from risk.settings import RiskSettings
 
@@ -103,8 +104,19 @@ def plan_curve(run: AccountRun, plan: PlanRun) -> metrics.Curve:
         if trade.plan_id == plan.plan_id:
             i = int(np.searchsorted(start, trade.exit_bar))
             flow[i] += trade.pnl - booked[trade.trade_id]
-    equity = run.request.cash + np.cumsum(flow) + np.cumsum(size) * bars["close"] * value
+    held = np.cumsum(size)
+    equity = run.request.cash + np.cumsum(flow) + held * _leaves_at(run, plan, held) * value
     return metrics.Curve(run.request.cash, end, equity, np.asarray(bars["day"]))
+
+
+def _leaves_at(run: AccountRun, plan: PlanRun, held: Array) -> Array:
+    """Return what a position would be left at at each close: on its own side of the spread."""
+    bars = plan.bars
+    if not run.broker.follows_path:
+        return np.array(bars["close"])
+    buy_share, sell_share = PRICE_SIDES[plan.loaded.request.instrument.price_side]
+    leaves: Array = bars["close"] + np.where(held < 0, buy_share, -sell_share) * bars["spread"]
+    return leaves
 
 
 def _account_summary(run: AccountRun) -> dict[str, Any]:

@@ -108,7 +108,8 @@ class TradeFill:
 class OpenTrade:
     """A position not yet closed: what the next fills add to or end.
 
-    point_value : account money per 1.0 price move of 1.0 quantity. average : of what is open.
+    point_value : account money per 1.0 price move of 1.0 quantity at the entry (the unit of R).
+    average : of what is open.
     entry_price, exit_price : averages over all that entered and left.
     """
 
@@ -138,13 +139,8 @@ class OpenTrade:
         """'long' or 'short'."""
         return "long" if self.direction > 0 else "short"
 
-    def open_pnl(self, price: float) -> float:
-        """Return the money open at a price, before costs."""
-        moved = (price - self.average) * self.direction
-        return moved * self.open_quantity * self.point_value
-
-    def row(self, price: float) -> dict[str, Any]:
-        """Return what `open_positions` shows of it, marked at `price`.
+    def row(self, price: float, point_value: float) -> dict[str, Any]:
+        """Return what `open_positions` shows of it, left at `price` and today's point value.
 
         `realised` is what its legs have earned, `costs` what it has paid so far.
         """
@@ -154,12 +150,12 @@ class OpenTrade:
             "symbol": self.symbol,
             "entry_time": iso_time(self.entry_time),
             "side": self.side,
-            "quantity": self.open_quantity,
+            "quantity": _clean(self.open_quantity),
             "entry_price": self.average,
             "stop": self.planned.stop,
             "target": self.planned.target,
             "price": price,
-            "open_pnl": self.open_pnl(price),
+            "open_pnl": (price - self.average) * self.direction * self.open_quantity * point_value,
             "realised": self.gross,
             "costs": self.costs,
         }
@@ -196,7 +192,8 @@ class Ledger:
         Parameters
         ----------
         fill : the execution. Its costs must be in account currency.
-        point_value : account money per 1.0 price move of 1.0 quantity (multiplier x fx).
+        point_value : account money per 1.0 price move of 1.0 quantity now (multiplier x fx):
+            what a fill earns is turned into account money at the rate of that fill.
         planned : for a fill that may open a position, what was planned.
         adverse, favourable : excursions of the position before this fill (price units), where
             the broker follows the path; else call `mark`.
@@ -213,7 +210,7 @@ class Ledger:
                 trade.favourable = max(trade.favourable, favourable)
             part = min(left, trade.open_quantity)
             left = 0.0 if left - part <= _DUST * fill.quantity else left - part
-            closed = self._leave(trade, fill, part)
+            closed = self._leave(trade, fill, part, point_value)
         if left > 0.0:
             self._enter(key, fill, left, point_value, planned or Planned())
         return closed
@@ -246,9 +243,9 @@ class Ledger:
         trade.entry_price += (fill.price - trade.entry_price) * (quantity / trade.entered)
         self._note(trade, fill, quantity, 0)
 
-    def _leave(self, trade: OpenTrade, fill: Fill, quantity: float) -> Trade | None:
+    def _leave(self, trade: OpenTrade, fill: Fill, quantity: float, value: float) -> Trade | None:
         moved = (fill.price - trade.average) * trade.direction
-        trade.gross += moved * quantity * trade.point_value
+        trade.gross += moved * quantity * value
         trade.open_quantity -= quantity
         trade.left += quantity
         trade.exit_price += (fill.price - trade.exit_price) * (quantity / trade.left)
@@ -304,9 +301,16 @@ class Ledger:
         if trade is not None:
             trade.ambiguous = True
 
-    def open_positions(self, prices: Mapping[tuple[str, str], float]) -> list[dict[str, Any]]:
-        """Return the open positions marked at the last prices, by (plan_id, symbol)."""
-        return [trade.row(prices[key]) for key, trade in sorted(self.open.items())]
+    def open_positions(
+        self, marks: Mapping[tuple[str, str], tuple[float, float]]
+    ) -> list[dict[str, Any]]:
+        """Return the open positions.
+
+        Parameters
+        ----------
+        marks : by (plan_id, symbol) the price a position would be left at, and the point value.
+        """
+        return [trade.row(*marks[key]) for key, trade in sorted(self.open.items())]
 
 
 def _closed(trade: OpenTrade, fill: Fill) -> Trade:

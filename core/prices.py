@@ -6,7 +6,7 @@ n / inverse. So 0.1 steps never accumulate error: never n * tick below 1, never 
 
 from __future__ import annotations
 
-from math import ceil, floor
+from math import ceil, floor, gcd
 
 from core.compile import kernel
 
@@ -67,3 +67,9 @@ def steps_to_quantity(steps: int, lot: float) -> float:
     if lot < 1.0:
         return steps / round(1.0 / lot)
     return steps * lot
+
+
+def common_step(one: float, other: float) -> float:
+    """Return the largest quantity step that both are whole multiples of."""
+    scale = 10**9
+    return gcd(round(one * scale), round(other * scale)) / scale

@@ -88,19 +88,20 @@ def build_request(group: Group, plan_id: str, *, reduces: bool) -> OrderRequest:
     parent = group.parent
     info = parent.info
     kind = _kind_of(parent)
+    side = Side.BUY if parent.isbuy() else Side.SELL
     children = tuple(_child(order) for order in group.orders[1:])
-    price = None if kind is OrderKind.MARKET else float(parent.created.price)
-    stop = next((child.price for child in children if child.role is Role.STOP), None)
     entry = info.get("planned_entry")
+    if entry is None:
+        entry = parent.created.pclose if kind is OrderKind.MARKET else parent.created.price
     time_in_force, expires = _validity(parent)
     return OrderRequest(
         order_id=int(parent.ref),
         plan_id=plan_id,
         symbol=symbol_of(parent.data),
-        side=Side.BUY if parent.isbuy() else Side.SELL,
+        side=side,
         quantity=abs(float(parent.created.size)),
         kind=kind,
-        price=price,
+        price=_price(parent),
         limit_price=_limit_price(parent),
         trail_amount=parent.created.trailamount,
         trail_percent=parent.created.trailpercent,
@@ -108,22 +109,52 @@ def build_request(group: Group, plan_id: str, *, reduces: bool) -> OrderRequest:
         expires=expires,
         day_only=bool(info.get("day_only", False)) or time_in_force is TimeInForce.DAY,
         flat_at=info.get("flat_at"),
-        oco=None if parent.p.oco is None else int(parent.p.oco.ref),
+        oco=_first_of_group(parent),
         reduces=reduces,
-        planned_entry=float(_planned_price(parent, price) if entry is None else entry),
-        planned_stop=info.get("planned_stop", stop),
+        planned_entry=float(entry),
+        planned_stop=info.get("planned_stop", _planned_stop(children, side, float(entry))),
         pattern=str(info.get("pattern", "")),
         reason=str(info.get("reason", "")),
         children=children,
     )
 
 
+def _first_of_group(order: Any) -> int | None:
+    """Return the order that a one-cancels-other group began with, None outside of one."""
+    first = order.p.oco
+    while first is not None and first.p.oco is not None:
+        first = first.p.oco
+    return None if first is None else int(first.ref)
+
+
 def _kind_of(order: Any) -> OrderKind:
     return _KINDS[order.exectype]
 
 
-def _planned_price(order: Any, price: float | None) -> float:
-    return float(order.created.pclose) if price is None else price
+def _price(order: Any) -> float | None:
+    """Return the price an order is held at; None for a trail that begins where it starts to work.
+
+    Backtrader shows such a trail at a distance from the close it was sent at.
+    """
+    kind = _kind_of(order)
+    if kind is OrderKind.MARKET or (kind is OrderKind.TRAILING_STOP and not order.p.price):
+        return None
+    return float(order.created.price)
+
+
+def trail_distance(order: OrderRequest | ChildRequest, price: float) -> float:
+    """Return how far from a price an order that trails begins; 0 for one that does not."""
+    return order.trail_amount or price * (order.trail_percent or 0.0)
+
+
+def _planned_stop(children: Sequence[ChildRequest], side: int, entry: float) -> float | None:
+    """Return where the protecting stop stands once the entry fills at its planned price."""
+    for child in children:
+        if child.role is Role.STOP:
+            if child.price is not None:
+                return child.price
+            return entry - side * trail_distance(child, entry)
+    return None
 
 
 def _limit_price(order: Any) -> float | None:
@@ -152,7 +183,7 @@ def _child(order: Any) -> ChildRequest:
         role=role,
         kind=kind,
         quantity=abs(float(order.created.size)),
-        price=None if kind is OrderKind.MARKET else float(order.created.price),
+        price=_price(order),
         limit_price=_limit_price(order),
         trail_amount=order.created.trailamount,
         trail_percent=order.created.trailpercent,

@@ -12,6 +12,7 @@ _DUST = 1e-9
 @dataclass(slots=True)
 class _Open:
     size: float = 0.0
+    average: float = 0.0
     money: float = 0.0
 
 
@@ -29,17 +30,18 @@ class TradeTracker:
         after = before + signed
         costs = sum(fill.costs.values())
         if before * signed >= 0:
+            trade.average += (fill.price - trade.average) * (signed / after)
             trade.size = after
-            trade.money -= signed * fill.price * point_value + costs
+            trade.money -= costs
             return None
         closing = -before if abs(signed) >= abs(before) - _DUST else signed
         share = closing / signed
-        trade.money -= closing * fill.price * point_value + costs * share
+        trade.money -= closing * (fill.price - trade.average) * point_value + costs * share
         if abs(after) > _DUST and abs(signed) < abs(before):
             trade.size = after
             return None
         pnl = trade.money
         reversed_size = after if abs(after) > _DUST else 0.0
-        trade.size = reversed_size
-        trade.money = -reversed_size * fill.price * point_value - costs * (1.0 - share)
+        trade.size, trade.average = reversed_size, fill.price
+        trade.money = -costs * (1.0 - share)
         return pnl

@@ -49,6 +49,7 @@ def market_record(
     intrabar: str = "worst",
     limit_fill: LimitFill = "touch",
     volume_share: float | None = None,
+    step: float | None = None,
 ) -> Array:
     """Return a one-item MARKET array of an instrument's facts on one day.
 
@@ -59,19 +60,21 @@ def market_record(
     intrabar : worst, best, nearest or drill.
     limit_fill : touch fills a limit at its price, through only beyond it.
     volume_share : share of each bar's volume that may be traded (0..1]; None: no limit.
+    step : quantity that orders and positions are counted in; None: the lot.
     """
+    step = facts.lot if step is None else step
     market = np.zeros(1, MARKET)
     record = market[0]
     buy_share, sell_share = PRICE_SIDES[facts.price_side]
     record.tick, record.lot, record.multiplier, record.fx = (
         facts.tick,
-        facts.lot,
+        step,
         facts.multiplier,
         fx,
     )
-    record.step_value = facts.lot * facts.multiplier * fx
+    record.step_value = step * facts.multiplier * fx
     record.slippage = facts.slippage_ticks * facts.tick
-    record.margin_fixed = facts.margin_fixed * facts.lot * fx
+    record.margin_fixed = facts.margin_fixed * step * fx
     record.margin_rate = facts.margin_rate
     record.volume_share = volume_share or 0.0
     record.buy_share, record.sell_share = buy_share, sell_share
@@ -205,12 +208,14 @@ class Book:
         return float(self.market["tick"][0])
 
     def _join_group(self, request: OrderRequest) -> int:
+        """Return the key of the order's group, 0 if no other order of it is left."""
         if request.oco is None:
             return 0
         first = self.slot(request.oco)
-        if first is None:
+        if first is not None:
+            first.oco = request.oco
+        elif request.oco not in self.working()["oco"]:
             return 0
-        first.oco = request.oco
         return request.oco
 
     def _new_slot(self, wanted: OrderRequest | ChildRequest, side: Side, role: Role) -> Any:
@@ -238,6 +243,12 @@ class Book:
         orders[:, : self.orders.shape[1]] = self.orders
         self.orders = orders
         self.events = new_events(capacity)
+
+    def split_steps(self, parts: int) -> None:
+        """Count everything in steps of a smaller size, `parts` to one of before."""
+        self.books["steps"] *= parts
+        for name in ("quantity", "filled", "open_steps"):
+            self.orders[name] *= parts
 
     def _happened(self) -> Array:
         happened = self.events[0, : self.state.events]

@@ -79,11 +79,12 @@ def activate_children(k: int, market: Any, book: Any, orders: Any, events: Any) 
         if child.parent != orders[k].order_id or child.status != WAITING:
             continue
         child.status = WORKING
-        if child.role == STOP:
-            child.quantity = orders[k].open_steps
         if child.kind == TRAILING_STOP_ORDER:
             trail_stop(child, market, book)
         add_event(book, events, ACTIVE_EVENT, child.order_id, child.side, 0)
+        if child.role == STOP and child.quantity != orders[k].open_steps:
+            child.quantity = orders[k].open_steps
+            say_changed(j, book, orders, events)
 
 
 @inner
@@ -121,16 +122,35 @@ def trim_brackets(book: Any, orders: Any) -> None:
 
 
 @inner
+def has_waiting_child(k: int, book: Any, orders: Any) -> bool:
+    """Say whether children of order k have yet to work: it has opened nothing so far."""
+    for j in range(book.count):
+        if orders[j].parent == orders[k].order_id and orders[j].status == WAITING:
+            return True
+    return False
+
+
+@inner
 def sync_children(k: int, book: Any, orders: Any, events: Any) -> None:
-    """Resize the stop of bracket k to what is open; with nothing open, end what is left of it."""
+    """Resize the stop of bracket k to what is open; with nothing open, end what is left of it.
+
+    Children still wait where the parent has only closed another position so far: they end if that
+    was all of it, and wait on while more of it is to fill.
+    """
     parent = orders[k]
-    if parent.open_steps == 0 and parent.status == WORKING:
+    has_opened = not has_waiting_child(k, book, orders)
+    if parent.open_steps == 0 and parent.status == WORKING and has_opened:
         end_order(k, CANCEL_EVENT, POSITION_CLOSED, book, orders, events)
     for j in range(book.count):
         child = orders[j]
-        if child.parent != parent.order_id or child.status != WORKING:
+        if child.parent != parent.order_id:
             continue
-        if parent.open_steps == 0:
+        if child.status == WAITING:
+            if parent.status == FILLED:
+                end_order(j, CANCEL_EVENT, POSITION_CLOSED, book, orders, events)
+        elif child.status != WORKING:
+            continue
+        elif parent.open_steps == 0:
             end_order(j, CANCEL_EVENT, POSITION_CLOSED, book, orders, events)
         elif child.role == STOP and child.quantity != parent.open_steps:
             child.quantity = parent.open_steps

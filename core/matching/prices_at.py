@@ -41,7 +41,7 @@ def base_price(price: float, side: int, market: Any, book: Any) -> float:
     return price if book.sell_sub == 0.0 else on_tick(price + book.sell_sub, market.tick)
 
 
-@inner
+@kernel
 def set_spread(spread: float, market: Any, book: Any) -> None:
     """Take the spread that holds from now on."""
     book.buy_add = spread * market.buy_share

@@ -150,6 +150,7 @@ MARKET = record_dtype(
 )
 """Facts of one instrument on one day.
 
+lot : quantity of one step, in which all of a book is counted.
 step_value : account money per 1.0 price move of one lot step (lot x multiplier x fx).
 slippage : price units against us on market and stop fills.
 margin_fixed, margin_rate : account money per lot step; share of notional. Both 0: no limit.

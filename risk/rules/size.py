@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.orders import OrderRequest, Role
+from risk.groups import trail_distance
 from risk.rules.base import Headroom, Refusal, Rule
 from risk.settings import RiskSettings
 
@@ -25,20 +26,24 @@ def stop_distance(
 
     Only a stop that is sent with the entry counts. A stop on the wrong side gives <= 0.
     """
-    stop = next((child.price for child in request.children if child.role is Role.STOP), None)
+    stop = next((child for child in request.children if child.role is Role.STOP), None)
     if stop is not None:
-        return (_entry_price(request, context) - stop) * int(request.side)
+        entry = _entry_price(request, context)
+        if stop.price is None:
+            return trail_distance(stop, entry)
+        return (entry - stop.price) * int(request.side)
     if assume_ticks is not None:
         return assume_ticks * context.tick(request.symbol)
     return None
 
 
 def _entry_price(request: OrderRequest, context: GuardContext) -> float:
-    """Return the price an entry may fill at: its limit, its trigger, or the last close."""
+    """Return the price an entry may fill at: its limit, its trigger, or by the last close."""
     for price in (request.limit_price, request.price):
         if price is not None:
             return price
-    return context.price(request.symbol, request.plan_id)
+    last = context.price(request.symbol, request.plan_id)
+    return last + int(request.side) * trail_distance(request, last)
 
 
 class TradeRisk(Rule):

@@ -178,11 +178,25 @@ def test_open_positions_are_listed_marked_and_not_counted() -> None:
     ledger = Ledger()
     ledger.book(entry(1, "sell", 2, 100.0, costs=1.0), point_value=5, planned=Planned(stop=104.0))
 
-    (row,) = ledger.open_positions({("gold", "MGC"): 98.0})
+    (row,) = ledger.open_positions({("gold", "MGC"): (98.0, 5)})
 
     assert ledger.trades == []
     assert (row["side"], row["open_pnl"], row["costs"], row["stop"]) == ("short", 20.0, 1.0, 104.0)
     assert row["entry_time"] == "1970-01-01T01:00:00.000000001Z"
+
+
+def test_each_leg_is_turned_into_account_money_at_its_own_rate() -> None:
+    ledger = Ledger()
+    ledger.book(entry(1, "buy", 2, 100.0), point_value=10, planned=Planned(100.0, 95.0))
+    ledger.book(fill(2, "sell", 1, 104.0), point_value=12)
+
+    (row,) = ledger.open_positions({("gold", "MGC"): (103.0, 15)})
+    trade = ledger.book(fill(3, "sell", 1, 103.0), point_value=15)
+
+    assert (row["realised"], row["open_pnl"]) == (48.0, 45.0)
+    assert trade is not None
+    assert trade.pnl == 48.0 + 45.0
+    assert trade.r_multiple == 93.0 / (2 * 5 * 10)
 
 
 def test_bars_extremes_serve_where_no_path_is_followed() -> None:

@@ -724,6 +724,7 @@ MONEY = [
         [(0, order(1, "buy", 6, "limit", 100, children=(stop(2, 98, 6),)))],
         [
             "1 #1 buy 4 at 100",
+            "1 #2 now 4 at 98",
             "2 #1 buy 2 at 100",
             "2 #2 now 6 at 98",
             "3 #2 sell 4 at 98",
@@ -736,9 +737,32 @@ MONEY = [
         "a_partly_filled_entry_keeps_its_stop_when_the_rest_ends",
         [QUIET, QUIET, (100, 101, 97, 98), QUIET],
         [(0, order(1, "buy", 6, "limit", 100, children=(stop(2, 98, 6),))), (1, 1)],
-        ["1 #1 buy 4 at 100", "1 #1 ends cancelled", "2 #2 sell 4 at 98"],
+        ["1 #1 buy 4 at 100", "1 #2 now 4 at 98", "1 #1 ends cancelled", "2 #2 sell 4 at 98"],
         terms={"volume_share": 0.1},
         bars={"volume": 40},
+    ),
+    Case(
+        "a_parent_that_only_closes_has_no_use_for_children",
+        [QUIET, QUIET, QUIET, QUIET],
+        [
+            (0, order(1, "buy", 2, "market")),
+            (1, order(2, "sell", 2, "market", children=(stop(3, 103, 2), target(4, 97, 2)))),
+        ],
+        [
+            "1 #1 buy 2 at 100",
+            "2 #2 sell 2 at 100",
+            "2 #3 ends position_closed",
+            "2 #4 ends position_closed",
+        ],
+    ),
+    Case(
+        "a_parent_that_turns_the_position_round_protects_what_it_opened",
+        [QUIET, QUIET, QUIET, (100, 104, 99, 103)],
+        [
+            (0, order(1, "buy", 2, "market")),
+            (1, order(2, "sell", 3, "market", children=(stop(3, 103, 3),))),
+        ],
+        ["1 #1 buy 2 at 100", "2 #2 sell 3 at 100", "2 #3 now 1 at 103", "3 #3 buy 1 at 103"],
     ),
     Case(
         "an_entry_beyond_free_margin_ends_with_its_children",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import backtrader as bt
 import pytest
 
+from core.orders import Fill, Role, Side
 from risk import RiskSettings
 from risk.context import GuardContext
 from risk.rules import TrailingDrawdown
+from risk.trades import TradeTracker
 from tests.risk.runs import actions, bracket, run
 
 WIDE = {"stop": 50.0, "target": 200.0}
@@ -209,6 +211,16 @@ def test_a_trade_that_ends_even_resets_the_streak():
     result = run(script, rows, RiskSettings(max_losses_row=2))
 
     assert result.guard.refused == {}
+
+
+def test_a_loss_stays_a_loss_when_the_currency_of_the_quote_has_risen():
+    tracker = TradeTracker()
+    bought = Fill(1, 1, "plan", "MGC", Side.BUY, 1.0, 2000.0, 0, 0, Role.ENTRY, "entry", {})
+    sold = Fill(2, 2, "plan", "MGC", Side.SELL, 1.0, 1999.0, 1, 0, Role.EXIT, "exit", {})
+
+    tracker.book(bought, 830.0)
+
+    assert tracker.book(sold, 900.0) == -900.0
 
 
 def test_the_days_profit_may_not_pass_its_share_of_the_target():

@@ -98,6 +98,18 @@ def test_a_short_trade_is_measured_to_the_stop_above_it():
     assert too_much.strategy.orders[0].info.refused.value == pytest.approx(510.0)
 
 
+@pytest.mark.parametrize(("trail", "status"), [(5.0, "Completed"), (5.1, "Rejected")])
+def test_a_trade_behind_a_trailing_stop_is_measured_by_its_distance(trail, status):
+    def trailed(strategy):
+        parent = strategy.buy(size=10, transmit=False)
+        strategy.sell(size=10, exectype=bt.Order.StopTrail, trailamount=trail, parent=parent)
+        return parent
+
+    result = run({2: trailed}, FLAT_100, RiskSettings(trade_risk=500))
+
+    assert result.strategy.statuses() == [status]
+
+
 def test_a_limit_entry_is_measured_from_its_own_price():
     entry = bracket(10, 90.0, 120.0, exectype=bt.Order.Limit, price=95.0)
     result = run({2: entry}, FLAT_100, RiskSettings(trade_risk=500))

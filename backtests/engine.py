@@ -25,9 +25,10 @@ from backtests.loading import LoadedPlan
 from backtests.progress import Progress
 from backtests.request import AccountRequest
 from backtests.stock import StockBroker
-from backtests.usercode import blame, is_file_name
+from backtests.usercode import blame
 from core.bars import Series, format_timeframe
 from core.config import Settings
+from core.config_fields import is_file_name, split_file_name
 from core.errors import ConfigError, StrategyError, TolaError
 from core.results import iso_time
 from feeds import BulkData
@@ -268,7 +269,7 @@ def _strategy_error(error: Exception, plans: list[PlanRun]) -> StrategyError | N
         asked = plan.loaded.request
         source = inspect.getsourcefile(asked.strategy)
         if source and is_file_name(asked.plan.strategy) and Path(source).resolve() in frames:
-            return blame(error, Path(asked.plan.strategy.rpartition(":")[0]), _bar_text(plan))
+            return blame(error, Path(split_file_name(asked.plan.strategy)[0]), _bar_text(plan))
     return None
 
 

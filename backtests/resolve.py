@@ -6,14 +6,16 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import strategies
 from backtests.request import AccountRequest, BacktestRequest, PlanRequest
 from backtests.samples import is_sample, sample_path
-from backtests.usercode import is_file_name, load_strategy
+from backtests.usercode import load_strategy
 from core.bars import format_timeframe, parse_timeframe
 from core.config import BUNDLED_PLANS, Config, Known, Plan, Provenance, Settings, load
+from core.config_fields import is_file_name, split_file_name
 from core.errors import ConfigError, near_name
 from core.fx import FxRate, find_rate
 from core.instruments import Instrument, get_instrument
@@ -192,8 +194,11 @@ def _rate(quote: str, account: str, config: Config) -> FxRate:
 
 
 def _file_name(name: str) -> str:
-    """Return a plan's name fit for files; of file.py:Class the class."""
-    return _PLAIN.sub("-", name.rpartition(":")[2] if is_file_name(name) else name).strip("-")
+    """Return a plan's name fit for files; of file.py:Class the class, of file.py its stem."""
+    if is_file_name(name):
+        file, wanted = split_file_name(name)
+        name = wanted or Path(file).stem
+    return _PLAIN.sub("-", name).strip("-")
 
 
 def _plain_params(plan: Plan, strategy: type[Any]) -> dict[str, Any]:

@@ -8,12 +8,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from core.config_fields import split_file_name
 from core.errors import ConfigError, StrategyError, near_name
-
-
-def is_file_name(strategy: str) -> bool:
-    """Say whether a strategy is named as file.py:Class rather than by its short name."""
-    return strategy.partition(":")[0].endswith(".py")
 
 
 def load_strategy(name: str) -> type[Any]:
@@ -28,7 +24,7 @@ def load_strategy(name: str) -> type[Any]:
     """
     import backtrader as bt
 
-    file, _, wanted = name.partition(":")
+    file, wanted = split_file_name(name)
     path = Path(file)
     if not path.is_file():
         siblings = [str(near) for near in path.parent.glob("*.py")] if path.parent.is_dir() else []

@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from core.errors import ConfigError
-
 Reader = Callable[[Any], Any]
 
 DEFAULT_CASH = {"USD": 100_000.0, "INR": 2_000_000.0}
@@ -166,17 +164,28 @@ def _date(year: int, month: int, day: int) -> date:
 _SERVER_ZONE = re.compile(r"ny[+-]\d{1,2}", re.IGNORECASE)
 
 
-def zone(value: Any) -> str:
-    """Read a zone: an IANA name, or 'ny+7' for MT5 server time (New York plus hours)."""
+def is_file_name(strategy: str) -> bool:
+    """Say whether a strategy is named as file.py:Class rather than by its short name."""
+    return strategy.endswith(".py") or ".py:" in strategy
+
+
+def split_file_name(strategy: str) -> tuple[str, str]:
+    """Return file and class of file.py:Class; no class: an empty text. Drives' colons stay."""
+    file, mark, wanted = strategy.rpartition(".py:")
+    return (f"{file}.py", wanted) if mark else (strategy, "")
+
+
+def flag_name(field: str) -> str:
+    """Return how the command line spells the flag of a field."""
+    return FLAG_NAMES.get(field, f"--{field}")
+
+
+def check_zone(name: str) -> None:
+    """Raise ConfigError unless a zone is an IANA name or 'ny+7', MT5 server time."""
     from core.zones import find_zone
 
-    name = text(value)
     if not _SERVER_ZONE.fullmatch(name):
-        try:
-            find_zone(name)
-        except ConfigError as fault:
-            raise ValueError(str(fault)) from None
-    return name
+        find_zone(name)
 
 
 PLAN_FIELDS: dict[str, Reader] = {
@@ -188,7 +197,7 @@ PLAN_FIELDS: dict[str, Reader] = {
     "params": table,
     "risk": text,
     "account": text,
-    "tz": zone,
+    "tz": text,
     "stamp": choice("start", "end"),
     "from": first_date,
     "to": last_date,
@@ -209,6 +218,15 @@ ACCOUNT_FIELDS: dict[str, Reader] = {
     "foreign": choice("count", "pause", "halt"),
 }
 """Fields of [accounts.NAME]."""
+
+FLAG_NAMES = {
+    "params": "--set",
+    "instrument_set": "--instrument-set",
+    "costs": "--no-costs",
+    "margin": "--no-margin",
+    "report": "--no-report",
+}
+"""Flags spelled otherwise than the field they set."""
 
 SETTING_FIELDS: dict[str, Reader] = {
     "intrabar": choice("worst", "nearest", "best", "drill"),

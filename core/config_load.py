@@ -16,6 +16,9 @@ from core.config_fields import (
     SETTING_FIELDS,
     VARIABLES,
     Reader,
+    check_zone,
+    flag_name,
+    is_file_name,
 )
 from core.errors import ConfigError, near_name
 from core.log import redact
@@ -29,7 +32,7 @@ _ATTRIBUTES = {"with": "further", "from": "first", "to": "last"}
 """Plan fields whose name is a Python word or clashes with one."""
 _NEEDED = ("strategy", "instrument", "timeframe")
 _CREDENTIAL = re.compile("secret|token|password|api_?key", re.IGNORECASE)
-_NOT_SETTINGS = ("TOLA_CACHE_DIR", "TOLA_SHARED")
+_NOT_SETTINGS = ("TOLA_CACHE_DIR", "TOLA_DEBUG", "TOLA_SHARED")
 
 
 class Loader:
@@ -148,7 +151,7 @@ class Loader:
         self._warn_unknown_variables()
         for name, reader in SETTING_FIELDS.items():
             if name in self._flags:
-                self._set(f"settings.{name}", reader, self._flags[name], "flag", f"--{name}")
+                self._set(f"settings.{name}", reader, self._flags[name], "flag", flag_name(name))
         return Settings(**{name: self._value(f"settings.{name}") for name in SETTING_FIELDS})
 
     def _warn_unknown_variables(self) -> None:
@@ -225,7 +228,7 @@ class Loader:
         if name in tables:
             return name
         strategies = self._known.strategies or {}
-        if name in strategies or ".py:" in name:
+        if name in strategies or is_file_name(name):
             alike = next((plan for plan in BUNDLED_PLANS.values() if plan["strategy"] == name), {})
             self._bundled(name, {**alike, "strategy": name})
             return name
@@ -235,7 +238,7 @@ class Loader:
     def _apply_flags(self, prefix: str) -> None:
         for key, reader in PLAN_FIELDS.items():
             if key in self._flags:
-                self._set(f"{prefix}.{key}", reader, self._flags[key], "flag", f"--{key}")
+                self._set(f"{prefix}.{key}", reader, self._flags[key], "flag", flag_name(key))
 
     def _anchored(self, path: str) -> str:
         """Return a path of the settings file seen from the working folder."""
@@ -254,7 +257,7 @@ class Loader:
             lambda table: {name: self._anchored(path) for name, path in table.items()},
         )
         strategy = self._value(f"{prefix}.strategy")
-        if isinstance(strategy, str) and ".py:" in strategy:
+        if isinstance(strategy, str) and is_file_name(strategy):
             self._anchor(f"{prefix}.strategy")
 
     def _plan(self, name: str) -> Plan | None:
@@ -269,9 +272,10 @@ class Loader:
 
     def _check_complete(self, prefix: str) -> None:
         for key in _NEEDED:
-            told = any(f"{prefix}.{key}" in line or f"--{key}=" in line for line in self._faults)
+            names = f"{prefix}.{key}", f"{flag_name(key)}="
+            told = any(name in line for name in names for line in self._faults)
             if self._value(f"{prefix}.{key}") is None and not told:
-                self._fault(f"{prefix}.{key}", f"missing; add it or give --{key}")
+                self._fault(f"{prefix}.{key}", f"missing; add it or give {flag_name(key)}")
 
     def _check_plan(
         self,
@@ -289,9 +293,9 @@ class Loader:
         if first and last and first > last:
             self._fault(prefix, f"from {first} lies after to {last}")
         self._check_instrument(prefix, settings)
-        tz, check_zone = self._value(f"{prefix}.tz"), self._known.check_zone
-        if tz is not None and check_zone is not None:
-            self._try(f"{prefix}.tz", lambda: check_zone(tz))
+        tz, check = self._value(f"{prefix}.tz"), self._known.check_zone or check_zone
+        if tz is not None:
+            self._try(f"{prefix}.tz", lambda: check(tz))
 
     def _check_name(self, name: str, known: Collection[str], kind: str) -> None:
         value = self._value(name)
@@ -300,7 +304,7 @@ class Loader:
 
     def _check_strategy(self, prefix: str) -> None:
         known, strategy = self._known.strategies, self._value(f"{prefix}.strategy")
-        if known is None or strategy is None or ".py:" in strategy:
+        if known is None or strategy is None or is_file_name(strategy):
             return
         self._check_name(f"{prefix}.strategy", tuple(known), "strategy")
         names = known.get(strategy)

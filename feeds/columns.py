@@ -152,7 +152,7 @@ def _with_stamp(
     if missing:
         raise DataError(
             f"missing column {', '.join(missing)}: the file has {', '.join(headers)};"
-            f' name it with a mapping such as columns={{"{missing[0]}": "..."}}',
+            f' name it so in the header (in Python: columns={{"{missing[0]}": "..."}})',
             file=name,
             line=line,
         )

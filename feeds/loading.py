@@ -188,8 +188,8 @@ def symbol_of(name: str) -> tuple[str, bool]:
         if word in known:
             return known[word], True
     raise ConfigError(
-        f"{name}: the file's name tells no instrument; name it, for example symbol='XAUUSD'"
-        f" (known: {', '.join(instrument_names())})"
+        f"{name}: the file's name tells no instrument; name it with "
+        f"--instrument, such as XAUUSD (in Python: symbol=; known: {', '.join(instrument_names())})"
     )
 
 
@@ -219,11 +219,11 @@ def file_step(table: Columns, wanted: int | None) -> int:
     steps = np.diff(table.stamps[:_STEP_SAMPLE])
     steps = steps[steps > 0]
     if not len(steps):
-        if wanted is None or len(table.stamps) > 1:
-            raise table.fault(
-                "its stamps do not rise, so the timeframe is unknown; sort the file by time", 0
-            )
-        return wanted
+        if wanted is not None and len(table.stamps) == 1:
+            return wanted
+        seen = "its stamps do not rise" if len(table.stamps) > 1 else "it holds one row"
+        remedy = "sort the file by time" if len(table.stamps) > 1 else "state --timeframe"
+        raise table.fault(f"{seen}, so the timeframe is unknown; {remedy}", 0)
     values, counts = np.unique(steps, return_counts=True)
     return int(values[np.argmax(counts)])
 

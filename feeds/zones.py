@@ -102,6 +102,8 @@ def parse_zone(text: str) -> Zone:
         return Zone(word, "UTC", (-minutes if offset[1] == "-" else minutes) * NS_PER_MINUTE)
     shifted = re.fullmatch(r"([A-Za-z_/]+)([+-]\d{1,2})", word)
     if shifted and shifted[1].lower() in _SPOKEN:
+        if abs(int(shifted[2])) > 15:
+            raise ConfigError(f"tz={text}: expected a shift of at most 15 hours")
         return Zone(word.lower(), _SPOKEN[shifted[1].lower()], int(shifted[2]) * 60 * NS_PER_MINUTE)
     if word.lower() in _SPOKEN:
         return Zone(_SPOKEN[word.lower()], _SPOKEN[word.lower()])

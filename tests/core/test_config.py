@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.config import Account, Config, Known, Plan, Settings, load
+from core.config_fields import is_file_name, split_file_name
 from core.config_text import InitAnswers, init_texts
 from core.errors import ConfigError
 
@@ -134,7 +135,7 @@ def test_flags_win_over_the_file_and_each_override_is_told(tmp_path: Path) -> No
     assert config.plans["gold"].timeframe == "15m"
     toml = tmp_path / "tola.toml"
     assert config.overrides() == [
-        f"plans.gold.params = rr=3 order_bars=10 (flag --params; {toml} says rr=2 order_bars=10)",
+        f"plans.gold.params = rr=3 order_bars=10 (flag --set; {toml} says rr=2 order_bars=10)",
         f"plans.gold.timeframe = 5m (flag --timeframe; {toml} says 15m)",
         f"settings.intrabar = best (flag --intrabar; {toml} says nearest)",
     ]
@@ -371,3 +372,34 @@ def test_wrong_answers_to_init_come_in_one_message() -> None:
     assert "did you mean 'gold'" in text
     assert "did you mean 'topstep_50k'" in text
     assert "three letters" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("my.py:Cross", ("my.py", "Cross")),
+        ("my.py", ("my.py", "")),
+        ("C:\\lab\\my.py:Cross", ("C:\\lab\\my.py", "Cross")),
+    ],
+)
+def test_a_strategy_file_is_told_from_its_class(name: str, parts: tuple[str, str]) -> None:
+    assert is_file_name(name)
+    assert split_file_name(name) == parts
+
+
+def test_a_strategy_file_may_leave_out_its_class(tmp_path: Path) -> None:
+    flags = {"instrument": "MGC", "timeframe": "15m"}
+
+    config = loaded(tmp_path, "", select=["my.py"], flags=flags)
+
+    assert [plan.strategy for plan in config.selected] == ["my.py"]
+
+
+def test_offsets_and_spoken_zones_are_left_to_the_one_who_reads_files(tmp_path: Path) -> None:
+    seen: list[str] = []
+    known = Known(check_zone=seen.append)
+
+    config = loaded(tmp_path, WHOLE, select=["gold"], flags={"tz": "+05:30"}, known=known)
+
+    assert config.selected[0].tz == "+05:30"
+    assert "+05:30" in seen

@@ -36,7 +36,7 @@ from core.matching.records import (
     WAITING,
     WORKING,
 )
-from core.prices import quantity_to_steps
+from core.prices import TICK_TOLERANCE, quantity_to_steps
 
 TIE = 1e-6
 """Two paths whose equities differ by less (account currency) are a tie."""
@@ -179,9 +179,13 @@ def start_events(books: Any) -> None:
 
 
 @inner
-def chosen_path(policy: int, high_first: float, low_first: float, bar: Any) -> int:
-    """Return 1 to keep the path to the high first, 2 for the low first, by their equities."""
-    nearest = 1 if bar.high - bar.open <= bar.open - bar.low else 2
+def chosen_path(policy: int, high_first: float, low_first: float, bar: Any, tick: float) -> int:
+    """Return 1 to keep the path to the high first, 2 for the low first, by their equities.
+
+    Of two equal distances from the open the high's counts as nearer; decimal prices leave dust.
+    """
+    further = (bar.high - bar.open) - (bar.open - bar.low)
+    nearest = 1 if further <= TICK_TOLERANCE * tick else 2
     if policy == NEAREST or abs(high_first - low_first) <= TIE:
         return nearest
     if policy == BEST:
@@ -223,6 +227,7 @@ def fork(row: int, books: Any, orders: Any, limits: Any, trials: Any) -> None:
 def choose(
     bar: Any,
     policy: int,
+    tick: float,
     high_first: float,
     low_first: float,
     books: Any,
@@ -234,7 +239,7 @@ def choose(
     """Keep one of the two walked paths by their equities at the close, net of costs."""
     others = flag_ambiguous(events[1], books[1].events, events[2], books[2].events)
     others += flag_ambiguous(events[2], books[2].events, events[1], books[1].events)
-    row = chosen_path(policy, high_first, low_first, bar)
+    row = chosen_path(policy, high_first, low_first, bar, tick)
     keep_path(row, others > 0, books, orders, limits, trials, events)
 
 
@@ -270,7 +275,8 @@ def walk_inside(
             move(target, market, books[row], orders[row], trials[row - 1], events[row])
         low_first = equity_at(bar.close, market, books[row])
         high_first = low_first if row == 1 else high_first
-    choose(bar, policy, high_first, low_first, books, orders, limits, trials, events)
+    tick = market.tick
+    choose(bar, policy, tick, high_first, low_first, books, orders, limits, trials, events)
 
 
 @kernel

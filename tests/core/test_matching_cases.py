@@ -620,6 +620,13 @@ INTRABAR = [
         terms={"intrabar": "nearest"},
     ),
     Case(
+        "nearest_is_not_misled_by_the_dust_of_decimal_prices",
+        [QUIET, QUIET, (100.1, 102.8, 97.4, 100), QUIET],
+        [(0, LONG)],
+        ["1 #1 buy 1 at 100", "2 #3 sell 1 at 102 ?", "2 #2 ends position_closed"],
+        terms={"intrabar": "nearest"},
+    ),
+    Case(
         "worst_with_a_tie_takes_the_nearest_path",
         [QUIET, (100, 102.5, 97, 100), QUIET],
         [(0, order(1, "buy", 1, "stop", 102)), (0, order(2, "sell", 1, "stop", 98, oco=1))],

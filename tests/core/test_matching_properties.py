@@ -93,7 +93,7 @@ def test_from_one_state_worst_is_not_above_nearest_nor_nearest_above_best(seed: 
 def tick_by_tick(made: Scenario, book: Book, i: int) -> list[str]:
     """Replay a bar as ticks of its nearest path."""
     bar = made.bars[i]
-    high_first = bar.high - bar.open <= bar.open - bar.low
+    high_first = round(bar.high - bar.open, 6) <= round(bar.open - bar.low, 6)
     middle = (bar.high, bar.low) if high_first else (bar.low, bar.high)
     arrays = (book.market, book.books, book.orders, book.limits, book.events)
     told = []

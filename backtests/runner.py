@@ -16,6 +16,7 @@ from backtests.store import run_document, write_tables
 from backtests.summary import plan_curve, summarize
 from backtests.warm import compile_in_background
 from core.compile import compile_clock
+from core.config_fields import is_file_name
 from core.errors import ConfigError
 from core.results import RunFolder, RunWriter, json_text
 from core.schedule import FlatRule
@@ -42,7 +43,8 @@ def run(request: BacktestRequest, progress: Progress) -> RunResult:
     TolaError : settings, data or a user's strategy are at fault.
     KeyboardInterrupt : Ctrl-C before the first bar.
     """
-    helper = compile_in_background() if _has_machine(request) else None
+    ours = [plan.plan.strategy for plan in request.plans if _is_ours(plan)]
+    helper = compile_in_background(ours) if ours else None
     with compile_clock() as compiled:
         load = _Stopwatch(compiled)
         progress.note("loading prices")
@@ -71,9 +73,9 @@ def run(request: BacktestRequest, progress: Progress) -> RunResult:
     return RunResult(request, runs, summary)
 
 
-def _has_machine(request: BacktestRequest) -> bool:
-    """Say whether a strategy brings kernels of its own, beside which the fills can compile."""
-    return any(issubclass(plan.strategy, SetupStrategy) for plan in request.plans)
+def _is_ours(plan: PlanRequest) -> bool:
+    """Say whether a plan runs a bundled strategy whose machine is compiled."""
+    return issubclass(plan.strategy, SetupStrategy) and not is_file_name(plan.plan.strategy)
 
 
 class _Stopwatch:

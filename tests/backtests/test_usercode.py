@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from backtests.usercode import is_file_name, load_strategy
+from backtests.usercode import load_strategy
+from core.config_fields import is_file_name
 from core.errors import ConfigError, StrategyError
 
 GOOD = "import backtrader as bt\nclass Cross(bt.Strategy):\n    pass\n"

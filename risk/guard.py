@@ -75,7 +75,7 @@ class Guard:
     _held: dict[int, Group]
     _waiting: list[Group]
     _notifications: deque[Any]
-    _blocked: bool
+    _blocked_end: int
     _quiet_until: dict[str, int]
 
     def __init__(self, inner: Any, *sources: RiskSettings | str) -> None:
@@ -121,7 +121,7 @@ class Guard:
         self._held = {}
         self._waiting = []
         self._notifications = deque()
-        self._blocked = False
+        self._blocked_end = 0
         self._quiet_until = {}
 
     def start(self) -> None:
@@ -334,14 +334,20 @@ class Guard:
 
     def on_bar_start(self, symbol: str, bar: np.record) -> None:
         """Act on time: block entries, tighten stops or flatten in the bar that begins."""
-        if not self._timed or bar.end <= self._quiet_until.get(symbol, 0):
+        if not self._timed:
+            return
+        if 0 < self._blocked_end < bar.end:  # what blocked an earlier moment says nothing of this
+            self._blocked_end = 0
+            self._write_locked()
+        if bar.end <= self._quiet_until.get(symbol, 0):
             return
         self.context.now = int(bar.start)
         acts = [(rule.at_bar(symbol, bar, self.context), rule) for rule in self._timed]
         act, rule = max(acts, key=lambda pair: pair[0])
-        self._blocked = act is not Act.NONE
-        self._write_locked()
-        if act is Act.NONE:
+        if act is not Act.NONE:
+            self._blocked_end = int(bar.end)
+            self._write_locked()
+        else:
             quiet = min(item.quiet_until(symbol, bar) for item in self._timed)
             self._quiet_until[symbol] = quiet
         if act is Act.FLATTEN and self._is_exposed():
@@ -401,7 +407,7 @@ class Guard:
 
     def _write_locked(self) -> None:
         whole = any(not plan for _, plan in self.context.locks)
-        self.limits[0].locked = whole or self._blocked
+        self.limits[0].locked = whole or self._blocked_end > 0
 
     def _is_exposed(self) -> bool:
         context = self.context

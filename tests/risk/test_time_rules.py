@@ -17,7 +17,7 @@ from core.instruments import get_instrument
 from risk import Guard, RiskSettings, get_preset
 from risk.news import NewsEvent
 from risk.rules import NewsBlackout
-from tests.risk.runs import actions, bracket, run
+from tests.risk.runs import actions, bracket, run, run_plans, series
 
 CHICAGO = ZoneInfo("America/Chicago")
 MINUTE_NS = 60 * 10**9
@@ -225,3 +225,21 @@ def test_a_blackout_reaches_from_before_to_after_the_event():
     ]
 
     assert touched == list(range(95, 103))
+
+
+@pytest.mark.parametrize("first", ["gold", "euro"])
+def test_a_symbol_that_is_done_for_the_day_does_not_block_the_others(first):
+    """Gold closes early (14:30 New York), the euro trades on to its flat time of 16:10."""
+    gold = series([2000] * 10, start="2024-07-04T16:00", symbol="XAUUSD")
+    rows = [1.1] * 13 + [(1.1, 1.1, 1.09, 1.09), 1.09]
+    euro = series(rows, start="2024-07-04T16:00", symbol="EURUSD")
+
+    def wait(strategy):
+        return strategy.buy(size=1, exectype=bt.Order.Limit, price=1.095)
+
+    plans = {"gold": ({}, gold), "euro": ({11: wait}, euro)}
+    ordered = {name: plans[name] for name in sorted(plans, key=lambda name: name != first)}
+    rules = RiskSettings(flat_by="15:10", flat_zone="America/Chicago")
+    result = run_plans(ordered, rules, cash=1e7)
+
+    assert result.strategies["euro"].statuses() == ["Completed"]

@@ -110,7 +110,7 @@ def inner(function: _Function) -> _Function:
     """Compile a kernel that only other kernels call.
 
     The rules are those of `kernel`. Without an entry for Python it compiles a quarter faster;
-    called from Python it raises (uncompiled it is a plain function).
+    called from Python it ends the process (uncompiled it is a plain function).
     """
     entries: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     compile_it = numba.njit(cache=CACHED, error_model="python", fastmath=False, **entries)

@@ -8,7 +8,7 @@ from typing import Any
 
 from backtests.outcome import FAILED, Outcome
 from backtests.progress import Progress
-from core.errors import ConfigError
+from core.errors import ConfigError, TolaError
 from core.results import RunFolder, RunWriter, find_run, list_runs
 
 RUNS = Path("runs")
@@ -103,7 +103,9 @@ def backtest(
     out = None if request.settings.out is None else Path(request.settings.out)
     with RunWriter(RUNS, out) as writer:
         folder = store(run(request, progress), writer)
-    summary = finish(folder, draw if request.settings.report else None)
+    summary = finish(folder, None)
+    if request.settings.report:
+        summary = _with_report(folder, draw)
     overridden = [f"override: {line}" for line in request.overrides]
     return Outcome(
         summary,
@@ -112,6 +114,21 @@ def backtest(
         short_lines(summary),
         FAILED if summary["interrupted"] else 0,
     )
+
+
+def _with_report(folder: RunFolder, draw: Draw) -> dict[str, Any]:
+    """Draw the report of a run that stands whole by now; a report that fails loses no result."""
+    from backtests.runner import finish
+
+    try:
+        return finish(folder, draw)
+    except (OSError, KeyboardInterrupt) as error:
+        reason = "interrupted" if isinstance(error, KeyboardInterrupt) else error.strerror
+        path = folder.path.as_posix()
+        raise TolaError(
+            f"the run is kept in {path}, its report was not finished ({reason}); "
+            f"draw it again: python run.py report {path}"
+        ) from error
 
 
 def _log_level(origins: Mapping[str, Any], level: str) -> str:

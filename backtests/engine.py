@@ -25,10 +25,9 @@ from backtests.loading import LoadedPlan
 from backtests.progress import Progress
 from backtests.request import AccountRequest
 from backtests.stock import StockBroker
-from backtests.usercode import blame
+from backtests.usercode import blame, is_file_name, split_file_name
 from core.bars import Series, format_timeframe
 from core.config import Settings
-from core.config_fields import is_file_name, split_file_name
 from core.errors import ConfigError, StrategyError, TolaError
 from core.results import iso_time
 from feeds import BulkData
@@ -117,7 +116,7 @@ def run_account(
             cerebro.run()
         except TolaError:
             raise
-        except Exception as error:  # whatever a strategy raises; ours are raised again as they are
+        except (Exception, SystemExit) as error:  # whatever a strategy raises; ours go on as such
             raise _strategy_error(error, plans) or error from error
     return AccountRun(request, plans, broker, guard, was_interrupted())
 
@@ -262,7 +261,7 @@ def _stopped_by_interrupt(cerebro: bt.Cerebro) -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _strategy_error(error: Exception, plans: list[PlanRun]) -> StrategyError | None:
+def _strategy_error(error: BaseException, plans: list[PlanRun]) -> StrategyError | None:
     """Return the user's error with its bar and line; None if no user's strategy is in it."""
     frames = {Path(frame.filename).resolve() for frame in extract_tb(error.__traceback__)}
     for plan in plans:

@@ -18,6 +18,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 DAYS_A_YEAR = 252
 FEW_TRADES = 30
+NO_STOPS = "no verdict"
+"""What trades without stops show: they have no R to judge by."""
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
 _POWER_FACTOR = (1.959963984540054 + 0.8416212335729143) ** 2
@@ -190,7 +192,7 @@ def trade_figures(pnl: Array, r_multiples: Array) -> dict[str, Any]:
         "expectancy_ci95": None if interval is None else list(interval),
         "expectancy_method": f"percentile bootstrap, {RESAMPLES} resamples, seed 0",
         "trades_to_tell": trades_to_tell(r_multiples),
-        "verdict": verdict(r_multiples, interval),
+        "verdict": NO_STOPS if len(pnl) > len(r_multiples) == 0 else verdict(r_multiples, interval),
     }
 
 

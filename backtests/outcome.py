@@ -70,6 +70,8 @@ def _describe(error: BaseException) -> tuple[str, int]:
         return f"error: {_one_line(str(error))}", (
             WRONG_USAGE if isinstance(error, ConfigError) else FAILED
         )
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return str(error), WRONG_USAGE
     if hasattr(error, "format_message"):  # typer's usage errors
         context = getattr(error, "ctx", None)
         hint = f" (see: python {context.command_path} --help)" if context is not None else ""

@@ -12,10 +12,9 @@ from typing import Any
 import strategies
 from backtests.request import AccountRequest, BacktestRequest, PlanRequest
 from backtests.samples import is_sample, sample_path
-from backtests.usercode import load_strategy
+from backtests.usercode import is_file_name, load_strategy, split_file_name
 from core.bars import format_timeframe, parse_timeframe
 from core.config import BUNDLED_PLANS, Config, Known, Plan, Provenance, Settings, load
-from core.config_fields import is_file_name, split_file_name
 from core.errors import ConfigError, near_name
 from core.fx import FxRate, find_rate
 from core.instruments import Instrument, get_instrument

@@ -8,8 +8,10 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from core.config_fields import split_file_name
+from core.config_fields import is_file_name, split_file_name
 from core.errors import ConfigError, StrategyError, near_name
+
+__all__ = ["blame", "is_file_name", "load_strategy", "split_file_name"]
 
 
 def load_strategy(name: str) -> type[Any]:
@@ -59,18 +61,18 @@ def _read_module(path: Path) -> Any:
     except SyntaxError as error:
         del sys.modules[name]
         raise StrategyError(f"{path}:{error.lineno}: {error.msg}") from error
-    except Exception as error:  # whatever the user's file raises is the user's to mend
+    except (Exception, SystemExit) as error:  # whatever it is, the user's to mend
         del sys.modules[name]
         raise blame(error, path, "while the file was read") from error
     return module
 
 
-def blame(error: Exception, source: Path, when: str) -> StrategyError:
+def blame(error: BaseException, source: Path, when: str) -> StrategyError:
     """Return a StrategyError that names the strategy's own line an exception came through.
 
     Parameters
     ----------
-    error : Exception
+    error : BaseException
         What the strategy raised.
     source : Path
         The file that defines the strategy.

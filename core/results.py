@@ -31,6 +31,7 @@ import json
 import math
 import os
 import shutil
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,7 +40,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.errors import ConfigError, TolaError, near_name
+from core.errors import ConfigError, TolaError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,7 +161,8 @@ class RunWriter:
         self._runs = runs
         self._out = out
         parent = runs if out is None else out.parent
-        self.path = parent / f".{'run' if out is None else out.name}-{os.getpid()}.partial"
+        mark = f"{os.getpid()}-{time.time_ns():x}"  # a killed run's process number may come again
+        self.path = parent / f".{'run' if out is None else out.name}-{mark}.partial"
         try:
             self.path.mkdir(parents=True)
         except OSError as cause:
@@ -260,13 +262,14 @@ def find_run(wanted: str, runs: Path) -> RunFolder:
     if (Path(wanted) / "summary.json").is_file():
         return RunFolder(Path(wanted))
     matches = [run for run in known if run.name.startswith(wanted)]
-    exact = [run for run in matches if run.name == wanted]
+    exact = [run for run in known if run.name in (wanted, wanted.zfill(4))]
     if len(exact or matches) == 1:
         return (exact or matches)[0]
     if matches:
         names = ", ".join(run.name for run in matches)
         raise ConfigError(f"run {wanted!r} is not unique: {names}")
-    raise ConfigError(f"unknown run {wanted!r}" + near_name(wanted, [r.name for r in known]))
+    there = f"{runs} holds {known[0].name} to {known[-1].name}" if known else f"{runs} holds none"
+    raise ConfigError(f"unknown run {wanted!r}: {there}; see them: python run.py runs list")
 
 
 class RunFolder:

@@ -26,7 +26,13 @@ def write_report(folder: RunFolder) -> Path:
     ConfigError : the folder is not a run.
     """
     path = folder.path / REPORT_NAME
-    path.write_text(build_page(folder), encoding="utf-8")
+    page = build_page(folder)
+    fresh = path.with_name(f"{REPORT_NAME}.new")
+    try:
+        fresh.write_text(page, encoding="utf-8")
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
     return path
 
 

@@ -150,6 +150,13 @@ def test_verdict_words(r, expected):
     assert metrics.verdict(values, metrics.expectancy_interval(values)) == expected
 
 
+def test_trades_without_stops_get_no_verdict_and_are_not_called_none():
+    none = np.array([])
+
+    assert metrics.trade_figures(np.array([3.0, -1.0]), none)["verdict"] == "no verdict"
+    assert metrics.trade_figures(none, none)["verdict"] == "no trades"
+
+
 def test_a_positive_verdict_still_asks_for_checks():
     values = np.array([2.0] * 90 + [-1.0] * 10)
 

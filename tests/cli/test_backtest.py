@@ -219,6 +219,46 @@ def test_a_strategy_that_raises_is_named_with_bar_and_line(tola, own, tmp_path):
     assert nothing_left()
 
 
+def test_a_strategy_that_exits_python_is_named_too(tola, own, tmp_path):
+    (tmp_path / "my.py").write_text(market.RAISES.replace('self.lost = {}["nothing"]', "exit(3)"))
+    own[2] = "my.py:Raises"
+
+    said = tola(*own)
+
+    assert said.code == 1
+    assert "my.py:7: SystemExit: 3" in said.error
+    assert nothing_left()
+
+
+@pytest.mark.parametrize(
+    ("cause", "word"),
+    [(OSError(28, "No space left on device"), "No space left"), (KeyboardInterrupt(), "interrupt")],
+    ids=["full disk", "Ctrl-C"],
+)
+def test_a_report_cut_short_leaves_the_run_whole(tola, own, monkeypatch, cause, word):
+    def fail(folder):
+        raise cause
+
+    monkeypatch.setattr("reports.write_report", fail)
+
+    said = tola(*[flag for flag in own if flag != "--no-report"])
+
+    assert said.code == 1
+    assert "the run is kept in runs/0001" in said.error
+    assert word in said.error
+    assert tola("runs", "show", "last").out.startswith("EveryTenth")
+
+
+def test_a_killed_runs_leavings_stop_no_later_run(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.getpid", lambda: 7)
+    RunWriter(tmp_path)  # killed: never left
+
+    with RunWriter(tmp_path) as writer:
+        folder = writer.publish()
+
+    assert folder.name == "0001"
+
+
 def test_an_existing_run_folder_is_refused_before_anything_runs(tola, own):
     Path("mine").mkdir()
     Path("mine/precious.txt").write_text("x")

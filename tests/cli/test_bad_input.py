@@ -228,3 +228,11 @@ def test_a_fault_of_the_program_names_its_place_and_how_to_see_more(tola, monkey
     assert said.code == 1
     assert "internal error at test_bad_input.py:" in said.error
     assert "TOLA_DEBUG=1" in said.error
+
+
+@pytest.mark.parametrize("words", [[], ["data"], ["runs"]], ids=["run.py", "data", "runs"])
+def test_a_command_left_out_shows_the_help_and_no_error(tola, words):
+    said = tola(*words)
+
+    assert said.code == 2
+    assert said.err.startswith("Usage: run.py")

@@ -48,7 +48,8 @@ def test_runs_are_listed_oldest_first(tola, finished):
 
 
 @pytest.mark.parametrize(
-    ("name", "folder"), [("last", "0002"), ("-1", "0002"), ("-2", "0001"), ("0001", "0001")]
+    ("name", "folder"),
+    [("last", "0002"), ("-1", "0002"), ("-2", "0001"), ("0001", "0001"), ("2", "0002")],
 )
 def test_a_run_is_found_by_last_by_place_and_by_name(tola, finished, name, folder):
     document = json.loads(tola("runs", "show", name, "--json").out)

@@ -72,3 +72,18 @@ def test_long_runs_keep_only_visible_rows_in_the_table(tmp_path: Path):
 
     assert "2996 of 2996 trades" in shown
     assert shown.count("<td") < 2_000
+
+
+def test_a_page_that_cannot_be_written_leaves_no_half_of_it(finished_run, monkeypatch):
+    def fill_the_disk(path, text, encoding):
+        path.write_bytes(text[:10].encode())
+        raise OSError(28, "No space left on device")
+
+    before = {path.name for path in finished_run.path.iterdir()} - {"report.html"}
+    (finished_run.path / "report.html").unlink(missing_ok=True)
+    monkeypatch.setattr("pathlib.Path.write_text", fill_the_disk)
+
+    with pytest.raises(OSError, match="No space"):
+        write_report(finished_run)
+
+    assert {path.name for path in finished_run.path.iterdir()} == before

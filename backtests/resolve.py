@@ -65,9 +65,14 @@ def _overrides(config: Config) -> list[str]:
 
 
 def _known() -> Known:
+    return Known(_Parameters(), PRESETS, _check_zone)
+
+
+def _check_zone(name: str) -> None:
     from feeds.zones import parse_zone
 
-    return Known(_Parameters(), PRESETS, parse_zone)
+    if name.lower() != "auto":
+        parse_zone(name)
 
 
 class _Parameters(Mapping[str, list[str]]):

@@ -12,6 +12,8 @@ from backtests.engine import AccountRun, PlanRun
 from core.bars import format_timeframe
 from core.matching.records import PRICE_SIDES
 from core.results import iso_time
+from core.zones import NS_PER_DAY
+from feeds.checking import stray_text
 from risk.settings import RiskSettings
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -67,6 +69,9 @@ def _notes(run: AccountRun) -> list[str]:
                 f"{plan.plan_id}: the file's name says {source['named']}; its bars are traded as "
                 f"{asked.instrument.symbol}"
             )
+        strays = stray_text(plan.loaded.series.bars, plan.loaded.calendar)
+        if strays and plan.loaded.series.timeframe_ns < NS_PER_DAY:
+            notes.append(f"{plan.plan_id}: {strays}")
     return notes
 
 

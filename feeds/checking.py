@@ -177,13 +177,11 @@ def _hours(
         found.append(Finding("zone", "note", f"zone {origin.zone}: {origin.zone_known}"))
     if step >= NS_PER_DAY:
         return found
-    start = np.ascontiguousarray(bars["start"])
-    outside = outside_week(start, market)
-    known = (bars["flags"] & SPECIAL) == 0
-    strays = np.flatnonzero(outside & known)
-    if len(strays) > _STRAY * len(bars):
-        found.append(_stray(table, bars, strays, market))
-    special = np.unique(bars["day"][~known])
+    strays = stray_bars(bars, market)
+    if len(strays):
+        line = table.line_of(int(strays[0]))
+        found.append(Finding("zone", "warning", stray_text(bars, market), line, len(strays)))
+    special = np.unique(bars["day"][(bars["flags"] & SPECIAL) != 0])
     if len(special):
         first = np.datetime64(int(special[0]), "D")
         text = f"{len(special)} special days or days the calendar lacks, first {first}"
@@ -195,14 +193,24 @@ def _hours(
     return found
 
 
-def _stray(table: Columns, bars: _Array, strays: _Array, market: Calendar) -> Finding:
+def stray_bars(bars: _Array, market: Calendar) -> _Array:
+    """Return the places of bars that start while the market is shut, none if they are few."""
+    outside = outside_week(np.ascontiguousarray(bars["start"]), market)
+    strays = np.flatnonzero(outside & ((bars["flags"] & SPECIAL) == 0))
+    return strays if len(strays) > _STRAY * len(bars) else strays[:0]
+
+
+def stray_text(bars: _Array, market: Calendar) -> str:
+    """Say how many bars start while the market is shut; nothing if they are few."""
+    strays = stray_bars(bars, market)
+    if not len(strays):
+        return ""
     minute = int(bars["minute"][strays[0]])
     clock = f"{minute // 60:02d}:{minute % 60:02d} {market.zone.name}"
-    text = (
+    return (
         f"{len(strays)} of {len(bars)} bars start while {market.name} is shut, the first at"
         f" {clock}: wrong zone? try --tz auto"
     )
-    return Finding("zone", "warning", text, table.line_of(int(strays[0])), len(strays))
 
 
 def _gaps(table: Columns, bars: _Array, market: Calendar, step: int) -> list[Finding]:

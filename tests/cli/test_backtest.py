@@ -142,6 +142,16 @@ def test_bars_traded_as_another_instrument_are_noted(tola, own):
     assert "the file's name says XAUUSD; its bars are traded as MGC" in said.out
 
 
+def test_bars_in_hours_the_market_is_shut_are_noted_with_a_remedy(tola, own):
+    wrong = tola(*own, "--tz", "ny+12")
+    found = tola(*own, "--tz", "auto")
+
+    assert wrong.code == found.code == 0
+    assert "bars start while" in wrong.out
+    assert "try --tz auto" in wrong.out
+    assert "bars start while" not in found.out
+
+
 def test_the_same_run_twice_is_the_same_to_the_byte(tola, own):
     tola(*own)
     tola(*own)

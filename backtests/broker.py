@@ -32,6 +32,9 @@ from core.matching.records import (
 from core.orders import Approved, Fill, OrderChange, OrderKind, OrderRequest, Role, Side
 from core.ports import BREACH_NONE
 
+UNSUPPORTED = (bt.Order.Close, bt.Order.StopTrailLimit)
+"""Backtrader's order types that these fill rules lack; they are rejected, never approximated."""
+
 
 class BacktestBroker(BacktestAccount):
     """A Backtrader broker on Tola's fill rules; put a `Guard` in front of it.
@@ -96,7 +99,7 @@ class BacktestBroker(BacktestAccount):
             order.submit(self)
             self._log(plan, order, "submitted")
             self._notify(order)
-        refusal = self._refusal(plan, request)
+        refusal = self._refusal(plan, request, orders)
         if refusal:
             for order in orders:
                 order.addinfo(reason=refusal)
@@ -111,11 +114,11 @@ class BacktestBroker(BacktestAccount):
             self._log(plan, order, "accepted")
             self._notify(order)
 
-    def _refusal(self, plan: PlanBook, request: OrderRequest) -> str:
+    def _refusal(self, plan: PlanBook, request: OrderRequest, orders: Sequence[Any]) -> str:
+        if any(order.exectype in UNSUPPORTED for order in orders):
+            return "unsupported_order_type"
         if request.quantity < plan.step * (1 - 1e-9):
             return "size_zero"
-        if request.quantity > plan.facts.freeze_quantity:
-            return "freeze_quantity"
         stale = not request.reduces and plan.fx_rate.is_stale(plan.end)
         return "fx_stale" if stale else ""
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from core.compile import kernel, record_dtype
+from core.prices import LOT_TOLERANCE
 
 COST_KINDS = (
     "commission",
@@ -33,6 +34,7 @@ COST = record_dtype(
         ("commission_rate", "f8"),
         ("brokerage_rate", "f8"),
         ("brokerage_cap", "f8"),
+        ("freeze_quantity", "f8"),
         ("stt_buy_rate", "f8"),
         ("stt_sell_rate", "f8"),
         ("ctt_buy_rate", "f8"),
@@ -56,6 +58,8 @@ commission_per_unit : money per 1.0 of quantity and side (futures, CFD lots).
 commission_rate : share of turnover per side.
 brokerage_rate, brokerage_cap : share of turnover, at most the cap per order (cap 0 = no cap;
     rate 0 with a cap: the cap is a flat fee).
+freeze_quantity : largest quantity of one order (0 = none); a larger fill was sent as that many
+    orders, and each pays its own brokerage.
 stt_*, ctt_* : Indian transaction taxes by side; exchange_rate, sebi_rate, stamp_buy_rate : shares
     of turnover; exchange_per_unit : exchange and clearing fees per 1.0 of quantity and side.
 gst_rate : on brokerage, exchange and SEBI charges.
@@ -89,6 +93,28 @@ def round_money(value: float, step: float) -> float:
 
 
 @kernel
+def brokerage_of_order(cost: Any, turnover: float) -> float:
+    """Return the brokerage of one order, rounded."""
+    paid: float = cost.brokerage_rate * turnover
+    if cost.brokerage_cap > 0.0 and (cost.brokerage_rate == 0.0 or paid > cost.brokerage_cap):
+        paid = cost.brokerage_cap
+    return round_money(paid, cost.round_charge)
+
+
+@kernel
+def brokerage(cost: Any, quantity: float, unit_value: float) -> float:
+    """Return the brokerage of a fill, sliced into orders of at most the freeze quantity."""
+    if cost.freeze_quantity <= 0.0 or quantity <= cost.freeze_quantity:
+        return brokerage_of_order(cost, quantity * unit_value)
+    whole: int = floor(quantity / cost.freeze_quantity + LOT_TOLERANCE)
+    rest: float = quantity - whole * cost.freeze_quantity
+    paid = whole * brokerage_of_order(cost, cost.freeze_quantity * unit_value)
+    if rest > LOT_TOLERANCE * quantity:
+        paid += brokerage_of_order(cost, rest * unit_value)
+    return paid
+
+
+@kernel
 def charge_by_kind(
     cost: Any, is_buy: bool, quantity: float, price: float, multiplier: float, out: Any
 ) -> float:
@@ -106,10 +132,7 @@ def charge_by_kind(
     out[0] = round_money(
         cost.commission_per_unit * quantity + cost.commission_rate * turnover, cost.round_charge
     )
-    brokerage = cost.brokerage_rate * turnover
-    if cost.brokerage_cap > 0.0 and (cost.brokerage_rate == 0.0 or brokerage > cost.brokerage_cap):
-        brokerage = cost.brokerage_cap
-    out[1] = round_money(brokerage, cost.round_charge)
+    out[1] = brokerage(cost, quantity, price * multiplier)
     stt = cost.stt_buy_rate if is_buy else cost.stt_sell_rate
     out[2] = round_money(stt * turnover, cost.round_tax)
     ctt = cost.ctt_buy_rate if is_buy else cost.ctt_sell_rate

@@ -38,7 +38,7 @@ NUMBER_KEYS = (
     "expiry_weekday",
     "expiry_month_day",
 )
-COST_KEYS = tuple(COST.names or ())
+COST_KEYS = tuple(name for name in COST.names or () if name != "freeze_quantity")
 REQUIRED_KEYS = (
     "description",
     "calendar",

@@ -40,7 +40,7 @@ class InstrumentFacts:
 
     tick : price step. lot : quantity step (0.01 lots, 1 contract, 75 units).
     multiplier : quote money per 1.0 price move of 1.0 quantity.
-    freeze_quantity : largest quantity of one order (inf: no limit).
+    freeze_quantity : largest quantity of one order (inf: no limit); a larger one is sent in slices.
     margin_fixed, margin_rate : initial margin as money per 1.0 of quantity and as a share of
         notional; the two add up.
     slippage_ticks : against us on market and stop fills.
@@ -143,11 +143,12 @@ class Instrument:
         for name in COST_KEYS:
             if name in values:
                 cost[name] = values.pop(name)
+        freeze = values.pop("freeze_quantity")
+        cost["freeze_quantity"] = freeze
         cost.flags.writeable = False
-        freeze = values.pop("freeze_quantity") or float("inf")
         return InstrumentFacts(
             symbol=self.symbol,
-            freeze_quantity=freeze,
+            freeze_quantity=freeze or float("inf"),
             spread_by_hour=self.spread_by_hour,
             price_side=self.price_side,
             cost=cost,

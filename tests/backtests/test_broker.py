@@ -512,16 +512,29 @@ def test_all_faulty_settings_are_told_at_once() -> None:
     assert "volume_share=2" in text
 
 
-@pytest.mark.parametrize(("size", "reason"), [(0.4, "size_zero"), (50, "freeze_quantity")])
-def test_a_size_the_venue_would_not_take_is_rejected_with_its_reason(
-    size: float, reason: str
-) -> None:
-    instrument = get_instrument("MGC", {"freeze_quantity": 20}).without_costs()
+def test_a_size_below_the_lot_is_rejected_with_its_reason() -> None:
+    instrument = get_instrument("MGC").without_costs()
 
-    finished = run([(series_of([QUIET] * 3), instrument, {1: bracket(1990, 2010, size)})])
+    finished = run([(series_of([QUIET] * 3), instrument, {1: bracket(1990, 2010, 0.4)})])
 
     rejected = [row for row in finished.strategy.orders if row[2] == "Rejected"]
-    assert [row[5] for row in rejected] == [reason] * 3
+    assert [row[5] for row in rejected] == ["size_zero"] * 3
+    assert not finished.broker.ledger.fills
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        buy(exectype=bt.Order.Close),
+        buy(exectype=bt.Order.StopTrailLimit, price=2003, plimit=2004, trailamount=3),
+    ],
+    ids=["close", "stop-trail-limit"],
+)
+def test_an_order_type_the_fill_rules_lack_is_rejected_not_approximated(order: Any) -> None:
+    finished = one([QUIET] * 4, {1: order})
+
+    rejected = [row for row in finished.strategy.orders if row[2] == "Rejected"]
+    assert [row[5] for row in rejected] == ["unsupported_order_type"]
     assert not finished.broker.ledger.fills
 
 

@@ -35,7 +35,7 @@ def reference_flags(folder, instrument, timeframe, file, further):
     if further:
         flags["with"] = [f"{further}={folder}/dxy_1h.csv.gz"]
     if instrument == "NIFTY-FUT":
-        flags["instrument_set"] = ["lot=75", "freeze_quantity=1000000"]
+        flags["instrument_set"] = ["lot=75"]
     return flags
 
 

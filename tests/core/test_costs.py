@@ -69,6 +69,18 @@ def test_a_small_order_pays_the_brokerage_rate_below_the_cap() -> None:
     assert charges == {"brokerage": 3.0, "exchange": 0.17, "sebi": 0.01, "gst": 0.57}
 
 
+def test_a_quantity_above_the_freeze_limit_pays_the_brokerage_of_every_slice() -> None:
+    # 4,500 with slices of at most 1,800: two of 1,800 and one of 900, each capped at 20.
+    facts = get_instrument("NIFTY-FUT", {"freeze_quantity": 1800}).facts(
+        day_number(date(2024, 1, 15))
+    )
+
+    brokerage = charges_of(facts.cost[0], True, 4_500, 15_000, 1.0)["brokerage"]
+    exact = charges_of(facts.cost[0], True, 3_600, 15_000, 1.0)["brokerage"]
+
+    assert (brokerage, exact) == (60, 40)
+
+
 def test_a_gold_mini_sale_on_mcx_pays_ctt() -> None:
     # 2 lots x 72,000 x 10 = 1,440,000. CTT 0.01 % = 144. Exchange 0.0021 % = 30.24. SEBI 1.44.
     # GST 18 % of 20 + 30.24 + 1.44 = 9.3024 -> 9.30.

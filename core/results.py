@@ -247,7 +247,7 @@ def _age(path: Path) -> tuple[int, int, str]:
 
 
 def find_run(wanted: str, runs: Path) -> RunFolder:
-    """Return a run by 'last', '-1' (counted from the end), a unique prefix, or a folder's path.
+    """Return a run by 'last', '-1' (from the end), its number, a unique prefix, or its path.
 
     Raises
     ------

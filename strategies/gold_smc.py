@@ -75,7 +75,7 @@ SETTINGS = with_common(
     Setting("pool_tolerance", 0.1, "equal highs: share of ATR(200)", 0.0, 10.0, structural=True),
     Setting("stop_buf", 0.10, "stop beyond the extreme, ATRs", 0.0, 10.0, structural=True),
     Setting("min_risk", 0.5, "smallest risk, ATRs", 0.0, 100.0, structural=True),
-    Setting("max_risk", 3.0, "largest risk, ATRs", 0.0, 100.0, structural=True),
+    Setting("max_risk", 3.0, "largest risk, ATRs", 0.0, 100.0, structural=True, above="min_risk"),
     Setting(
         "dxy_threshold", -0.3, "correlation above which it is neutral", -1.0, 1.0, structural=True
     ),

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from core.errors import ConfigError
 from core.instruments import Instrument
 from core.schedule import FlatRule
 from indicators import atr, displacement, fvg, order_blocks, structure, swings
@@ -52,7 +53,7 @@ SETTINGS = with_common(
     Setting("stop_buf", 0.1, "stop beyond the extreme, ATRs", 0.0, 10.0, structural=True),
     Setting("stop_ticks", 2, "but at least so many ticks", 0, 1000, structural=True),
     Setting("min_risk", 0.3, "smallest risk, ATRs", 0.0, 100.0, structural=True),
-    Setting("max_risk", 2.5, "largest risk, ATRs", 0.0, 100.0, structural=True),
+    Setting("max_risk", 2.5, "largest risk, ATRs", 0.0, 100.0, structural=True, above="min_risk"),
     Setting("trend", True, "trade only on the day average's side"),
     Setting("ob_touch_bars", 15, "bars a limit may work", 1, 1000),
     Setting("max_trades_day", 3, "entries filled a trading day; 0: no limit", 0, 1000),
@@ -125,10 +126,31 @@ class NiftySmc(SetupStrategy):
 
     @classmethod
     def check(cls, values: Mapping[str, Any], instrument: Instrument) -> None:
-        """Refuse clock times that cannot be read."""
+        """Refuse a market other than NSE's, and clock times out of order or unreadable."""
         super().check(values, instrument)
-        for name in ("session_start", "opening_end", "entry_end", "latest_first_bar"):
-            _clock(values, name)
+        if instrument.calendar != "NSE":
+            raise ConfigError(
+                f"nifty_smc: instrument={instrument.symbol}: its market keeps the hours of "
+                f"{instrument.calendar}, expected one of NSE (NIFTY-FUT, BANKNIFTY-FUT, NIFTY50)"
+            )
+        pairs = [("opening_end", "entry_end")]
+        if "opening" in values["levels"]:
+            pairs.append(("session_start", "opening_end"))
+        if values["square_off"]:
+            pairs.append(("opening_end", "square_off"))
+        faults = [
+            f"nifty_smc: {later}={values[later]!r}: expected a time later than "
+            f"{earlier}={values[earlier]!r}"
+            for earlier, later in pairs
+            if not _clock(values, earlier) < _clock(values, later)
+        ]
+        start, latest = values["session_start"], values["latest_first_bar"]
+        if _clock(values, "latest_first_bar") < _clock(values, "session_start"):
+            faults.append(
+                f"nifty_smc: latest_first_bar={latest!r}: expected session_start={start!r} or later"
+            )
+        if faults:
+            raise ConfigError("; ".join(faults))
 
     def __init__(self) -> None:
         super().__init__()

@@ -36,6 +36,8 @@ class Setting:
         The words allowed; for a tuple those its items are taken from.
     structural : bool
         It changes which setups exist, not only what is done with them.
+    above : str, optional
+        Another number's name; this one must be larger.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Setting:
     high: float | None = None
     choices: tuple[str, ...] = ()
     structural: bool = False
+    above: str = ""
 
     def allowed(self) -> str:
         """Return what may stand for this setting, for messages and help."""
@@ -129,7 +132,8 @@ def read_settings(
 
     Raises
     ------
-    ConfigError : naming every unknown name and every value that is not allowed.
+    ConfigError : naming every unknown name, every value that is not allowed and every pair that
+        contradicts itself.
     """
     known = {setting.name: setting for setting in settings}
     values = {name: setting.default for name, setting in known.items()}
@@ -142,6 +146,10 @@ def read_settings(
             values[name] = known[name].read(value)
         except (TypeError, ValueError):
             faults.append(f"{strategy}: {name}={value!r}: expected {known[name].allowed()}")
+    for name, setting in known.items():
+        if setting.above and not values[name] > values[setting.above]:
+            other = f"{setting.above}={values[setting.above]:g}"
+            faults.append(f"{strategy}: {name}={values[name]:g}: expected more than {other}")
     if faults:
         raise ConfigError("; ".join(faults))
     return values

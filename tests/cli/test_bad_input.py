@@ -159,6 +159,28 @@ USAGE = {
     "data for several plans": (["backtest", "--data", "x.csv"], "name the one plan"),
     "drill without finer bars": (["backtest", "gold", "--intrabar", "drill"], "finer bars"),
     "market of a strategy": (["backtest", "gold", "--instrument", "NIFTY-FUT"], "gold_smc"),
+    "market of nifty": (
+        ["backtest", "nifty", "--instrument", "MGC"],
+        "nifty_smc: instrument=MGC: its market keeps the hours of CMEGlobex_GC, expected one of",
+    ),
+    "gold's risk bounds": (
+        ["backtest", "gold", "--set", "min_risk=5", "--set", "max_risk=1"],
+        "gold_smc: max_risk=1: expected more than min_risk=5",
+    ),
+    "nifty's risk bounds": (
+        ["backtest", "nifty", "--set", "min_risk=2.5"],
+        "nifty_smc: max_risk=2.5: expected more than min_risk=2.5",
+    ),
+    "nifty's entry window": (
+        ["backtest", "nifty", "--set", "entry_end=09:20"],
+        "nifty_smc: entry_end='09:20': expected a time later than opening_end='09:30'",
+    ),
+    "every day late": (
+        ["backtest", "nifty", "--set", "latest_first_bar=09:00"],
+        "nifty_smc: latest_first_bar='09:00': expected session_start='09:15' or later",
+    ),
+    "no opening range": (["backtest", "nifty", "--set", "opening_end=09:15"], "session_start"),
+    "square-off first": (["backtest", "nifty", "--set", "square_off=09:30"], "opening_end='09:30'"),
     "run": (["runs", "show", "7"], "unknown run"),
     "strategy to list": (["strategies", "gold"], "gold_smc"),
     "market of init": (["init", "--market", "silver"], "gold, nifty"),

@@ -72,6 +72,14 @@ def _notes(run: AccountRun) -> list[str]:
         strays = stray_text(plan.loaded.series.bars, plan.loaded.calendar)
         if strays and plan.loaded.series.timeframe_ns < NS_PER_DAY:
             notes.append(f"{plan.plan_id}: {strays}")
+        wrong = run.guard.wrong_stops[plan.plan_id]
+        if wrong:
+            entries = "entry was" if wrong == 1 else "entries were"
+            notes.append(
+                f"{plan.plan_id}: {wrong} {entries} sent with a stop on the wrong side (a buy's "
+                "lies below its entry, a sell's above); a rule trade_risk (--risk gold_bot) "
+                "refuses that"
+            )
     return notes
 
 

@@ -119,6 +119,17 @@ def build_request(group: Group, plan_id: str, *, reduces: bool) -> OrderRequest:
     )
 
 
+def has_wrong_stop(request: OrderRequest, close: float) -> bool:
+    """Whether an entry's stop is not on its losing side; a market entry counts at the close."""
+    entry = next((p for p in (request.limit_price, request.price) if p is not None), close)
+    return any(
+        child.role is Role.STOP
+        and child.price is not None
+        and (entry - child.price) * int(request.side) <= 0.0
+        for child in request.children
+    )
+
+
 def _first_of_group(order: Any) -> int | None:
     """Return the order that a one-cancels-other group began with, None outside of one."""
     first = order.p.oco

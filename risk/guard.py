@@ -21,7 +21,7 @@ from risk.changes import judge_change, judge_entry, tightened_stops
 from risk.context import FOREVER, GuardContext, Lock
 from risk.events import GuardEvent
 from risk.floors import write_floors
-from risk.groups import Group, build_request, is_day_order, pending_exits
+from risk.groups import Group, build_request, has_wrong_stop, is_day_order, pending_exits
 from risk.moment import bar_of, symbol_of
 from risk.presets import get_preset
 from risk.rules import Act, Headroom, Refusal, Rule, build_rules
@@ -49,6 +49,8 @@ class Guard:
     ----------
     refused : Counter
         Rule name -> refused order groups and changes of this run.
+    wrong_stops : Counter
+        plan_id -> entries that were sent on with a stop on the wrong side: no rule forbade it.
     events : list of GuardEvent
         Refusals, breaches, locks, unlocks, flattenings, oldest first.
     limits : ndarray of LIMITS, shape (1,)
@@ -69,6 +71,7 @@ class Guard:
     context: GuardContext
     limits: np.ndarray[Any, Any]
     refused: Counter[str]
+    wrong_stops: Counter[str]
     events: list[GuardEvent]
     _sources: tuple[RiskSettings, ...]
     _timed: list[Rule]
@@ -117,6 +120,7 @@ class Guard:
 
     def _reset(self) -> None:
         self.refused = Counter()
+        self.wrong_stops = Counter()
         self.events = []
         self._held = {}
         self._waiting = []
@@ -271,6 +275,7 @@ class Guard:
         plan_id = self.inner.plan_of(parent.data)
         if not self.rules:
             request = build_request(group, plan_id, reduces=False)
+            self._count_wrong_stop(request, parent)
             self.inner.submit_approved(Approved(request), group.orders)
             return
         context = self.context
@@ -294,8 +299,13 @@ class Guard:
     def _approve(self, group: Group, request: OrderRequest) -> None:
         for rule in self.rules:
             rule.on_sent(len(group.orders), self.context)
+        self._count_wrong_stop(request, group.parent)
         self.context.live_groups().append(group)
         self.inner.submit_approved(Approved(request), group.orders)
+
+    def _count_wrong_stop(self, request: OrderRequest, parent: Any) -> None:
+        if has_wrong_stop(request, float(parent.created.pclose)):
+            self.wrong_stops[request.plan_id] += 1
 
     def _reduces(self, order: Any) -> bool:
         """Whether an order shrinks its plan's position without turning it round."""

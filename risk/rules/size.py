@@ -46,11 +46,20 @@ def _entry_price(request: OrderRequest, context: GuardContext) -> float:
     return last + int(request.side) * trail_distance(request, last)
 
 
+def _wrong_stop(request: OrderRequest, context: GuardContext) -> str:
+    """Return why a stop protects nothing, with both prices."""
+    stop = next(child.price for child in request.children if child.role is Role.STOP)
+    side, entry = ("below", "buy") if request.side > 0 else ("above", "sell")
+    price = _entry_price(request, context)
+    return f"the stop {stop:g} is not {side} the {entry} at {price:g}"
+
+
 class TradeRisk(Rule):
     """Refuse an entry that could lose more than the limit between its price and its stop.
 
     Costs and slippage are not counted: planned risk is the unit R of the trade. An entry without
-    a stop is refused as `no_stop`, unless `assume_stop_ticks` says what to count.
+    a stop is refused as `no_stop`, unless `assume_stop_ticks` says what to count; one whose stop
+    is not on the losing side of the entry as `wrong_stop`.
     """
 
     name = "trade_risk"
@@ -93,7 +102,7 @@ class TradeRisk(Rule):
         if distance is None:
             return Refusal("no_stop", limit, float("inf"), "the entry has no stop")
         if distance <= 0.0:
-            return Refusal("no_stop", limit, float("inf"), "the stop is beyond the entry")
+            return Refusal("wrong_stop", limit, float("inf"), _wrong_stop(request, context))
         risk = distance * request.quantity * context.symbol_point_value(request.symbol)
         return Refusal(self.name, limit, risk) if risk > limit + _CENT else None
 

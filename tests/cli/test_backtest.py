@@ -63,6 +63,18 @@ def test_a_users_strategy_runs_and_leaves_a_whole_run_folder(tola, own):
     assert len(pd.read_csv("runs/0001/trades.csv")) > 5
 
 
+def test_stops_on_the_wrong_side_are_refused_by_name_or_noted(tola, own, tmp_path):
+    strategy = tmp_path / "my.py"
+    strategy.write_text(strategy.read_text().replace("stopprice=price - 8", "stopprice=price + 4"))
+
+    bare, limited = tola(*own), tola(*own, "--risk", "gold_bot", "--set", "size=2")
+
+    assert "sent with a stop on the wrong side" in bare.out
+    assert "refused: wrong stop " in limited.out
+    assert "on the wrong side" not in limited.out
+    assert "is not below the buy at" in Path("runs/0002/orders.csv").read_text()
+
+
 def test_json_is_one_document_with_every_field_and_nothing_else(tola, own):
     said = tola(*own, "--json")
 

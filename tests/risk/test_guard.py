@@ -63,10 +63,30 @@ def test_a_planned_stop_that_is_no_order_protects_nothing():
     assert result.strategy.orders[0].info.refused.rule == "no_stop"
 
 
-def test_a_stop_on_the_wrong_side_is_no_stop():
-    result = run({2: bracket(2, stop=104.0)}, FLAT_100, TRADE_500)
+@pytest.mark.parametrize(
+    ("side", "stop", "detail"),
+    [
+        (1, 104.0, "the stop 104 is not below the buy at 100"),
+        (-1, 96.0, "the stop 96 is not above the sell at 100"),
+    ],
+)
+def test_a_stop_on_the_wrong_side_has_a_name_of_its_own(side, stop, detail):
+    target = 100.0 + 20.0 * side
+    result = run({2: bracket(2, stop=stop, target=target, side=side)}, FLAT_100, TRADE_500)
 
-    assert result.strategy.orders[0].info.refused.detail == "the stop is beyond the entry"
+    assert result.guard.refused == {"wrong_stop": 1}
+    assert result.guard.wrong_stops == {}
+    assert result.strategy.orders[0].info.refused.detail == detail
+
+
+@pytest.mark.parametrize("rules", [(), (RiskSettings(max_trades_day=5),)], ids=["none", "others"])
+def test_a_stop_on_the_wrong_side_is_counted_where_no_rule_forbids_it(rules):
+    right = run({2: bracket(2, stop=96.0)}, FLAT_100, *rules)
+    wrong = run({2: bracket(2, stop=104.0)}, FLAT_100, *rules)
+
+    assert list(right.guard.wrong_stops.values()) == []
+    assert list(wrong.guard.wrong_stops.values()) == [1]
+    assert wrong.strategy.statuses()[0] == "Completed"
 
 
 def test_a_child_that_comes_after_its_parent_was_refused_is_refused():

@@ -53,9 +53,14 @@ def init(
     if not example.exists():
         wrote.append(_write_new(example, texts.environment))
     plan = "gold" if answers.market == "both" else answers.market
+    missing = [
+        f"fill in [fx] {pair} in {config} first (remove its #): {pair[3:]} per 1 {pair[:3]}, a "
+        f"number or a price file; without it the {pair[:3]} plans do not run"
+        for pair in texts.rates
+    ]
     return Outcome(
-        {"wrote": wrote, "market": answers.market},
-        [f"wrote {' and '.join(wrote)}"],
+        {"wrote": wrote, "market": answers.market, "rates_to_fill": list(texts.rates)},
+        [f"wrote {' and '.join(wrote)}", *missing],
         f"python run.py backtest {plan} --data YOUR_FILE.csv",
     )
 
@@ -143,10 +148,25 @@ def _next_step(summary: Mapping[str, Any]) -> str:
     if all(plan["synthetic"] for plan in summary["plans"]):
         return "your own prices: python run.py data check FILE"
     if not any(plan["trades"] for plan in summary["plans"]):
-        return "python run.py strategies (a setup dropped in the funnel above names its setting)"
+        return _without_trades(summary)
     if not any(plan["band"] for plan in summary["plans"]):
         return "the same command with --band: how much hangs on the order of extremes inside a bar"
     return "python run.py runs list"
+
+
+def _without_trades(summary: Mapping[str, Any]) -> str:
+    """Return what to look at after a run without trades; a plain strategy has no funnel."""
+    if any(plan["funnel"] for plan in summary["plans"]):
+        return "python run.py strategies (a setup dropped in the funnel above names its setting)"
+    refused = {rule for plan in summary["plans"] for rule in plan["refused"]}
+    if "no_stop" in refused:
+        return (
+            "send a protecting stop with each entry: buy_bracket or sell_bracket, or a Stop order "
+            "with parent= the entry (which then has transmit=False)"
+        )
+    if "wrong_stop" in refused:
+        return "put the stop of a buy below its entry, of a sell above it"
+    return f"{summary['run']}/orders.csv (each order, and why it was refused or did not fill)"
 
 
 def runs_list() -> Outcome:

@@ -34,10 +34,11 @@ class InitAnswers:
 
 @dataclass(frozen=True)
 class InitTexts:
-    """The two files' contents."""
+    """The two files' contents; rates : pairs whose exchange rate the user must fill in."""
 
     settings: str
     environment: str
+    rates: tuple[str, ...] = ()
 
 
 def init_texts(answers: InitAnswers, presets: Collection[str] | None = None) -> InitTexts:
@@ -73,7 +74,7 @@ def init_texts(answers: InitAnswers, presets: Collection[str] | None = None) -> 
     pairs = sorted({_QUOTE[name] + code for name in plans if code and _QUOTE[name] != code})
     if pairs:
         parts.append(_fx(pairs))
-    return InitTexts("\n".join(parts), _environment())
+    return InitTexts("\n".join(parts), _environment(), tuple(pairs))
 
 
 _HEAD = """\

@@ -75,6 +75,27 @@ def test_stops_on_the_wrong_side_are_refused_by_name_or_noted(tola, own, tmp_pat
     assert "is not below the buy at" in Path("runs/0002/orders.csv").read_text()
 
 
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        (("self.buy_bracket(", "self.buy(size=2) or ("), "next: send a protecting stop with each"),
+        (("stopprice=price - 8", "stopprice=price + 4"), "next: put the stop of a buy below"),
+        (("% 10 == 0", "% 10 == 11"), "next: runs/0001/orders.csv"),
+    ],
+)
+def test_a_plain_strategy_without_trades_is_told_what_to_change(tola, own, tmp_path, change, hint):
+    strategy = tmp_path / "my.py"
+    text = strategy.read_text().replace(*change)
+    if "buy(size" in text:
+        text = text[: text.index(" or (")] + "\n"
+    strategy.write_text(text)
+
+    said = tola(*own, "--risk", "gold_bot", "--set", "size=2")
+
+    assert "0 trades" in said.out
+    assert hint in said.out
+
+
 def test_json_is_one_document_with_every_field_and_nothing_else(tola, own):
     said = tola(*own, "--json")
 

@@ -30,6 +30,18 @@ def test_init_writes_settings_that_load_and_run(tola):
     assert 'risk = "topstep_50k"' in Path("tola.toml").read_text()
 
 
+def test_init_names_the_exchange_rates_to_fill_in(tola):
+    own = tola("init", "--market", "both", "--config", "own.toml")
+    dollars = tola("init", "--market", "both", "--currency", "USD")
+    text = Path("tola.toml").read_text()
+
+    assert "fill in" not in own.out
+    assert "fill in [fx] INRUSD in tola.toml first (remove its #): USD per 1 INR" in dollars.out
+    assert tola("backtest", "nifty", "--no-report").code == 2
+    Path("tola.toml").write_text(text.replace("# INRUSD = RATE", "INRUSD = 0.0118"))
+    assert tola("doctor").code == 0
+
+
 def test_init_keeps_an_environment_example_of_the_users(tola):
     Path(".env.example").write_text("mine")
 

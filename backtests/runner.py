@@ -55,13 +55,14 @@ def run(request: BacktestRequest, progress: Progress) -> RunResult:
         runs = _run_all(request, loaded, request.settings.intrabar, progress)
         main.stop()
         more = _Stopwatch(compiled)
-        bands = _bands(request, loaded, runs, main.seconds < CHEAP_SECS, progress)
+        bands, left_out = _bands(request, loaded, runs, main.seconds < CHEAP_SECS, progress)
         more.stop()
         compile_seconds = compiled()
     if helper is not None:
         helper.wait()
     progress.end()
     summary = summarize(runs, bands)
+    summary["notes"] += left_out
     summary["seconds"] = {
         "load": load.seconds,
         "compile": compile_seconds,
@@ -127,30 +128,53 @@ def _bands(
     runs: Sequence[AccountRun],
     cheap: bool,
     progress: Progress,
-) -> dict[str, Mapping[str, float]]:
+) -> tuple[dict[str, Mapping[str, float]], list[str]]:
     """Return lowest and highest net profit of complete runs under worst, nearest and best.
 
     Asked for by --band; given for strategies of ours if it is cheap, or free: a run in which no
-    bar's paths differed is the same under each reading.
+    bar's paths differed is the same under each reading. Ctrl-C ends these further runs, all of
+    them, and leaves the main ones whole; the notes returned name the accounts without a band.
     """
     if request.settings.fills != "tola":
         if request.settings.band:
             raise ConfigError("--band needs --fills tola: Backtrader's rules know one path only")
-        return {}
+        return {}, []
     intrabar = request.settings.intrabar
     bands: dict[str, Mapping[str, float]] = {}
+    left_out: list[str] = []
     for account, plans, done in zip(request.accounts, loaded, runs, strict=False):
         ours = all(issubclass(plan.strategy, SetupStrategy) for plan in account.plans)
         free = intrabar == "worst" and _is_free(done)
         if done.interrupted or not (request.settings.band or (ours and (cheap or free))):
             continue
+        others = [] if free else [other for other in BAND if other != intrabar]
         found = [done] if intrabar in BAND else []
-        for other in BAND:
-            if other != intrabar and not free:
-                found.append(run_account(account, plans, request.settings, other, progress))
-        if not any(run.interrupted for run in found):
+        if others and not left_out:
+            found += _further_runs(account, plans, request, others, progress)
+        if others and (left_out or found[-1].interrupted):
+            left_out.append(
+                f"account {account.name}: no band: its further runs were interrupted; "
+                "the figures of the run itself are whole"
+            )
+        else:
             bands |= _lowest_and_highest(found)
-    return bands
+    return bands, left_out
+
+
+def _further_runs(
+    account: AccountRequest,
+    plans: list[LoadedPlan],
+    request: BacktestRequest,
+    readings: Sequence[str],
+    progress: Progress,
+) -> list[AccountRun]:
+    """Run an account under other readings; an interrupted run is the last."""
+    runs: list[AccountRun] = []
+    for reading in readings:
+        runs.append(run_account(account, plans, request.settings, reading, progress))
+        if runs[-1].interrupted:
+            break
+    return runs
 
 
 def _is_free(run: AccountRun) -> bool:

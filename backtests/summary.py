@@ -9,14 +9,18 @@ import numpy as np
 
 from backtests import metrics
 from backtests.engine import AccountRun, PlanRun
-from core.bars import format_timeframe
+from core.bars import format_timeframe, parse_timeframe
 from core.matching.records import PRICE_SIDES
 from core.results import iso_time
+from core.schedule import late_days
 from core.zones import NS_PER_DAY
 from feeds.checking import stray_text
 from risk.settings import RiskSettings
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+FINER_TIMEFRAMES = ("30m", "15m", "5m", "3m", "1m")
+"""What is advised where bars are too coarse for a flat time, coarsest first."""
 
 
 def summarize(
@@ -72,6 +76,9 @@ def _notes(run: AccountRun) -> list[str]:
         strays = stray_text(plan.loaded.series.bars, plan.loaded.calendar)
         if strays and plan.loaded.series.timeframe_ns < NS_PER_DAY:
             notes.append(f"{plan.plan_id}: {strays}")
+        late = late_text(plan.bars, plan.loaded.series.timeframe_ns)
+        if late:
+            notes.append(f"{plan.plan_id}: {late}")
         wrong = run.guard.wrong_stops[plan.plan_id]
         if wrong:
             entries = "entry was" if wrong == 1 else "entries were"
@@ -81,6 +88,24 @@ def _notes(run: AccountRun) -> list[str]:
                 "refuses that"
             )
     return notes
+
+
+def late_text(bars: Array, timeframe_ns: int) -> str:
+    """Say on how many days no bar begins from the flat time on, and what follows; "" if on none."""
+    late = late_days(bars)
+    if not len(late):
+        return ""
+    name = format_timeframe(timeframe_ns)
+    text = (
+        f"on {len(late)} of {len(np.unique(bars['day']))} days no {name} bar begins between the "
+        "flat time and the close: what is open then leaves at the next trading day's first open"
+    )
+    left = late["close_at"] - late["flat_at"]
+    if (left >= timeframe_ns).all():
+        return f"{text} (the data lack those bars)"
+    shortest = int(left.min())
+    finer = [step for step in FINER_TIMEFRAMES if parse_timeframe(step) <= shortest]
+    return f"{text}; --timeframe {finer[0]} has such a bar each day" if finer else text
 
 
 def _account_curve(run: AccountRun) -> metrics.Curve:

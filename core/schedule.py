@@ -84,6 +84,21 @@ class FlatSchedule:
         return "; ".join([text, *others])
 
 
+def late_days(bars: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the last bar of each trading day that has no bar from its flat time on.
+
+    What is open on such a day leaves at the next trading day's first open. Left out is a last day
+    that the data end within: nothing is known of its flat time.
+    """
+    if not len(bars):
+        return bars
+    last = bars[np.flatnonzero(np.diff(bars["day"], append=bars["day"][-1] + 1))]
+    late = (last["flat_at"] != NEVER_NS) & (last["start"] < last["flat_at"])
+    late[-1] &= last["end"][-1] >= last["flat_at"][-1]
+    found: np.ndarray[Any, Any] = last[late]
+    return found
+
+
 def zone_city(zone: str) -> str:
     """Return an IANA zone's city as people write it ('New York')."""
     return zone.rsplit("/", 1)[-1].replace("_", " ")

@@ -197,3 +197,17 @@ def test_headroom_to_a_trailing_floor_by_hand():
 
     assert floor_headroom(limits, 50_000.0, days) == 1_200.0
     assert floor_headroom(RiskSettings(), 50_000.0, days) is None
+
+
+def test_a_run_says_on_how_many_days_its_bars_are_too_coarse_for_the_flat_time(real_data):
+    flags = reference_flags(real_data, "XAUUSD", "30m", "xauusd_15m", "")
+    span = {"from": "2024-03-04", "to": "2024-03-08"}
+
+    summary = runner.run(resolve(["gold_smc"], {**flags, **span}, "tola.toml"), silent()).summary
+
+    assert any(
+        "on 5 of 5 days no 30m bar begins between the flat time and the close" in note
+        and "next trading day's first open" in note
+        and "--timeframe 15m" in note
+        for note in summary["notes"]
+    )

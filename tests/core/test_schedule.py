@@ -10,7 +10,7 @@ import pytest
 from core.bars import BAR, NEVER_NS
 from core.calendar import day_number, get_calendar
 from core.errors import ConfigError
-from core.schedule import FlatRule, apply_flat_times, flat_schedule
+from core.schedule import FlatRule, apply_flat_times, flat_schedule, late_days
 
 STRATEGY = FlatRule("strategy", "16:45", "America/New_York")
 TOPSTEP = FlatRule("preset topstep_50k", "15:10", "America/Chicago")
@@ -129,3 +129,27 @@ def test_wrong_rules_are_refused_with_what_was_expected() -> None:
         FlatRule("strategy", "15:10", "America/Chicagoo")
     with pytest.raises(ConfigError, match="0 or more"):
         FlatRule("venue", before_close_minutes=-1)
+
+
+def gold_afternoon(step_minutes: int) -> np.ndarray:
+    """Two whole days of gold, 10 and 11 July 2024, in bars of so many minutes."""
+    gold = get_calendar("CMEGlobex_GC")
+    step = step_minutes * 60 * 10**9
+    first, last = (
+        stamp("2024-07-09 18:00", "America/New_York"),
+        stamp("2024-07-11 17:00", "America/New_York"),
+    )
+    starts = gold.expected_starts(first, last - 1, step)
+    bars = np.zeros(len(starts), BAR)
+    bars["start"] = starts
+    gold.annotate(bars, step)
+    apply_flat_times(bars, gold, [STRATEGY])
+    return bars
+
+
+def test_bars_too_coarse_for_the_flat_time_are_named_day_by_day() -> None:
+    coarse, fine = gold_afternoon(30), gold_afternoon(15)
+
+    assert late_days(coarse)["day"].tolist() == days(date(2024, 7, 10), date(2024, 7, 11))
+    assert len(late_days(fine)) == 0
+    assert len(late_days(fine[:-8])) == 0  # the data end before the second day's flat time

@@ -92,7 +92,8 @@ def late_days(bars: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """
     if not len(bars):
         return bars
-    last = bars[np.flatnonzero(np.diff(bars["day"], append=bars["day"][-1] + 1))]
+    day = bars["day"].astype(np.int64)
+    last: np.ndarray[Any, Any] = bars[np.flatnonzero(np.diff(day, append=day[-1] + 1))]
     late = (last["flat_at"] != NEVER_NS) & (last["start"] < last["flat_at"])
     late[-1] &= last["end"][-1] >= last["flat_at"][-1]
     found: np.ndarray[Any, Any] = last[late]

@@ -228,7 +228,8 @@ class BacktestBroker(BacktestAccount):
             elif kind == CHANGE_EVENT:
                 self._show_change(plan, event)
             elif kind == SWAP_EVENT:
-                self.ledger.charge(plan.plan_id, plan.symbol, "swap", float(event.costs))
+                paid, when = float(event.costs), int(plan.bar.start)
+                self.ledger.charge(plan.plan_id, plan.symbol, "swap", paid, when)
             else:
                 self._tell_end(plan, event)
         plan.position_steps = before

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from backtests.books import ledger_columns
 from backtests.engine import AccountRun, PlanRun
 from backtests.request import BacktestRequest
 from backtests.summary import plain_params
@@ -26,6 +27,7 @@ from core.results import (
     RunWriter,
     iso_time,
 )
+from core.zones import NS_PER_MINUTE
 
 ROOT = Path(__file__).resolve().parent.parent
 _LIBRARIES = ("backtrader", "numpy", "numba", "pandas", "pyarrow", "pandas_market_calendars")
@@ -36,6 +38,7 @@ def write_tables(writer: RunWriter, runs: Sequence[AccountRun]) -> None:
     trades, fills = _trades_and_fills(runs)
     writer.table("trades.csv", TRADE_COLUMNS, trades)
     writer.table("fills.csv", FILL_COLUMNS, fills)
+    writer.ledger(ledger_columns(runs))
     writer.table("orders.csv", ORDER_COLUMNS, (row for run in runs for row in _orders(run)))
     plans = [plan for run in runs for plan in run.plans]
     writer.table("setups.csv", SETUP_COLUMNS, (row for plan in plans for row in _setups(plan)))
@@ -142,11 +145,18 @@ def run_document(
 
 
 def _plan_document(plan: PlanRun) -> dict[str, Any]:
-    asked = plan.loaded.request
+    asked, calendar = plan.loaded.request, plan.loaded.calendar
     return {
         "plan_id": plan.plan_id,
         "strategy": asked.plan.strategy,
         "instrument": asked.instrument.symbol,
+        "market": {
+            "venue": asked.instrument.venue,
+            "calendar": calendar.name,
+            "zone": calendar.zone.name,
+            "day_roll_minutes": calendar.roll_ns // NS_PER_MINUTE,
+            "quote_currency": asked.instrument.quote_currency,
+        },
         "instrument_set": dict(asked.plan.instrument_set),
         "timeframe": asked.plan.timeframe,
         "params": plain_params(asked.params),

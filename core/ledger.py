@@ -85,6 +85,9 @@ class TradeFill:
     """One fill as part of a trade; leg 0 is an entry, 1.. the exits in order.
 
     bar_start : START of the bar that contains it.
+    order_id : the order it executed.
+    charges : its costs by kind, account currency. gross : what it realised, before costs.
+    point_value : account money per 1.0 price move of 1.0 quantity at this fill.
     """
 
     trade_id: int
@@ -97,11 +100,30 @@ class TradeFill:
     reason: str
     costs: float
     bar_start: int
+    order_id: int
+    charges: Mapping[str, float]
+    gross: float
+    point_value: float
 
     def row(self) -> dict[str, Any]:
         """Return the row of fills.csv: time as ISO 8601 UTC."""
         values = {name: getattr(self, name) for name in self.__slots__}
         return values | {"time": iso_time(self.time)}
+
+
+@dataclass(frozen=True, slots=True)
+class HoldingCost:
+    """A cost that is no fill's (swap); money in account currency, positive = paid.
+
+    time : ns UTC. trade_id : the trade that was open then, None if there was none.
+    """
+
+    time: int
+    plan_id: str
+    symbol: str
+    trade_id: int | None
+    kind: str
+    money: float
 
 
 @dataclass(slots=True)
@@ -166,6 +188,7 @@ class Ledger:
     """All fills of an account's run, as trades.
 
     trades : closed, in the order they closed. fills : all, in the order they came.
+    holding : costs that are no fill's, in the order they came.
     costs : totals by kind over all fills and nights, account currency.
     plan_costs : the same for each plan.
     open : positions by (plan_id, symbol); at the end of data they are listed, not counted.
@@ -173,6 +196,7 @@ class Ledger:
 
     trades: list[Trade] = field(default_factory=list)
     fills: list[TradeFill] = field(default_factory=list)
+    holding: list[HoldingCost] = field(default_factory=list)
     costs: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     plan_costs: dict[str, dict[str, float]] = field(default_factory=dict)
     open: dict[tuple[str, str], OpenTrade] = field(default_factory=dict)
@@ -241,18 +265,19 @@ class Ledger:
         trade.average += (fill.price - trade.average) * (quantity / trade.open_quantity)
         trade.entered += quantity
         trade.entry_price += (fill.price - trade.entry_price) * (quantity / trade.entered)
-        self._note(trade, fill, quantity, 0)
+        self._note(trade, fill, quantity, 0, 0.0, value)
 
     def _leave(self, trade: OpenTrade, fill: Fill, quantity: float, value: float) -> Trade | None:
         moved = (fill.price - trade.average) * trade.direction
-        trade.gross += moved * quantity * value
+        gross = moved * quantity * value
+        trade.gross += gross
         trade.open_quantity -= quantity
         trade.left += quantity
         trade.exit_price += (fill.price - trade.exit_price) * (quantity / trade.left)
         trade.legs += 1
         trade.adverse = min(trade.adverse, moved)
         trade.favourable = max(trade.favourable, moved)
-        self._note(trade, fill, quantity, trade.legs)
+        self._note(trade, fill, quantity, trade.legs, gross, value)
         if trade.open_quantity > _DUST * trade.entered:
             return None
         del self.open[trade.plan_id, trade.symbol]
@@ -260,8 +285,11 @@ class Ledger:
         self.trades.append(closed)
         return closed
 
-    def _note(self, trade: OpenTrade, fill: Fill, quantity: float, leg: int) -> None:
-        costs = sum(fill.costs.values()) * (quantity / fill.quantity)
+    def _note(
+        self, trade: OpenTrade, fill: Fill, quantity: float, leg: int, gross: float, value: float
+    ) -> None:
+        share = quantity / fill.quantity
+        costs = sum(fill.costs.values()) * share
         trade.costs += costs
         trade.ambiguous = trade.ambiguous or fill.ambiguous
         self.fills.append(
@@ -276,13 +304,19 @@ class Ledger:
                 reason=fill.reason,
                 costs=costs,
                 bar_start=fill.bar_start,
+                order_id=fill.order_id,
+                charges=fill.costs if share == 1.0 else _scaled(fill.costs, share),
+                gross=gross,
+                point_value=value,
             )
         )
 
-    def charge(self, plan_id: str, symbol: str, kind: str, money: float) -> None:
-        """Add a cost that is no fill's (swap) to the open trade; positive = paid."""
+    def charge(self, plan_id: str, symbol: str, kind: str, money: float, time: int) -> None:
+        """Add a cost that is no fill's (swap) to the open trade; positive = paid, time ns UTC."""
         self._add_cost(plan_id, kind, money)
         trade = self.open.get((plan_id, symbol))
+        trade_id = None if trade is None else trade.trade_id
+        self.holding.append(HoldingCost(time, plan_id, symbol, trade_id, kind, money))
         if trade is not None:
             trade.costs += money
 
@@ -345,6 +379,10 @@ def _closed(trade: OpenTrade, fill: Fill) -> Trade:
         ambiguous=trade.ambiguous,
         planned_risk=money,
     )
+
+
+def _scaled(charges: Mapping[str, float], share: float) -> dict[str, float]:
+    return {kind: money * share for kind, money in charges.items()}
 
 
 def _clean(quantity: float) -> float:

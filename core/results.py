@@ -76,6 +76,17 @@ ZONE_COLUMNS = ("kind", "side", "known", "end", "top", "bottom", "origin")
 """zones-PLAN.csv; known and end are bar indices (end -1: still open at the end of data), origin
 the bar the zone was taken from. A zone may be drawn from `known` on, never before."""
 
+LEDGER_COLUMNS = (
+    "account", "plan_id", "trade_id", "leg", "order_id", "time", "bar", "side", "quantity", "price",
+    "reason", "gross", "point_value", "rate",
+)  # fmt: skip
+"""ledger.parquet; before one `cost:KIND` column for each kind of cost the run met (account
+currency, positive = paid). A row is a fill, or a cost that is no fill's (leg -1, order_id 0, no
+quantity or price; trade_id 0: no trade was open). Times are ns UTC, gross is what a fill realised
+before costs, rate is account money per 1.0 of quote money."""
+
+COST_PREFIX = "cost:"
+
 INTERRUPTED_MARK = "interrupted"
 
 _MONEY = frozenset(
@@ -204,6 +215,13 @@ class RunWriter:
         columns = {name: np.ascontiguousarray(bars[name]) for name in names}
         pq.write_table(pa.table(columns), self.path / f"bars-{plan_id}.parquet")
 
+    def ledger(self, columns: Mapping[str, Any]) -> None:
+        """Write the accounts' books as Parquet: LEDGER_COLUMNS, then the kinds of cost."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.table(dict(columns)), self.path / "ledger.parquet")
+
     def publish(self) -> RunFolder:
         """Give the folder its final name.
 
@@ -327,6 +345,23 @@ class RunFolder:
     def trades(self) -> pd.DataFrame:
         """trades.csv."""
         return self.table("trades.csv")
+
+    def ledger(self) -> pd.DataFrame:
+        """Return the accounts' books: LEDGER_COLUMNS and the kinds of cost, times in ns UTC.
+
+        Raises
+        ------
+        ConfigError : the run was made before runs kept their books.
+        """
+        import pandas as pd
+
+        path = self.path / "ledger.parquet"
+        if not path.is_file():
+            raise ConfigError(
+                f"{self.path}: ledger.parquet is missing (the run was made by an older version); "
+                "make the run again: python run.py backtest ..."
+            )
+        return pd.read_parquet(path)
 
     @property
     def plans(self) -> list[str]:

@@ -140,7 +140,7 @@ def test_swap_belongs_to_the_open_trade() -> None:
     ledger = Ledger()
     ledger.book(entry(1, "buy", 1, 100.0), point_value=1)
 
-    ledger.charge("gold", "MGC", "swap", 7.5)
+    ledger.charge("gold", "MGC", "swap", 7.5, time=3_000)
     trade = ledger.book(fill(2, "sell", 1, 110.0), point_value=1)
 
     assert trade is not None
@@ -219,3 +219,20 @@ def test_rows_hold_the_columns_of_the_run_folder() -> None:
     assert set(TRADE_COLUMNS) <= set(trade.row())
     assert set(FILL_COLUMNS) <= set(ledger.fills[0].row())
     assert trade.row()["entry_bar"] == "1970-01-01T01:00:00Z"
+
+
+def test_a_fill_keeps_its_order_its_charges_by_kind_and_what_it_realised() -> None:
+    ledger = Ledger()
+    ledger.book(entry(1, "buy", 1, 100.0, costs=1.0), point_value=10)
+    ledger.charge("gold", "MGC", "swap", 7.5, time=3_000)
+
+    ledger.book(entry(2, "sell", 3, 104.0, costs=6.0), point_value=12)
+
+    assert [(row.order_id, row.leg, row.gross, row.point_value) for row in ledger.fills] == [
+        (1, 0, 0.0, 10), (2, 1, 48.0, 12), (2, 0, 0.0, 12),
+    ]  # fmt: skip
+    assert [dict(row.charges) for row in ledger.fills] == [
+        {"commission": 1.0}, {"commission": pytest.approx(2.0)}, {"commission": pytest.approx(4.0)}
+    ]  # fmt: skip
+    (night,) = ledger.holding
+    assert (night.trade_id, night.kind, night.money, night.time) == (1, "swap", 7.5, 3_000)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.compile import inlined, kernel, record_dtype
 from indicators.block import Block, Records
 from indicators.frame import callable_module, columns_frame
 from indicators.line import KernelIndicator, draw
 from indicators.parameters import ParamsArray, Rules, Whole, params_dtype, read_params
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RULES: Rules = {
     "atr_period": Whole(14, 1, 100_000),

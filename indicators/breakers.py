@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.compile import inlined, kernel, record_dtype
 from indicators import swings
@@ -21,6 +20,9 @@ from indicators.block import Block, Records, nested
 from indicators.frame import callable_module, columns_frame
 from indicators.line import ON_PRICES, KernelIndicator, draw_zones
 from indicators.parameters import NO_LIMIT, ParamsArray, Rules, Whole, params_dtype, read_params
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RULES: Rules = {"max_breakers": Whole(10, 1, optional=True)}
 PARAMS = params_dtype(RULES)

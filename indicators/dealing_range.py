@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.compile import kernel, record_dtype
 from indicators import swings
@@ -15,6 +14,9 @@ from indicators.frame import callable_module, columns_frame
 from indicators.line import KernelIndicator
 from indicators.parameters import ParamsArray
 from indicators.zones import window_for
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OTE_NEAR, OTE_SWEET, OTE_FAR = 0.62, 0.705, 0.79
 """Retracements of the leg that bound and mark the optimal trade entry."""

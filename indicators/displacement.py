@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.compile import kernel, record_dtype
 from indicators import atr as atr_block
@@ -14,6 +13,9 @@ from indicators.block import Block, Records, nested
 from indicators.frame import callable_module, columns_frame
 from indicators.line import KernelIndicator, draw
 from indicators.parameters import ParamsArray, Real, Rules, params_dtype, read_params
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RULES: Rules = {
     "disp_k": Real(1.5, 0.0, 1000.0),

@@ -7,16 +7,18 @@ instrument's) and by `step` with the instrument's own bars; both build UTC clock
 from __future__ import annotations
 
 from math import log, sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.compile import kernel, record_dtype
 from indicators.block import Block, Records
 from indicators.frame import callable_module
 from indicators.further import FurtherIndicator, two_frames
 from indicators.parameters import Choice, ParamsArray, Real, Rules, params_dtype, read_params
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HOUR_NS = 3_600_000_000_000
 RETURNS = 50

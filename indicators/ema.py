@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.compile import inlined, kernel, record_dtype
 from indicators.block import Block, Records
@@ -19,6 +18,9 @@ from indicators.parameters import (
     params_dtype,
     read_params,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BY_MEAN, BY_FIRST = 0, 1
 """What the average starts from, in the order of the `ema_seed` names."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.bars import BAR
 from core.errors import DataError
 from indicators.block import Block, Records, run_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NS_PER_MINUTE = 60_000_000_000
 _NS_PER_DAY = 1440 * _NS_PER_MINUTE
@@ -39,6 +41,8 @@ def bars_from_frame(frame: pd.DataFrame) -> Records:
     DataError : a missing column, a stamp out of order, a price that is no number, or a high
         below the low.
     """
+    import pandas as pd
+
     bars = np.zeros(len(frame), BAR)
     _fill_prices(frame, bars)
     index = frame.index
@@ -97,6 +101,8 @@ def columns_frame(block: Block, frame: pd.DataFrame, values: Mapping[str, Any]) 
     ----------
     values : the block's parameters by name.
     """
+    import pandas as pd
+
     bars = bars_from_frame(frame)
     params = block.read_params(values)
     columns = run_columns(block, bars, params, block.state(params, len(bars)))

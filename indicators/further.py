@@ -7,16 +7,18 @@ the instrument whose END is not before its own, and none is skipped.
 from __future__ import annotations
 
 import array
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import backtrader as bt
 import numpy as np
-import pandas as pd
 
 from core.bars import BAR
 from indicators.block import Block, Records
 from indicators.frame import bars_from_frame
 from indicators.line import LIVE_CAPACITY, bar_of, bars_of, stamp
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NS_PER_MINUTE = 60_000_000_000
 
@@ -95,6 +97,8 @@ def two_frames(
     block: Block, frame: pd.DataFrame, further: pd.DataFrame, values: dict[str, Any]
 ) -> pd.DataFrame:
     """Run a two-series block over two DataFrames of bars indexed by START."""
+    import pandas as pd
+
     bars, other = bars_from_frame(frame), bars_from_frame(further)
     return pd.DataFrame(run_two(block, bars, other, block.read_params(values)), index=frame.index)
 

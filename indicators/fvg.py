@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.compile import inlined, kernel, record_dtype
 from indicators import atr as atr_block
@@ -31,6 +30,9 @@ from indicators.parameters import (
     params_dtype,
     read_params,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TOUCHED, HALF, FILLED, INVERTED, ENDED = 0, 1, 2, 3, 4
 """Events of a zone's life in their order; also the queue in which a zone awaits each."""

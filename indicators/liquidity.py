@@ -8,10 +8,9 @@ first, then add the bar's pivot.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.compile import kernel, record_dtype
 from indicators import atr, swings
@@ -32,6 +31,9 @@ from indicators.sweeps import (
 )
 from indicators.sweeps import POOL as POOL_KIND
 from indicators.zones import window_for
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OPENED, JOINED = 1, 2
 """What a pivot did: opened a pool together with the one before it, or joined a standing one."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, available_timezones
-
-import pandas as pd
 
 from core.compile import kernel
 from core.errors import ConfigError, near_name
 from indicators.block import Block
 from indicators.frame import columns_frame
 from indicators.parameters import Rules, Whole
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MINUTES_A_DAY = 1440
 DAY_NS = 86_400_000_000_000
@@ -70,6 +71,8 @@ def on_zone(frame: pd.DataFrame, zone: str | None) -> pd.DataFrame:
     ------
     ConfigError : for an unknown zone.
     """
+    import pandas as pd
+
     if zone is None or not isinstance(frame.index, pd.DatetimeIndex):
         return frame
     if zone not in available_timezones():

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.compile import kernel, record_dtype
 from indicators.block import Block, Records
@@ -14,6 +13,9 @@ from indicators.line import KernelIndicator
 from indicators.market_clock import DAY_RULES, parse_minute, trading_day, zoned_columns
 from indicators.parameters import ParamsArray, Rules, Whole, params_dtype, read_params
 from indicators.sessions import in_window
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RULES: Rules = {
     "start_minute": Whole(555, 0, 1439),

@@ -7,10 +7,9 @@ local minute and weekday, so windows hold through daylight saving changes.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from core.compile import kernel, record_dtype
 from core.errors import ConfigError, near_name
@@ -19,6 +18,9 @@ from indicators.frame import callable_module
 from indicators.line import KernelIndicator
 from indicators.market_clock import local_date, parse_minute, zoned_columns
 from indicators.parameters import ParamsArray, Rules, Whole, params_dtype, read_params
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Window(NamedTuple):

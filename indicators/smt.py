@@ -8,10 +8,9 @@ is read on the same side, an inversely related one (dollar index) on the other.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.compile import kernel, record_dtype
 from indicators import swings
@@ -20,6 +19,9 @@ from indicators.frame import callable_module
 from indicators.further import FurtherIndicator, two_frames
 from indicators.parameters import Flag, ParamsArray, Real, Rules, Whole, params_dtype, read_params
 from indicators.zones import window_for
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OWN_BARS = 256
 """Own START stamps remembered; `max_distance` plus the pivot's right side must stay below."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.compile import inlined, kernel, record_dtype
 from indicators import atr as atr_block
@@ -23,6 +22,9 @@ from indicators.parameters import (
     params_dtype,
     read_params,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BY_CLOSE, BY_WICK = 0, 1
 """What must pass the level, in the order of the `break_by` names."""

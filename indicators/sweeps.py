@@ -8,10 +8,9 @@ one side). A sweep needs no history of the level: it is judged from the last bar
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.compile import kernel, record_dtype
 from indicators import swings
@@ -30,6 +29,9 @@ from indicators.parameters import (
     read_params,
 )
 from indicators.zones import window_for
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RECENT_BARS = 16
 """Bars RECENT remembers; `reclaim` may be at most RECENT_BARS - 1."""

@@ -7,10 +7,9 @@ later. A replaced pivot stays in the past lines and is told as a revision event.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.compile import inlined, kernel, record_dtype
 from indicators.block import Block, Records, nested
@@ -26,6 +25,9 @@ from indicators.parameters import (
     read_params,
 )
 from indicators.zones import window_for
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FRACTAL, PEER, LUX = 0, 1, 2
 """Ways of finding a pivot, in the order of the `mode` names."""

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import backtrader as bt
 import numpy as np
-import pandas as pd
 
 from core.errors import ConfigError, near_name
 
@@ -58,6 +57,8 @@ def compute(
     ------
     ConfigError : where `ta` does not take these settings.
     """
+    import pandas as pd
+
     series = [pd.Series(columns[column], dtype=np.float64) for column in inputs]
     try:
         return np.asarray(find(name)(*series, **settings), dtype=np.float64)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.compile import inlined, kernel, record_dtype
 from indicators import atr as atr_block
@@ -15,6 +14,9 @@ from indicators.block import Block, Records, nested
 from indicators.frame import callable_module, columns_frame
 from indicators.line import KernelIndicator
 from indicators.parameters import ParamsArray, Real, Rules, params_dtype, read_params
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WINDOW = 500
 """ATR values the percentile is taken of."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.compile import kernel, record_dtype
 from indicators.block import Block, Records
@@ -13,6 +12,9 @@ from indicators.frame import callable_module
 from indicators.line import KernelIndicator
 from indicators.market_clock import DAY_RULES, trading_day, zoned_columns
 from indicators.parameters import ParamsArray, params_dtype, read_params
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RULES = DAY_RULES
 PARAMS = params_dtype(RULES)

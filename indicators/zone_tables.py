@@ -7,13 +7,15 @@ the bar at which it was known to the bar at which it ended. -1 means: not (yet).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from indicators import breakers, fvg, order_blocks
 from indicators.block import Block, Records, pieces
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 GAP_REASONS = ("", "closed_back", "mitigated", "expired", "dropped", "joined")
 BLOCK_REASONS = ("", "run_through", "dropped")
@@ -49,6 +51,8 @@ def _sides(record: Records, reasons: tuple[str, ...]) -> list[tuple[Records, dic
 
 
 def _table(sides: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
     table = pd.concat([pd.DataFrame(side) for side in sides], ignore_index=True)
     return table.sort_values(["known", "origin", "side"], kind="stable", ignore_index=True)
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.bars import BAR
 from indicators.frame import bars_from_frame
@@ -14,10 +13,11 @@ from strategies import breakout_machine
 from strategies.breakout import SIGNAL_SETTINGS, nested_params
 from strategies.settings import read_settings
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 OLDER_NAMES = {"breakout_lookback": "lookback", "atr_period": "atr", "risk_reward": "rr"}
 """Names of settings in the older guides, and ours."""
-
-_MINUTE = pd.Timedelta(minutes=1)
 
 
 def readings(frame: pd.DataFrame, **settings: Any) -> list[dict[str, Any]]:
@@ -54,11 +54,13 @@ def readings(frame: pd.DataFrame, **settings: Any) -> list[dict[str, Any]]:
 
 
 def _bars(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
+    import pandas as pd
+
     if len(frame) == 0:
         return np.zeros(0, BAR)
     if isinstance(frame.index, pd.DatetimeIndex):
         return bars_from_frame(frame)
-    stamps = pd.Timestamp(0, tz="UTC") + _MINUTE * np.arange(len(frame))
+    stamps = pd.Timestamp(0, tz="UTC") + pd.Timedelta(minutes=1) * np.arange(len(frame))
     return bars_from_frame(frame.set_axis(pd.DatetimeIndex(stamps), axis=0))
 
 

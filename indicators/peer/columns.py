@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from core.compile import kernel
 from core.errors import DataError, near_name
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,6 +43,8 @@ def blank(rows: int) -> Floats:
 
 def table(**columns: npt.NDArray[Any]) -> pd.DataFrame:
     """Return the columns as a DataFrame that shares their memory."""
+    import pandas as pd
+
     return pd.DataFrame(columns, copy=False)
 
 

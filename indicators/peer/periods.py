@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from core.compile import kernel
 from core.errors import ConfigError, near_name
 from indicators.peer.columns import blank, column, rounded, table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DAY_NS = 86_400_000_000_000
 WEEK_NS = 7 * DAY_NS
@@ -75,11 +77,15 @@ def mark_previous(
 
 
 def _stamps(ohlc: pd.DataFrame) -> npt.NDArray[np.int64]:
+    import pandas as pd
+
     index = pd.DatetimeIndex(ohlc.index)
     return np.asarray(index.as_unit("ns").asi8, np.int64)
 
 
 def _labels(stamps: npt.NDArray[np.int64], time_frame: str) -> npt.NDArray[np.int64]:
+    import pandas as pd
+
     if time_frame in ("W", "1W"):
         return -((SUNDAY_NS - stamps) // WEEK_NS) * WEEK_NS + SUNDAY_NS
     try:

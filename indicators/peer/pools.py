@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.compile import kernel
 from indicators.peer.columns import blank, column, table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @kernel

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from math import floor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.compile import kernel
 from indicators.peer.columns import column, table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @kernel

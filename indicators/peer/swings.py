@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from core.compile import inlined, kernel
 from core.errors import ConfigError
 from indicators.peer.columns import blank, column, table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @inlined

@@ -13,32 +13,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from backtests.console import App, Console
+
 if TYPE_CHECKING:
     from backtests.outcome import Outcome
 
-app = typer.Typer(
+console = Console()
+app = App(
     help="Tola: one strategy, one result, on historical files, on paper, on a live account.\n\n"
     "Start here: python run.py backtest",
     epilog="Times are shown in the market's zone and stored in UTC. "
     "Exit codes: 0 done, 1 failed, 2 wrong usage. Each verb has its own --help.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
 )
-data_app = typer.Typer(
-    help="Check price files, list what is at hand.", no_args_is_help=True, rich_markup_mode=None
-)
-runs_app = typer.Typer(
-    help="List and show finished runs.", no_args_is_help=True, rich_markup_mode=None
-)
+data_app = App(help="Check price files, list what is at hand.")
+runs_app = App(help="List and show finished runs.")
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
 _TYPERS_CTRL_C = 130
 _RUN_NAMES = {"ignore_unknown_options": True}  # lets -1 be a run's name
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no tables.")]
 Config = Annotated[str, typer.Option(metavar="FILE", help="Settings file.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="last, -1, a number or its beginning.")]
 Timezone = Annotated[
@@ -63,8 +57,7 @@ def setup(
     """Install the locked versions into .venv; doing it again changes nothing."""
     from core import environment
 
-    typer.echo(environment.setup("dev" if dev else "core"))
-    typer.echo("next: python run.py backtest")
+    console.say(environment.setup("dev" if dev else "core"), "next: python run.py backtest")
 
 
 @app.command(epilog=_examples("init", "init --market gold --risk topstep_50k --currency USD"))
@@ -137,7 +130,6 @@ def backtest(
     out: Annotated[str | None, _option("FOLDER", "Run folder; default: the next in runs/.")] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="No HTML and no plots.")] = False,
     config: Config = "tola.toml",
-    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Run strategies on historical bars; without arguments the bundled gold and Nifty plans."""
@@ -151,8 +143,8 @@ def backtest(
         "costs": False if no_costs else None, "margin": False if no_margin else None,
         "band": band or None, "report": False if no_report else None, "out": out,
     }  # fmt: skip
-    progress = Progress(sys.stderr, wanted=not quiet)
-    _show(commands.backtest(plans or [], flags, config, progress, _draw_report), as_json, quiet)
+    progress = Progress(sys.stderr, wanted=not console.quiet)
+    _show(commands.backtest(plans or [], flags, config, progress, _draw_report), as_json)
 
 
 def _draw_report(folder: Any) -> dict[str, Any]:
@@ -231,34 +223,28 @@ def data_list(
     _show(commands.data_list(folder), as_json)
 
 
-def _show(outcome: Outcome, as_json: bool, quiet: bool = False) -> None:
+def _show(outcome: Outcome, as_json: bool) -> None:
     """Print an outcome as JSON or as text, and leave with its exit code."""
-    if as_json:
-        typer.echo(outcome.json())
-    else:
-        for line in outcome.short if quiet else outcome.lines:
-            typer.echo(line)
-        typer.echo(f"next: {outcome.next}")
+    console.show(outcome, as_json)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
 
 
 def main(arguments: list[str]) -> int:
     """Run one command line and return its exit code."""
-    as_json = "--json" in arguments
+    words = console.open(arguments)
     try:
-        code = app(arguments, prog_name="run.py", standalone_mode=False)
-        if code != _TYPERS_CTRL_C:
-            return code if isinstance(code, int) else 0
-        return _explain(KeyboardInterrupt(), as_json)
-    except Exception as error:
-        return _explain(error, as_json)
+        if words == ["--version"]:
+            from core.environment import version
 
-
-def _explain(error: BaseException, as_json: bool) -> int:
-    from backtests.outcome import explain
-
-    return explain(error, as_json=as_json)
+            console.say(f"Tola {version()}")
+            return 0
+        code = app(words, prog_name="run.py", standalone_mode=False)
+        if code == _TYPERS_CTRL_C:
+            raise KeyboardInterrupt
+        return code if isinstance(code, int) else 0
+    except (Exception, KeyboardInterrupt) as error:
+        return console.explain(error)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -49,21 +48,12 @@ class Outcome:
         return json_text({**self.document, "next": self.next})
 
 
-def explain(error: BaseException, *, as_json: bool = False) -> int:
-    """Print one clear line for an error on stderr (with `--json` an object too); return the code.
+def describe(error: BaseException) -> tuple[str, int]:
+    """Return one clear line for an error, and the exit code.
 
     Wrong usage and settings give 2, all else 1. A fault of the program itself names the place;
     with TOLA_DEBUG set its trace is shown.
     """
-    line, code = _describe(error)
-    print(line, file=sys.stderr)
-    if as_json:
-        kind = type(error).__name__
-        print(json.dumps({"error": {"kind": kind, "message": line, "exit_code": code}}))
-    return code
-
-
-def _describe(error: BaseException) -> tuple[str, int]:
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
         return "interrupted: nothing was kept", FAILED
     if isinstance(error, TolaError):

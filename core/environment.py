@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 OLDEST_PYTHON = (3, 11)
 LOCKS = {"core": "requirements.lock", "dev": "requirements-dev.lock"}
 """What can be installed, and the file of exact versions it is installed from."""
+_EVERYWHERE = ("--quiet", "-q", "--no-color")
+"""Words every verb takes (see backtests/console.py); `setup` is plain and short without them."""
 
 
 def environment_python(root: Path = ROOT) -> Path:
@@ -26,6 +28,14 @@ def environment_python(root: Path = ROOT) -> Path:
     if os.name == "nt":
         return root / ".venv" / "Scripts" / "python.exe"
     return root / ".venv" / "bin" / "python"
+
+
+def version(root: Path = ROOT) -> str:
+    """Return the program's version, as the project file says it."""
+    import tomllib
+
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    return str(project["project"]["version"])
 
 
 def enter(arguments: list[str], root: Path = ROOT) -> None:
@@ -43,8 +53,9 @@ def enter(arguments: list[str], root: Path = ROOT) -> None:
     if sys.version_info < OLDEST_PYTHON:
         found = ".".join(map(str, sys.version_info[:2]))
         sys.exit(_fail(f"Python {found} is too old: 3.11 or newer is needed"))
-    if arguments[1:2] == ["setup"] and not {"--help", "-h"} & set(arguments):
-        sys.exit(_setup_command(arguments[2:], root))
+    words = [word for word in arguments[1:] if word not in _EVERYWHERE]
+    if words[:1] == ["setup"] and not {"--help", "-h"} & set(words):
+        sys.exit(_setup_command(words[1:], root))
     inside = environment_python(root)
     in_some_venv = sys.prefix != sys.base_prefix
     complete = all(importlib.util.find_spec(name) for name in ("typer", "backtrader", "numba"))

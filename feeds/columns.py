@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import DataError
+from feeds.kinds import PLAIN, Kind
 
 PRICES = ("open", "high", "low", "close")
 
@@ -57,6 +58,7 @@ class Columns:
     open, high, low, close, volume, spread : float64, NaN where a cell is empty.
     line_of : row -> 1-based line of the file (None for sources without lines).
     facts : provenance to report (sha256, kind, columns, notes).
+    kind : whose way of writing it is, and what its maker states.
     bars : the columns' own BAR records where the reader made them, prices, volume and spread set.
     """
 
@@ -73,6 +75,7 @@ class Columns:
     line_of: Callable[[int], int | None]
     facts: dict[str, Any] = field(default_factory=dict)
     bars: np.ndarray[Any, Any] | None = None
+    kind: Kind = PLAIN
 
     def take(self, rows: np.ndarray[Any, Any]) -> Columns:
         """Return some rows, in this order; lines stay those of the whole source."""

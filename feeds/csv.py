@@ -62,12 +62,16 @@ def table_columns(text: Text, dialect: Dialect, mapping: Mapping[str, str]) -> C
         **numbers,
         line_of=line_of,
         facts=_facts(text, dialect, point),
+        kind=dialect.kind,
     )
 
 
 def _facts(text: Text, dialect: Dialect, point: float) -> dict[str, Any]:
     facts: dict[str, Any] = {"kind": "csv", "packing": text.packing, "sha256": text.sha256}
     facts["columns"] = {word: dialect.headers[place] for word, place in dialect.places.items()}
+    facts |= dialect.understood() | {"encoding": text.encoding}
+    if text.member:
+        facts["member"] = text.member
     if dialect.note:
         facts["note"] = dialect.note
         facts["synthetic"] = "synthetic" in dialect.note.lower()

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
-import zipfile
-import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import DataError
+from feeds.archives import gunzip, parted, unzip
 from feeds.columns import match_columns
+from feeds.kinds import KNOWN, PLAIN, Head, Kind, recognise, refuse_ticks
 
 _HEAD_BYTES = 65_536
+_HEAD_ROWS = 50
 _SEPARATORS = (",", ";", "\t", "|")
+_SEPARATOR_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_SHOWN_LINES = 3
+_SHOWN_LETTERS = 100
+_NEAR = {
+    "datetime": ("when", "period", "bar", "dt", "epoch", "unix", "t"),
+    "open": ("opening", "op", "start"),
+    "high": ("highest", "hi", "top"),
+    "low": ("lowest", "lo", "bottom"),
+    "close": ("closing", "cl", "settle", "settlement", "ltp", "end", "adj close"),
+}
 _HEADERLESS = {
     # Fields of a file without header, by how many stand before the first price.
     1: ("datetime", "open", "high", "low", "close", "volume"),
@@ -26,13 +35,16 @@ _HEADERLESS = {
 class Text:
     """The bytes of a text file, unpacked, in UTF-8.
 
-    sha256 : of the file as it lies on disk, packed.
+    sha256 : of the file as it lies on disk, packed. encoding : as it was written. member : name of
+    the file inside a zip archive.
     """
 
     name: str
     data: bytes
     sha256: str
     packing: str
+    encoding: str = "UTF-8"
+    member: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,7 @@ class Dialect:
     places : our word -> 0-based field.
     skip_lines : lines before the first row (comments and header).
     note : text of the comment lines at the head, empty if there are none.
+    kind : whose way of writing it is. example : a stamp as the file has it.
     """
 
     separator: str
@@ -51,26 +64,37 @@ class Dialect:
     places: dict[str, int]
     skip_lines: int
     note: str
+    kind: Kind = PLAIN
+    example: str = ""
+
+    def understood(self) -> dict[str, str]:
+        """Return how the file was read, for reports."""
+        marks = f"{_SEPARATOR_NAMES[self.separator]}-separated"
+        if self.decimal_comma:
+            marks += ", decimal comma"
+        return {"dialect": self.kind.name, "separator": marks, "stamp_example": self.example}
 
 
 def read_text(path: Path, name: str) -> Text:
-    """Read and unpack a plain, gzip or zip file.
+    """Read and unpack a plain, gzip or zip file; `prices.zip/january.csv` names a member.
 
     Raises
     ------
     DataError : if it is missing, empty, truncated, or holds no text.
     """
-    raw = _read_bytes(path, name)
+    archive, member = parted(path)
+    raw = _read_bytes(archive, name)
     digest = hashlib.sha256(raw).hexdigest()
     if raw[:2] == b"\x1f\x8b":
-        data, packing = _gunzip(raw, name), "gzip"
+        data, packing = gunzip(raw, name), "gzip"
     elif raw[:4] == b"PK\x03\x04":
-        data, packing = _unzip(raw, name), "zip"
+        (data, member), packing = unzip(raw, str(archive), member), "zip"
     else:
         data, packing = raw, "plain"
     if not data[:_HEAD_BYTES].strip():
         raise DataError("the file is empty; expected rows of prices", file=name)
-    return Text(name, _to_utf8(data, name), digest, packing)
+    text, encoding = _to_utf8(data, name)
+    return Text(name, text, digest, packing, encoding, member)
 
 
 def _read_bytes(path: Path, name: str) -> bytes:
@@ -87,40 +111,25 @@ def _read_bytes(path: Path, name: str) -> bytes:
     return raw
 
 
-def _gunzip(raw: bytes, name: str) -> bytes:
-    try:
-        return gzip.decompress(raw)
-    except EOFError as cause:
-        raise DataError("the gzip file is truncated; fetch it again", file=name) from cause
-    except (gzip.BadGzipFile, zlib.error) as cause:
-        raise DataError(f"the gzip file is damaged ({cause}); fetch it again", file=name) from cause
-
-
-def _unzip(raw: bytes, name: str) -> bytes:
-    try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            members = [m for m in archive.namelist() if m.lower().endswith((".csv", ".txt"))]
-            if len(members) != 1:
-                raise DataError(
-                    f"the zip file holds {len(members)} CSV or TXT files; expected exactly one",
-                    file=name,
-                )
-            return archive.read(members[0])
-    except (zipfile.BadZipFile, EOFError, zlib.error) as cause:
-        raise DataError(f"the zip file is damaged ({cause}); fetch it again", file=name) from cause
-
-
-def _to_utf8(data: bytes, name: str) -> bytes:
-    """Return the text in UTF-8 without mark; MT5 writes UTF-16."""
+def _to_utf8(data: bytes, name: str) -> tuple[bytes, str]:
+    """Return the text in UTF-8 without mark, and how it was written; MT5 writes UTF-16."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", errors="replace").encode()
+        return data.decode("utf-16", errors="replace").encode(), "UTF-16"
+    encoding = "UTF-8"
     if data[:3] == b"\xef\xbb\xbf":
-        data = data[3:]
+        data, encoding = data[3:], "UTF-8 with mark"
     head = data[:_HEAD_BYTES]
+    if len(head) > 3 and head[1:2] == b"\x00" and head[3:4] == b"\x00":
+        return data.decode("utf-16-le", errors="replace").encode(), "UTF-16"
     odd = sum(1 for byte in head if byte < 9 or 13 < byte < 32)
     if b"\x00" in head or odd > len(head) // 100:
         raise DataError("is binary, not text; expected CSV (plain, gz, zip) or Parquet", file=name)
-    return data
+    if not data.isascii():
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            return data.decode("latin-1").encode(), "Latin-1"
+    return data, encoding
 
 
 def sniff(text: Text, mapping: dict[str, str]) -> Dialect:
@@ -140,21 +149,101 @@ def sniff(text: Text, mapping: dict[str, str]) -> Dialect:
     lines, comments, above = _head_lines(text)
     if not lines:
         raise DataError("holds no rows; expected rows of prices", file=text.name)
-    separator = _separator(lines[0], text.name, above + 1)
-    headers = _split(lines[0], separator)
-    has_header = not any(_is_number(field) for field in headers[-4:])
-    if not has_header:
-        row = headers
-        headers, places = _headerless(row, mapping, text.name, above + 1)
-    elif len(lines) > 1:
-        row = _split(lines[1], separator)
-        places = match_columns(headers, mapping, text.name, above + 1)
-    else:
-        raise DataError("holds a header and no rows", file=text.name, line=above + 1)
-    decimal_comma = separator != "," and "," in row[places["open"]]
+    try:
+        dialect = _sniffed(text, lines, above, mapping)
+    except UnknownForm as fault:
+        raise _unknown(text, fault, above + 1) from fault
     note = " ".join(comment.lstrip("# ").rstrip() for comment in comments)
-    skip = above + int(has_header)
-    return Dialect(separator, decimal_comma, len(row), tuple(headers), places, skip, note)
+    return replace(dialect, note=note)
+
+
+class UnknownForm(Exception):
+    """A text that is no table of prices; `headers` are its columns' names, if it has any."""
+
+    def __init__(self, message: str, headers: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.headers = headers
+
+
+def _unknown(text: Text, fault: UnknownForm, line: int) -> DataError:
+    """Return the error that shows an unknown file's first lines and what was expected."""
+    head = text.data[:_HEAD_BYTES].decode("utf-8", errors="replace").splitlines()
+    shown = [f"  line {n}: {line[:_SHOWN_LETTERS]}" for n, line in enumerate(head, 1) if line]
+    faults = [str(fault), "the file begins:", *shown[:_SHOWN_LINES]]
+    faults.append(f"expected one bar a row: a stamp, open, high, low, close ({KNOWN})")
+    faults.append(_remedy(fault.headers))
+    return DataError("\n".join(faults), file=text.name, line=line)
+
+
+def _remedy(headers: tuple[str, ...]) -> str:
+    """Return the flag that would help, with the headers that come near what is missing."""
+    folded = {header.strip().strip("<>").lower(): header for header in headers}
+    near = [
+        f"--columns {word}={folded[guess]!r}".replace("'", "")
+        for word, guesses in _NEAR.items()
+        for guess in guesses
+        if guess in folded
+    ]
+    if near:
+        return f"near misses: {' '.join(near)} (with data check, data convert)"
+    if headers:
+        return "name the columns: data convert FILE --columns close=HEADER ... -o OUT.parquet"
+    return "a file without header: --columns datetime=0 open=1 ... counts its fields from 0"
+
+
+def _sniffed(text: Text, lines: list[str], above: int, mapping: dict[str, str]) -> Dialect:
+    file = text.member or text.name
+    if (stacked := _stacked_header(lines)) is not None:
+        headers, under = stacked, 3
+        separator = ","
+    else:
+        separator = _separator(lines, file)
+        headers = _split(lines[0], separator)
+        under = int(not any(_is_number(field) for field in headers[-4:]))
+    if under >= len(lines):
+        raise DataError("holds a header and no rows", file=text.name, line=above + 1)
+    rows = tuple(tuple(_split(line, separator)) for line in lines[under:])
+    head = Head(file, separator, tuple(headers) if under else (), rows)
+    refuse_ticks(head, text.name)
+    if under:
+        places = _matched(headers, mapping, text.name, above + 1)
+    else:
+        headers, places = _headerless(headers, mapping, text.name)
+    row = rows[0]
+    if max(places[word] for word in ("open", "high", "low", "close")) >= len(row):
+        raise UnknownForm(f"{len(row)} fields in a row under {len(headers)} headers")
+    decimal_comma = separator != "," and "," in row[places["open"]]
+    skip = above + under
+    stamp = " ".join(row[places[word]] for word in ("datetime", "time") if word in places)
+    kind = recognise(head)
+    return Dialect(
+        separator, decimal_comma, len(row), tuple(headers), places, skip, "", kind, stamp
+    )
+
+
+def _stacked_header(lines: list[str]) -> list[str] | None:
+    """Return the columns of yfinance's three header lines (Price, Ticker, Date)."""
+    if len(lines) < 3 or not lines[0].startswith("Price,") or not lines[1].startswith("Ticker,"):
+        return None
+    if len(set(lines[1].split(",")[1:])) > 1:
+        raise UnknownForm("holds several tickers; save one ticker a file")
+    return [lines[2].split(",")[0], *lines[0].split(",")[1:]]
+
+
+def _matched(headers: list[str], mapping: dict[str, str], name: str, line: int) -> dict[str, int]:
+    """Return the columns' places by a header; an unnamed first column is pandas' index."""
+    named = list(headers)
+    if named[0] == "" or named[0].startswith("Unnamed"):
+        known = {header.lower() for header in named[1:]} & {"datetime", "date", "time", "timestamp"}
+        if not known and "datetime" not in mapping:
+            named[0] = "datetime"
+    try:
+        return match_columns(named, mapping, name, line)
+    except DataError as fault:
+        if mapping and "missing column" not in str(fault):
+            raise
+        where = f"{name}:{line}: "
+        raise UnknownForm(str(fault).removeprefix(where).partition(";")[0], tuple(named)) from fault
 
 
 def _head_lines(text: Text) -> tuple[list[str], list[str], int]:
@@ -166,18 +255,18 @@ def _head_lines(text: Text) -> tuple[list[str], list[str], int]:
     while above < len(head) and (head[above].startswith("#") or not head[above].strip()):
         above += 1
     comments = [line for line in head[:above] if line.strip()]
-    return [line for line in head[above:] if line.strip()][:50], comments, above
+    return [line for line in head[above:] if line.strip()][:_HEAD_ROWS], comments, above
 
 
-def _separator(row: str, name: str, line: int) -> str:
+def _separator(lines: list[str], name: str) -> str:
+    row = lines[0]
     counts = {mark: row.count(mark) for mark in _SEPARATORS}
     best = max(_SEPARATORS, key=lambda mark: (min(counts[mark], 4), mark != ",", counts[mark]))
     if counts[best] < 4:
-        raise DataError(
-            f"no columns found in {row[:60]!r}; expected fields parted by comma, semicolon or tab",
-            file=name,
-            line=line,
-        )
+        if counts[best]:
+            rows = tuple(tuple(_split(line, best)) for line in lines)
+            refuse_ticks(Head(name, best, (), rows), name)
+        raise UnknownForm("no columns of prices found")
     return best
 
 
@@ -194,20 +283,18 @@ def _is_number(field: str) -> bool:
 
 
 def _headerless(
-    row: list[str], mapping: dict[str, str], name: str, line: int
+    row: list[str], mapping: dict[str, str], name: str
 ) -> tuple[list[str], dict[str, int]]:
     """Return names and places of a file without header, by position or by the user's mapping."""
     if mapping:
         names = [str(place) for place in range(len(row))]
-        return names, match_columns(names, mapping, name, line)
+        return names, match_columns(names, mapping, name)
     symbol = int(row[0][:1].isalpha())
     lead = 2 if _is_clock(row[symbol:]) else 1
     names = (["symbol"] * symbol + list(_HEADERLESS[lead]))[: len(row)]
     if len(names) < symbol + lead + 4:
-        raise DataError(
-            f"{len(row)} fields and no header; expected a stamp, open, high, low, close",
-            file=name,
-            line=line,
+        raise UnknownForm(
+            f"{len(row)} fields and no header; expected a stamp, open, high, low, close"
         )
     return names, {word: place for place, word in enumerate(names) if word != "symbol"}
 

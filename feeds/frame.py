@@ -10,8 +10,10 @@ import numpy as np
 
 from core.errors import DataError
 from feeds.columns import PRICES, Columns, match_columns
+from feeds.kinds import Kind
 
 _NAME = "DataFrame"
+_FRAME = Kind("pandas frame")
 
 
 def read_frame(frame: Any, mapping: Mapping[str, str], name: str = _NAME) -> Columns:
@@ -61,6 +63,7 @@ def read_frame(frame: Any, mapping: Mapping[str, str], name: str = _NAME) -> Col
         epoch=False,
         **numbers,
         line_of=lambda row: None,
+        kind=_FRAME,
         facts={"kind": "frame", "sha256": digest.hexdigest()},
     )
 

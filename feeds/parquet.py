@@ -12,6 +12,7 @@ import numpy as np
 from core.errors import DataError
 from feeds.arrow import doubles, integers
 from feeds.columns import PRICES, Columns, match_columns
+from feeds.kinds import PLAIN
 from feeds.stamps import parse_column
 
 
@@ -49,6 +50,7 @@ def read_parquet(path: Path, name: str, mapping: Mapping[str, str]) -> Columns:
         epoch=epoch,
         **numbers,
         line_of=lambda row: None,
+        kind=PLAIN,
         facts={
             "kind": "parquet",
             "sha256": hashlib.sha256(data).hexdigest(),

@@ -149,6 +149,7 @@ def _read(file: BinaryIO, path: Path, name: str, mapping: Mapping[str, str]) -> 
         line_of=_line_finder(path, name, dialect),
         facts=_facts(dialect, digest),
         bars=bars,
+        kind=dialect.kind,
     )
 
 
@@ -219,6 +220,7 @@ def _line_finder(path: Path, name: str, dialect: Dialect) -> Any:
 def _facts(dialect: Dialect, digest: str) -> dict[str, Any]:
     facts: dict[str, Any] = {"kind": "csv", "packing": "plain", "sha256": digest}
     facts["columns"] = {word: dialect.headers[place] for word, place in dialect.places.items()}
+    facts |= dialect.understood() | {"encoding": "UTF-8"}
     if dialect.note:
         facts["note"] = dialect.note
         facts["synthetic"] = "synthetic" in dialect.note.lower()

@@ -128,7 +128,8 @@ def _date(text: np.ndarray[Any, Any], at: int, end: int, order: int) -> tuple[in
             year, month, day = a, b, c
         elif first <= 2 and third == 4 and order == DAY_FIRST:
             year, month, day = c, b, a
-        elif first <= 2 and third == 4 and order == MONTH_FIRST:
+        elif first <= 2 and third == 4 and order == MONTH_FIRST and text[separator] != 46:
+            # With dots (03.01.2024) the day always comes first.
             year, month, day = c, a, b
         else:
             return 0, -1
@@ -186,14 +187,18 @@ def _clock(text: np.ndarray[Any, Any], at: int, end: int) -> tuple[int, int]:
 
 @kernel
 def _offset(text: np.ndarray[Any, Any], at: int, end: int) -> tuple[int, int]:
-    """Return (minutes east of UTC, 0) of `Z`, `UTC`, `GMT` or `+05:30`; (.., 1) if it is none."""
+    """Return (minutes east of UTC, 0) of `Z`, `UTC`, `+05:30`, `GMT+0100`; (.., 1) of no zone."""
     left = end - at
     if left == 1 and text[at] in (90, 122):
         return 0, 0
-    if left == 3 and text[at + 2] == 67 and text[at] == 85 and text[at + 1] == 84:
-        return 0, 0
-    if left == 3 and text[at] == 71 and text[at + 1] == 77 and text[at + 2] == 84:
-        return 0, 0
+    if left >= 3:
+        utc = text[at] == 85 and text[at + 1] == 84 and text[at + 2] == 67
+        gmt = text[at] == 71 and text[at + 1] == 77 and text[at + 2] == 84
+        if utc or gmt:
+            if left == 3:
+                return 0, 0
+            at += 3
+            left -= 3
     if left < 3 or text[at] not in (43, 45):
         return 0, 1
     digits = _run_length(text, at + 1, end)
@@ -210,6 +215,16 @@ def _offset(text: np.ndarray[Any, Any], at: int, end: int) -> tuple[int, int]:
     if minutes > 15 * 60:
         return 0, 1
     return (-minutes if text[at] == 45 else minutes), 0
+
+
+@inlined
+def _half_day(text: np.ndarray[Any, Any], at: int, end: int) -> int:
+    """Return 1 for `AM` and 2 for `PM` at the end of a stamp, 0 where there is neither."""
+    if end - at != 2 or (text[at + 1] != 77 and text[at + 1] != 109):
+        return 0
+    if text[at] == 65 or text[at] == 97:
+        return 1
+    return 2 if text[at] == 80 or text[at] == 112 else 0
 
 
 @kernel
@@ -238,9 +253,15 @@ def parse_one(text: np.ndarray[Any, Any], start: int, stop: int, order: int) -> 
         clock, place = _clock(text, place, end)
         if place < 0:
             return 0, 1
-    ns = days * _DAY_NS + clock
     while place < end and text[place] == 32:
         place += 1
+    half = _half_day(text, place, end)
+    if half:
+        if clock >= 13 * 60 * _MINUTE_NS:
+            return 0, 1
+        clock = clock % (12 * 60 * _MINUTE_NS) + (half - 1) * 12 * 60 * _MINUTE_NS
+        place = end
+    ns = days * _DAY_NS + clock
     if place == end:
         return ns, NAIVE
     minutes, fault = _offset(text, place, end)

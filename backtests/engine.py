@@ -21,6 +21,7 @@ import backtrader as bt
 import numpy as np
 
 from backtests.broker import BacktestBroker
+from backtests.cerebro import Cerebro
 from backtests.loading import LoadedPlan
 from backtests.progress import Progress
 from backtests.request import AccountRequest
@@ -102,7 +103,7 @@ def run_account(
     StrategyError : a user's strategy raised.
     KeyboardInterrupt : Ctrl-C before the first bar, or a second time.
     """
-    cerebro = bt.Cerebro(stdstats=False)
+    cerebro = Cerebro(stdstats=False)
     plans = [_add_feeds(cerebro, item) for item in loaded]
     broker = make_broker(request, plans, settings, intrabar)
     guard = Guard(broker, *request.limits)

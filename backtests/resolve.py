@@ -14,7 +14,16 @@ from backtests.request import AccountRequest, BacktestRequest, PlanRequest
 from backtests.samples import is_sample, sample_path
 from backtests.usercode import is_file_name, load_strategy, split_file_name
 from core.bars import format_timeframe, parse_timeframe
-from core.config import BUNDLED_PLANS, Config, Known, Plan, Provenance, Settings, load
+from core.config import (
+    BUNDLED_PLANS,
+    OVERRIDING,
+    Config,
+    Known,
+    Plan,
+    Provenance,
+    Settings,
+    load,
+)
 from core.errors import ConfigError, near_name
 from core.fx import FxRate, find_rate
 from core.instruments import Instrument, get_instrument
@@ -40,7 +49,8 @@ def resolve(names: Sequence[str], flags: Mapping[str, Any], config_file: str) ->
     ConfigError : one message naming every fault.
     """
     select, given = _selection(names, dict(flags))
-    config = load(config_file, flags=given, select=select, known=_known())
+    told = _told_by_file(select, given)
+    config = load(config_file, flags=given, select=select, known=_known(), derived=told)
     plans = [_plan(_with_data(plan), config) for plan in config.selected]
     accounts = _accounts(plans, config)
     return BacktestRequest(
@@ -53,12 +63,12 @@ _UNTOLD = ("settings.out", "settings.report", "settings.band")
 
 
 def _overrides(config: Config) -> list[str]:
-    """Return a line for each value that a flag or variable displaced, or set without a default."""
+    """Return a line for each value that was displaced, or that a flag set without a default."""
     told = (".params", ".instrument_set")
     return [
         f"{name.removeprefix('plans.').removeprefix('settings.')} = {origin.describe()}"
         for name, origin in sorted(config.provenance.items())
-        if origin.source in ("env", "flag")
+        if origin.source in OVERRIDING
         and name not in _UNTOLD
         and (name.endswith(told) if origin.previous is None else _differs(origin))
     ]
@@ -103,7 +113,7 @@ def _parameter_names(strategy: type[Any]) -> list[str]:
 def _selection(
     names: Sequence[str], flags: dict[str, Any]
 ) -> tuple[Sequence[str], Mapping[str, Any]]:
-    """Return the plans meant, and the flags with what a data file tells by itself."""
+    """Return the plans meant, and the flags without the one that named them."""
     select = list(names)
     if not select and flags.get("strategy"):
         select = [flags.pop("strategy")]
@@ -112,26 +122,34 @@ def _selection(
             "--data: name the one plan or strategy it is for, such as: "
             f"python run.py backtest gold_smc --data {flags['data'][0]}"
         )
-    if flags.get("data") and (select[0] in strategies.names() or is_file_name(select[0])):
-        _read_from_file(select[0], flags)
     return select, flags
 
 
-def _read_from_file(strategy: str, flags: dict[str, Any]) -> None:
-    """Take instrument and timeframe from the data file where no flag names them.
+def _told_by_file(select: Sequence[str], flags: Mapping[str, Any]) -> dict[str, Provenance]:
+    """Return instrument and timeframe as the data file tells them, where no flag names them.
 
-    A strategy with a bundled plan keeps that plan's timeframe if the file's bars can build it.
+    A plan of the settings file knows both by itself. A strategy with a bundled plan keeps that
+    plan's timeframe if the file's bars can build it.
     """
-    if flags.get("instrument") and flags.get("timeframe"):
-        return
+    if not flags.get("data") or (flags.get("instrument") and flags.get("timeframe")):
+        return {}
+    strategy = select[0]
+    if strategy not in strategies.names() and not is_file_name(strategy):
+        return {}
     import feeds
 
-    series = feeds.load(flags["data"][0], symbol=flags.get("instrument"), tz=flags.get("tz"))
-    flags["instrument"] = flags.get("instrument") or series.symbol
+    file = flags["data"][0]
+    series = feeds.load(file, symbol=flags.get("instrument"), tz=flags.get("tz"))
+    name = Path(file).name
+    told = {}
+    if not flags.get("instrument"):
+        told["instrument"] = Provenance(series.symbol, "file name", name)
     usual = next((p["timeframe"] for p in BUNDLED_PLANS.values() if p["strategy"] == strategy), "")
     buildable = usual and parse_timeframe(usual) % series.timeframe_ns == 0
-    own = usual if buildable else format_timeframe(series.timeframe_ns)
-    flags["timeframe"] = flags.get("timeframe") or own
+    if not flags.get("timeframe") and not buildable:
+        own = format_timeframe(series.timeframe_ns)
+        told["timeframe"] = Provenance(own, "file bars", name)
+    return told
 
 
 def _with_data(plan: Plan) -> Plan:

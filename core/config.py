@@ -19,13 +19,16 @@ from core.errors import ConfigError
 from core.log import redact
 
 DEFAULT_FILE = "tola.toml"
+OVERRIDING = ("env", "flag", "file name", "file bars")
+"""Sources whose values displace what defaults and the settings file say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """Where a value came from.
 
-    source : default, file, env or flag. origin : the file's name, the variable or the flag.
+    source : default, file, env or flag; `file name` and `file bars` for what a price file told by
+    its name and its bars. origin : the file's name, the variable or the flag.
     previous : the value it displaced, None if there was none.
     """
 
@@ -155,11 +158,11 @@ class Config:
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def overrides(self) -> list[str]:
-        """Return a line for each value that an environment variable or a flag set."""
+        """Return a line for each value that a variable, a flag or a price file set."""
         return [
             f"{name} = {origin.describe()}"
             for name, origin in sorted(self.provenance.items())
-            if origin.source in ("env", "flag")
+            if origin.source in OVERRIDING
         ]
 
     def stored(self) -> dict[str, dict[str, Any]]:
@@ -212,6 +215,7 @@ def load(
     flags: Mapping[str, Any] | None = None,
     select: Sequence[str] = (),
     known: Known | None = None,
+    derived: Mapping[str, Provenance] | None = None,
 ) -> Config:
     """Return the configuration of one command, checked.
 
@@ -229,6 +233,8 @@ def load(
         Plan or strategy names (or `file.py:Class`); none: every plan.
     known : Known, optional
         Names to check against.
+    derived : mapping, optional
+        Plan fields that a price file told: they displace defaults, nothing the user wrote.
 
     Raises
     ------
@@ -239,7 +245,12 @@ def load(
     document, present = _read_document(Path(path))
     variables = {**_read_dotenv(Path(path).parent / ".env"), **(os.environ if env is None else env)}
     loader = Loader(
-        document, str(path) if present else None, variables, dict(flags or {}), known or Known()
+        document,
+        str(path) if present else None,
+        variables,
+        dict(flags or {}),
+        known or Known(),
+        derived or {},
     )
     return loader.load(select)
 

@@ -45,6 +45,7 @@ class Loader:
         variables: Mapping[str, str],
         flags: Mapping[str, Any],
         known: Known,
+        derived: Mapping[str, Provenance],
     ) -> None:
         self._document = document
         self._path = path
@@ -52,6 +53,7 @@ class Loader:
         self._variables = variables
         self._flags = {name: value for name, value in flags.items() if value is not None}
         self._known = known
+        self._derived = derived
         self._faults: list[str] = []
         self._provenance: dict[str, Provenance] = {}
 
@@ -212,6 +214,7 @@ class Loader:
         names = list(dict.fromkeys(name for name in found if name is not None))
         plans = {name: plan for name in tables if (plan := self._plan(name)) is not None}
         for name in names:
+            self._apply_derived(f"plans.{name}")
             self._apply_flags(f"plans.{name}")
         selected = [plan for name in names if (plan := self._plan(name)) is not None]
         everything = list(dict.fromkeys([*tables, *names]))
@@ -234,6 +237,13 @@ class Loader:
             return name
         self._fault(name, f"no such plan or strategy{near_name(name, (*tables, *strategies))}")
         return None
+
+    def _apply_derived(self, prefix: str) -> None:
+        """Take what the price file told where the user wrote nothing."""
+        for key, told in self._derived.items():
+            there = self._provenance.get(f"{prefix}.{key}")
+            if there is None or there.source == "default":
+                self._set(f"{prefix}.{key}", PLAN_FIELDS[key], told.value, told.source, told.origin)
 
     def _apply_flags(self, prefix: str) -> None:
         for key, reader in PLAN_FIELDS.items():

@@ -179,6 +179,45 @@ def runs_show(run: RunName = "last", as_json: Json = False) -> None:
     _show(commands.runs_show(run), as_json)
 
 
+@app.command(
+    epilog=_examples(
+        "export trades",
+        "export trades --run 12 --from 2025-04 --to 2026-03",
+        "export all --format xlsx --out ~/journal.xlsx",
+        "export fills orders --run last --format parquet --out exports/",
+    ),
+)
+def export(
+    tables: Annotated[
+        list[str], typer.Argument(metavar="TABLE...", help="trades, fills, orders, equity, or all.")
+    ],
+    run: Annotated[str, _option("RUN", "last, -1, a number or its beginning.")] = "last",
+    start: Annotated[
+        str | None, _option("DATE", "First trading date: 2025, 2025-09, 2025-09-15.", "--from")
+    ] = None,
+    end: Annotated[str | None, _option("DATE", "Last trading date, included.", "--to")] = None,
+    kind: Annotated[
+        str | None, _option("FORMAT", "csv (default), xlsx or parquet.", "--format")
+    ] = None,
+    out: Annotated[
+        str | None, _option("FILE", "File, or folder that exists; default: export/ in the run.")
+    ] = None,
+    fy: Annotated[
+        str | None,
+        _option("YEAR", "india (April to March) or calendar; default: by account currency."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a run's trades, fills, orders or equity as a file for tax or journal.
+
+    Trades are taken by the trading date of their exit, all else by that of its own time.
+    """
+    from backtests.export import export_command
+
+    flags = {"from": start, "to": end, "format": kind, "out": out, "fy": fy}
+    _show(export_command(tables, run, flags), as_json)
+
+
 @app.command(epilog=_examples("strategies", "strategies gold_smc"))
 def strategies(
     name: Annotated[str | None, typer.Argument(help="One strategy: its parameters.")] = None,

@@ -25,7 +25,8 @@ MAY_IMPORT = {
 CORE_LIBRARIES = {"numpy", "numba", "pandas", "pandas_market_calendars", "pydantic",
                   "pydantic_settings", "pyarrow"}  # fmt: skip
 """core's outside libraries; those after pandas only inside the functions that need them."""
-LAZY = {"pandas_market_calendars", "plotly", "matplotlib", "pyarrow", "pydantic", "scipy"}
+LAZY = {"pandas_market_calendars", "plotly", "matplotlib", "pyarrow", "pydantic", "scipy",
+        "xlsxwriter"}  # fmt: skip
 POSIX_ONLY = {"fcntl", "grp", "pwd", "resource", "termios", "tty", "pty", "syslog", "readline",
               "curses", "posix"}  # fmt: skip
 

@@ -8,21 +8,16 @@ deviations have n - 1 in the divisor. A figure that cannot be formed is None, ne
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from backtests.expectancy import sample_figures
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 DAYS_A_YEAR = 252
-FEW_TRADES = 30
-NO_STOPS = "no verdict"
-"""What trades without stops show: they have no R to judge by."""
-RESAMPLES = 10_000
-CONFIDENCE = 0.95
-_POWER_FACTOR = (1.959963984540054 + 0.8416212335729143) ** 2
 
 
 @dataclass(frozen=True)
@@ -110,59 +105,6 @@ def win_rate(pnl: Array) -> float | None:
     return float(np.mean(pnl > 0)) if len(pnl) else None
 
 
-def expectancy_interval(r_multiples: Array, seed: int = 0) -> tuple[float, float] | None:
-    """Return the 95 % interval of the mean R: percentile bootstrap, 10,000 seeded resamples.
-
-    A bootstrap because R is far from normal (losses at -1, wins at the target). Trades are taken
-    as independent; runs of similar trades make the true interval wider.
-    """
-    count = len(r_multiples)
-    if count < 2:
-        return None
-    generator = np.random.default_rng(seed)
-    means = np.empty(RESAMPLES)
-    step = max(1, 2_000_000 // count)
-    for begin in range(0, RESAMPLES, step):
-        rows = min(step, RESAMPLES - begin)
-        picks = generator.integers(0, count, size=(rows, count))
-        means[begin : begin + rows] = r_multiples[picks].mean(axis=1)
-    tail = (1.0 - CONFIDENCE) / 2.0 * 100.0
-    low, high = np.percentile(means, [tail, 100.0 - tail])
-    return float(low), float(high)
-
-
-def trades_to_tell(r_multiples: Array) -> int | None:
-    """Return how many trades a mean R this large needs to be told from zero.
-
-    Two-sided test at 5 % with 80 % power: ((1.960 + 0.842) * deviation / mean) squared.
-    """
-    if len(r_multiples) < 2:
-        return None
-    mean, deviation = float(np.mean(r_multiples)), float(np.std(r_multiples, ddof=1))
-    ratio = _ratio(deviation, abs(mean))
-    return None if not ratio else math.ceil(_POWER_FACTOR * ratio * ratio)
-
-
-def verdict(r_multiples: Array, interval: tuple[float, float] | None) -> str:
-    """Return what the trades show, in words that do not promise more than they do."""
-    count = len(r_multiples)
-    if interval is None:
-        return "no trades" if count == 0 else "one trade shows nothing"
-    few = f", only {count} trades" if count < FEW_TRADES else ""
-    low, high = interval
-    if high < 0:
-        return "loses" + few
-    if low > 0:
-        return "positive in this sample" + few + "; check it out of sample and for look-ahead"
-    return "no edge shown" + few
-
-
-def longest_gap_days(entry_times: Sequence[int], first: int, last: int) -> float:
-    """Return the longest time without an entry, in calendar days; ends of the data count."""
-    marks = np.array([first, *sorted(entry_times), last], dtype=np.int64)
-    return float(np.max(np.diff(marks))) / 86_400e9
-
-
 def curve_figures(curve: Curve) -> dict[str, Any]:
     """Return the figures of an equity curve: return, drawdown, Sharpe, Sortino, Calmar, days."""
     returns = curve.daily_returns()
@@ -183,16 +125,11 @@ def curve_figures(curve: Curve) -> dict[str, Any]:
 
 def trade_figures(pnl: Array, r_multiples: Array) -> dict[str, Any]:
     """Return the figures of closed trades; `r_multiples` leaves out trades without a stop."""
-    interval = expectancy_interval(r_multiples)
     return {
         "trades": len(pnl),
         "win_rate": win_rate(pnl),
         "profit_factor": profit_factor(pnl),
-        "expectancy_r": float(np.mean(r_multiples)) if len(r_multiples) else None,
-        "expectancy_ci95": None if interval is None else list(interval),
-        "expectancy_method": f"percentile bootstrap, {RESAMPLES} resamples, seed 0",
-        "trades_to_tell": trades_to_tell(r_multiples),
-        "verdict": NO_STOPS if len(pnl) > len(r_multiples) == 0 else verdict(r_multiples, interval),
+        **sample_figures(pnl, r_multiples),
     }
 
 

@@ -1,15 +1,54 @@
-"""What a run came to: the summary object, from accounts that have run."""
+"""What a run came to: the summary object, from accounts that have run.
+
+Keys besides those that `core/results` names. Times are ISO 8601 UTC, money is in account currency.
+
+Of each plan, and of `totals` over all plans where marked *:
+
+expectancy_r, expectancy_ci95, expectancy_method * : mean R, its 95 % interval [low, high], and how
+    it was made.
+expectancy_pnl, expectancy_pnl_ci95 : the same in money (in `totals` only with one currency).
+trades_to_tell * : trades at which a mean of this size is told from zero.
+power * : {alpha, power, trades, needed, detectable}: the same, and the smallest mean (R, or money
+    where `verdict_on` is "money") that this many trades would tell from zero.
+verdict, verdict_on * : the words, and what they judge: "r", or "money" where no trade had a stop.
+funnel_text : the funnel in one line. funnel_drop : the step that lost most, and why: {step:
+    [from, to], before, after, lost_share, reason, settings, text}; None for a plain strategy.
+buy_and_hold : {basis, quantity, notional, entry_price, exit_price, point_value, costs, net_profit,
+    return_pct, max_drawdown_pct}; basis is full_notional (whole lots that the cash pays for) or
+    one_lot. Its equity at a bar is cash + quantity x point_value x (close - entry_price).
+trades_a_month *, longest_gap * {days, from, to}, longest_gap_days *.
+longest_losing_streak * : {trades, pnl, r, from, to}, None without a loss.
+ambiguous * : [{trade_id, plan_id, entry_time, exit_time, side, pnl, r_multiple, exit_reason}], the
+    trades that `ambiguous_trades` counts.
+news : {minutes_before, minutes_after, currencies, impact, events, known_from, known_to, inside,
+    outside, not_covered}; inside and outside are {trades, net_profit, win_rate, expectancy_r,
+    expectancy_ci95}; None without trades or events.
+size_zero_cash_needed : {setups, priced, median, max, currency}: equity at which setups refused
+    for size would have got one lot; None where none was.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from backtests import metrics
+from backtests.answers import (
+    activity,
+    ambiguous_trades,
+    buy_and_hold,
+    ids_before,
+    news_split,
+    size_zero_figures,
+)
 from backtests.engine import AccountRun, PlanRun
+from backtests.expectancy import sample_figures
+from backtests.funnel_text import biggest_drop, funnel_line
 from core.bars import format_timeframe, parse_timeframe
+from core.ledger import Trade
 from core.matching.records import PRICE_SIDES
 from core.results import iso_time
 from core.schedule import late_days
@@ -34,7 +73,9 @@ def summarize(
         Lowest and highest net profit of complete runs, where they were made.
     """
     plans = [
-        _plan_summary(run, plan, bands.get(plan.plan_id)) for run in runs for plan in run.plans
+        _plan_summary(run, plan, bands.get(plan.plan_id), before)
+        for run, before in zip(runs, ids_before(runs), strict=True)
+        for plan in run.plans
     ]
     net: dict[str, float] = {}
     for run in runs:
@@ -47,7 +88,7 @@ def summarize(
         "notes": [note for run in runs for note in _notes(run)],
         "accounts": [_account_summary(run) for run in runs],
         "plans": plans,
-        "totals": {"trades": sum(plan["trades"] for plan in plans), "net_profit": net},
+        "totals": {**_totals(runs, plans), "net_profit": net},
         "correlation": {
             run.request.name: metrics.daily_correlation(
                 {plan.plan_id: plan_curve(run, plan) for plan in run.plans}
@@ -79,6 +120,9 @@ def _notes(run: AccountRun) -> list[str]:
         late = late_text(plan.bars, plan.loaded.series.timeframe_ns)
         if late:
             notes.append(f"{plan.plan_id}: {late}")
+        small = size_zero_text(size_zero_figures(plan.strategy, run.request.currency))
+        if small:
+            notes.append(f"{plan.plan_id}: {small}")
         wrong = run.guard.wrong_stops[plan.plan_id]
         if wrong:
             entries = "entry was" if wrong == 1 else "entries were"
@@ -88,6 +132,22 @@ def _notes(run: AccountRun) -> list[str]:
                 "refuses that"
             )
     return notes
+
+
+def size_zero_text(figures: Mapping[str, Any] | None) -> str:
+    """Say what equity the setups refused for size would have needed; "" if none was."""
+    if figures is None:
+        return ""
+    count, currency = figures["setups"], figures["currency"]
+    text = f"{count} setup{'s' if count > 1 else ''} allowed less than one lot"
+    if not figures["priced"]:
+        return f"{text}: max_quantity is below it"
+    if figures["priced"] == 1:
+        return f"{text}: it takes {figures['max']:,.0f} {currency} of equity at this risk_pct"
+    return (
+        f"{text}: one lot takes {figures['median']:,.0f} {currency} of equity at this risk_pct "
+        f"(median; the dearest {figures['max']:,.0f})"
+    )
 
 
 def late_text(bars: Array, timeframe_ns: int) -> str:
@@ -214,15 +274,13 @@ def floor_headroom(
 
 
 def _plan_summary(
-    run: AccountRun, plan: PlanRun, band: Mapping[str, float] | None
+    run: AccountRun, plan: PlanRun, band: Mapping[str, float] | None, before: int
 ) -> dict[str, Any]:
-    ledger = run.broker.ledger
+    """Return a plan's figures; `before` is what trades.csv adds to the account's trade ids."""
+    ledger, bars = run.broker.ledger, plan.bars
     trades = [trade for trade in ledger.trades if trade.plan_id == plan.plan_id]
-    pnl = np.array([trade.pnl for trade in trades])
-    r_multiples = np.array([t.r_multiple for t in trades if t.r_multiple is not None])
-    bars = plan.bars
-    first, last = (int(bars["start"][0]), int(bars["end"][-1])) if len(bars) else (0, 0)
-    entries = [trade.entry_time for trade in trades]
+    pnl, r_multiples = _pnl_and_r(trades)
+    first, last = _span(plan)
     return {
         **_identity(run, plan),
         "bars": len(bars),
@@ -234,14 +292,65 @@ def _plan_summary(
         "gross_profit": float(pnl[pnl > 0].sum() + sum(t.costs for t in trades if t.pnl > 0)),
         "costs": dict(ledger.plan_costs.get(plan.plan_id, {})),
         "ambiguous_trades": sum(trade.ambiguous for trade in trades),
-        "longest_gap_days": metrics.longest_gap_days(entries, first, last),
+        "ambiguous": ambiguous_trades(trades, before),
+        **activity(trades, first, last),
+        "buy_and_hold": buy_and_hold(run, plan),
+        "news": news_split(trades, [plan.loaded.request.instrument], run.request.limits),
         "band": None if band is None else dict(band),
         "open_positions": [
             row for row in run.broker.open_positions() if row["plan_id"] == plan.plan_id
         ],
-        "funnel": getattr(plan.strategy, "funnel", {}),
-        "refused": _refused(run, plan),
+        **_funnel(plan, _refused(run, plan)),
+        "size_zero_cash_needed": size_zero_figures(plan.strategy, run.request.currency),
         "risk": _risk(run, plan),
+    }
+
+
+def _pnl_and_r(trades: Sequence[Trade]) -> tuple[Array, Array]:
+    """Return the money of all trades, and the R of those that had a stop."""
+    measured = [trade.r_multiple for trade in trades if trade.r_multiple is not None]
+    return np.array([trade.pnl for trade in trades]), np.array(measured)
+
+
+def _span(plan: PlanRun) -> tuple[int, int]:
+    """Return START of a plan's first bar and END of its last, ns UTC."""
+    bars = plan.bars
+    return (int(bars["start"][0]), int(bars["end"][-1])) if len(bars) else (0, 0)
+
+
+def _funnel(plan: PlanRun, refused: Mapping[str, int]) -> dict[str, Any]:
+    """Return the funnel as counts, as a line, and its biggest drop."""
+    funnel = getattr(plan.strategy, "funnel", {})
+    rows = getattr(plan.strategy, "setups_log", ())
+    reasons = Counter(row.reason for row in rows if row.reason)
+    cancels = Counter(row.cancel for row in rows if row.cancel)
+    return {
+        "funnel": funnel,
+        "funnel_text": funnel_line(funnel, refused),
+        "funnel_drop": biggest_drop(funnel, plan.loaded.request.params, reasons, cancels),
+        "refused": dict(refused),
+    }
+
+
+def _totals(runs: Sequence[AccountRun], plans: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what all plans' trades show together; R has no currency, money only where one has."""
+    trades = [trade for run in runs for trade in run.broker.ledger.trades]
+    spans = [_span(plan) for run in runs for plan in run.plans if len(plan.bars)]
+    first = min((begin for begin, _ in spans), default=0)
+    last = max((end for _, end in spans), default=0)
+    pnl, r_multiples = _pnl_and_r(trades)
+    figures = sample_figures(pnl, r_multiples)
+    if len({run.request.currency for run in runs}) > 1:
+        figures |= {"expectancy_pnl": None, "expectancy_pnl_ci95": None}
+        if figures["verdict_on"] == "money":
+            figures |= {"verdict": "no verdict over several currencies", "trades_to_tell": None}
+    return {
+        "trades": len(trades),
+        "win_rate": metrics.win_rate(pnl),
+        **figures,
+        **activity(trades, first, last),
+        "ambiguous_trades": sum(plan["ambiguous_trades"] for plan in plans),
+        "ambiguous": [row for plan in plans for row in plan["ambiguous"]],
     }
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-Summary = Mapping[str, Any]
+from backtests.funnel_text import funnel_line
 
-FUNNEL_WORDS = ("bars", "in_window", "sweeps", "shifts", "zones", "setups", "armed", "filled")
+Summary = Mapping[str, Any]
 
 
 def summary_lines(summary: Summary) -> list[str]:
@@ -42,7 +42,7 @@ def _headline(plan: Summary) -> list[str]:
     if plan.get("proxy_for"):
         mark += f" (index for {plan['proxy_for']})"
     where = f"{plan['instrument']}{mark} {plan['timeframe']}"
-    trades = f"{plan['trades']} trades"
+    trades = count_text(plan["trades"])
     if not plan["trades"]:
         return [plan["plan_id"], where, trades, "", "", plan["verdict"]]
     win = f"{plan['win_rate']:.0%} win".replace("%", " %")
@@ -53,10 +53,30 @@ def _headline(plan: Summary) -> list[str]:
 def _expectancy(plan: Summary) -> str:
     mean, interval = plan.get("expectancy_r"), plan.get("expectancy_ci95")
     if mean is None:
-        return "no R (no stops)"
+        return _by_money(plan)
     if not interval:
-        return f"{mean:+.2f} R"
-    return f"{mean:+.2f} R [{interval[0]:+.2f}, {interval[1]:+.2f}]"
+        return f"{signed(mean)} R"
+    return f"{signed(mean)} R [{signed(interval[0])}, {signed(interval[1])}]"
+
+
+def _by_money(plan: Summary) -> str:
+    """Return the mean trade in money, where no trade had a stop and so none has an R."""
+    mean, interval = plan.get("expectancy_pnl"), plan.get("expectancy_pnl_ci95")
+    if mean is None or not interval or "currency" not in plan:
+        return "no R (no stops)"
+    low, high = (money(edge, plan["currency"]) for edge in interval)
+    return f"no R (no stops); {money(mean, plan['currency'])} a trade [{low}, {high}]"
+
+
+def signed(value: float) -> str:
+    """Return a number with its sign and two decimals; what rounds to zero has none."""
+    text = f"{value:+.2f}"
+    return "0.00" if text in ("+0.00", "-0.00") else text
+
+
+def count_text(trades: int) -> str:
+    """Return a number of trades in words: 1 trade, 41 trades."""
+    return f"{trades:,} trade{'' if trades == 1 else 's'}"
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:
@@ -68,22 +88,16 @@ def _aligned(rows: list[list[str]]) -> list[str]:
 
 def _details(plan: Summary, *, named: bool) -> list[str]:
     lead = f"{plan['plan_id']}: " if named else ""
-    parts = [_funnel(plan), _costs(plan), _limits(plan), _confidence(plan)]
-    return [f"  {lead}{text}" for text in parts if text]
-
-
-def _funnel(plan: Summary) -> str:
-    funnel = plan.get("funnel") or {}
-    steps = [
-        f"{word.replace('_', ' ')} {funnel[word]:,}" for word in FUNNEL_WORDS if word in funnel
+    parts = [
+        funnel_line(plan.get("funnel") or {}, plan.get("refused") or {}),
+        _costs(plan),
+        _limits(plan),
+        _activity(plan),
+        _holding(plan),
+        _news(plan),
+        _confidence(plan),
     ]
-    text = " > ".join(steps)
-    for title, counts in (("dropped", funnel.get("dropped")), ("refused", plan.get("refused"))):
-        if counts:
-            ordered = sorted(counts.items(), key=lambda item: -item[1])
-            names = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in ordered)
-            text += f"{'    ' if text else ''}{title}: {names}"
-    return text
+    return [f"  {lead}{text}" for text in parts if text]
 
 
 def _costs(plan: Summary) -> str:
@@ -104,15 +118,71 @@ def _limits(plan: Summary) -> str:
     return "    ".join(part for part in parts if part)
 
 
-def _confidence(plan: Summary) -> str:
+def _activity(plan: Summary) -> str:
+    """Return how often it traded, its longest pause and its longest losing streak."""
+    if not plan["trades"]:
+        return ""
     parts = []
+    if plan.get("trades_a_month"):
+        parts.append(f"{plan['trades_a_month']:.1f} trades a month")
+    gap = plan.get("longest_gap")
+    if gap:
+        days = "days" if round(gap["days"]) != 1 else "day"
+        parts.append(
+            f"longest without one {gap['days']:.0f} {days} ({gap['from'][:10]} to {gap['to'][:10]})"
+        )
+    streak = plan.get("longest_losing_streak")
+    if streak:
+        lost = "" if streak["r"] is None else f" ({signed(streak['r'])} R)"
+        parts.append(f"longest losing streak {streak['trades']}{lost}")
+    return ", ".join(parts)
+
+
+def _holding(plan: Summary) -> str:
+    held = plan.get("buy_and_hold")
+    if not held:
+        return ""
+    basis = "bought for the whole cash" if held["basis"] == "full_notional" else "one lot"
+    return (
+        f"buy and hold {held['quantity']:g} {plan['instrument']} ({basis}): "
+        f"{money(held['net_profit'], plan['currency'])} ({held['return_pct']:+.1f} %), "
+        f"drawdown {held['max_drawdown_pct']:.1f} %"
+    )
+
+
+def _news(plan: Summary) -> str:
+    """Return results around scheduled news against the others; "" if no trade was near any."""
+    news = plan.get("news")
+    if not news or not news["inside"]["trades"]:
+        return ""
+    before, after = news["minutes_before"], news["minutes_after"]
+    minutes = f"{before} min" if before == after else f"{before} min before, {after} after"
+    text = (
+        f"open within {minutes} of {', '.join(news['currencies'])} news: {_part(news['inside'])}; "
+        f"others: {_part(news['outside'])}"
+    )
+    unknown = news["not_covered"]
+    return f"{text}; {unknown} lie outside the news list" if unknown else text
+
+
+def _part(part: Summary) -> str:
+    mean = _expectancy(part) if part["expectancy_r"] is not None else "no R"
+    return f"{count_text(part['trades'])} {mean}"
+
+
+def _confidence(plan: Summary) -> str:
+    """Return how many trades would tell, where these do not."""
     needed = plan.get("trades_to_tell")
-    if needed and plan["verdict"].startswith("no edge"):
-        parts.append(f"a mean this small needs about {needed:,} trades to be told from zero")
-    gap = plan.get("longest_gap_days")
-    if plan["trades"] and gap and gap >= 10:
-        parts.append(f"longest time without a trade {gap:.0f} days")
-    return "    ".join(parts)
+    if not needed or not plan["verdict"].startswith(("no edge", "too few")):
+        return ""
+    text = f"a mean this small needs about {needed:,} trades to be told from zero"
+    power = plan.get("power")
+    if not power:
+        return text
+    levels = f"{text} ({100 * power['alpha']:.0f} % error, {100 * power['power']:.0f} % power)"
+    if power["detectable"] is None or plan.get("verdict_on") == "money":
+        return levels
+    return f"{levels}; {power['trades']:,} can tell {signed(power['detectable'])} R"
 
 
 def _account_lines(summary: Summary) -> list[str]:
@@ -129,9 +199,12 @@ def _account_lines(summary: Summary) -> list[str]:
         if pairs:
             lines.append(f"correlation of daily P&L: {', '.join(pairs)}")
     totals = summary.get("totals")
-    if totals and len(summary["accounts"]) > 1:
+    if totals and len(summary["plans"]) > 1:
         nets = " and ".join(money(v, c) for c, v in totals["net_profit"].items())
-        lines.append(f"total  {totals['trades']} trades  {nets}")
+        text = f"total  {count_text(totals['trades'])}  {nets}"
+        if totals.get("expectancy_r") is not None:
+            text += f"  {_expectancy(totals)}  {totals['verdict']}"
+        lines.append(text)
     return lines
 
 

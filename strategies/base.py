@@ -89,6 +89,7 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
     flat_reason : what leaving at the flat time is called.
     range_names : what the machine's completed ranges are called on charts.
     setups_log : list of SetupRow, one an emitted setup, oldest first.
+    size_zero_cash : for each setup refused `size_zero` the equity that would have bought one lot.
     """
 
     name: ClassVar[str] = ""
@@ -196,6 +197,7 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
         self.instrument = self._find_instrument()
         self.check(self.values, self.instrument)
         self.setups_log: list[SetupRow] = []
+        self.size_zero_cash: list[float | None] = []
         self._terms = Terms(self.instrument, self.p.fx, self.values)
         self._bracket: Bracket | None = None
         self._leaving = False
@@ -375,7 +377,9 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
         if code == TAKEN:
             equity, free = float(self.broker.getvalue()), float(self.broker.getcash())
             quantity = self._terms.quantity(setup, bar, equity, free)
-            code = TAKEN if quantity > 0.0 else SIZE_ZERO
+            if not quantity > 0.0:
+                code = SIZE_ZERO
+                self.size_zero_cash.append(self._terms.cash_needed(setup, bar))
         if code == TAKEN:
             self._send(setup, row, target, quantity, index, bar)
         else:

@@ -10,7 +10,7 @@ from core.costs import charge
 from core.instruments import Instrument, InstrumentFacts
 from core.orders import ExitPlan, StopRule, StopRuleKind
 from core.prices import steps_to_quantity
-from core.sizing import size_steps
+from core.sizing import cash_needed, size_steps
 from strategies.exits import STOP_RULES, break_even_offset, parse_legs, plan_exit
 from strategies.management import rounded_target
 
@@ -73,6 +73,23 @@ class Terms:
             facts.margin_per_unit(float(setup.entry)) * rate,
         )
         return float(steps_to_quantity(steps, facts.lot))
+
+    def cash_needed(self, setup: Any, bar: Any) -> float | None:
+        """Return the equity at which one lot would pass, account currency.
+
+        None where the largest quantity allowed is below a lot: no cash helps then.
+        """
+        facts, rate = self.facts(bar), self.rate(bar)
+        if 0.0 < self._values["max_quantity"] < facts.lot:
+            return None
+        needed: float = cash_needed(
+            float(setup.risk),
+            facts.multiplier * rate,
+            facts.lot,
+            self._values["risk_pct"] / 100.0,
+            facts.margin_per_unit(float(setup.entry)) * rate,
+        )
+        return needed
 
     def exit_plan(
         self, setup: Any, target: float, quantity: float, bar: Any, keeps_flat_time: bool

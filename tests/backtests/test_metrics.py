@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import math
-
 import backtrader as bt
 import empyrical
 import numpy as np
@@ -117,60 +114,6 @@ def test_profit_factor_is_none_where_there_is_no_loss(pnl):
 
 def test_sharpe_of_a_flat_account_is_none():
     assert metrics.sharpe(np.zeros(50)) is None
-
-
-def test_expectancy_interval_agrees_with_the_normal_one_on_many_trades():
-    r = np.random.default_rng(3).choice([-1.0, 2.0], size=2_000, p=[0.6, 0.4])
-    half = 1.96 * r.std(ddof=1) / math.sqrt(len(r))
-
-    low, high = metrics.expectancy_interval(r)
-
-    assert low == pytest.approx(r.mean() - half, abs=0.01)
-    assert high == pytest.approx(r.mean() + half, abs=0.01)
-
-
-def test_trades_to_tell_by_hand():
-    # mean 0.5, deviation sqrt(4.5) = 2.1213: (2.8016 * 2.1213 / 0.5)^2 = 141.28
-    assert metrics.trades_to_tell(np.array([2.0, -1.0])) == 142
-
-
-@pytest.mark.parametrize(
-    ("r", "expected"),
-    [
-        ([], "no trades"),
-        ([1.0], "one trade shows nothing"),
-        ([-1.0, 2.0] * 5, "no edge shown, only 10 trades"),
-        ([-1.0, 1.0] * 50, "no edge shown"),
-        ([-1.0] * 90 + [2.0] * 10, "loses"),
-    ],
-)
-def test_verdict_words(r, expected):
-    values = np.array(r)
-
-    assert metrics.verdict(values, metrics.expectancy_interval(values)) == expected
-
-
-def test_trades_without_stops_get_no_verdict_and_are_not_called_none():
-    none = np.array([])
-
-    assert metrics.trade_figures(np.array([3.0, -1.0]), none)["verdict"] == "no verdict"
-    assert metrics.trade_figures(none, none)["verdict"] == "no trades"
-
-
-def test_a_positive_verdict_still_asks_for_checks():
-    values = np.array([2.0] * 90 + [-1.0] * 10)
-
-    words = metrics.verdict(values, metrics.expectancy_interval(values))
-
-    assert words.startswith("positive in this sample")
-    assert "look-ahead" in words
-
-
-def test_longest_gap_counts_the_ends_of_the_data():
-    first = int(dt.datetime(2024, 1, 1).timestamp()) * 10**9
-    entries = [first + 2 * DAY_NS, first + 3 * DAY_NS]
-
-    assert metrics.longest_gap_days(entries, first, first + 10 * DAY_NS) == pytest.approx(7.0)
 
 
 def test_correlation_of_daily_pnl_counts_missing_days_as_zero():

@@ -47,8 +47,8 @@ def test_a_plan_is_one_line_with_its_interval_and_verdict():
 def test_details_answer_what_a_trader_asks_next():
     text = "\n".join(summary_lines(summary()))
 
-    assert "bars 1,000 > sweeps 512 > setups 33 > armed 29 > filled 12" in text
-    assert "dropped: size zero 9, dxy 6" in text
+    assert "sweeps 512 > setups 33 > armed 29 > filled 12    " in text
+    assert "dropped: size below minimum 9, DXY 6" in text
     assert "refused: trade risk 2" in text
     assert "costs 300 USD (commission 300), 30 % of gross winnings" in text
     assert (
@@ -60,6 +60,52 @@ def test_details_answer_what_a_trader_asks_next():
         "band worst..best -1.9..+0.6 %    3 ambiguous trades    report runs/0001/report.html"
         "    3.8 s"
     )
+
+
+def test_what_rounds_to_zero_has_no_sign_and_one_trade_is_one():
+    line = summary_lines(
+        summary(trades=1, expectancy_r=-0.001, expectancy_ci95=None, verdict="one trade")
+    )[0]
+
+    assert "  1 trade  " in line
+    assert "  0.00 R  " in line
+
+
+def test_how_often_it_traded_and_what_holding_gave():
+    part = {"net_profit": 5.0, "win_rate": 0.5, "expectancy_ci95": None}
+    text = "\n".join(
+        summary_lines(
+            summary(
+                trades_a_month=3.34,
+                longest_gap={
+                    "days": 57.2, "from": "2023-05-23T01:00:00Z", "to": "2023-07-19T06:00:00Z",
+                },
+                longest_losing_streak={"trades": 7, "r": -6.94, "pnl": -900.0},
+                buy_and_hold={
+                    "basis": "one_lot", "quantity": 1.0, "net_profit": 4000.0, "return_pct": 4.0,
+                    "max_drawdown_pct": 11.8,
+                },
+                news={
+                    "minutes_before": 30, "minutes_after": 30, "currencies": ["USD"],
+                    "not_covered": 2,
+                    "inside": {**part, "trades": 1, "expectancy_r": -0.05},
+                    "outside": {**part, "trades": 38, "expectancy_r": 0.08},
+                },
+                power={"alpha": 0.05, "power": 0.8, "trades": 41, "detectable": 0.52},
+            )
+        )
+    )  # fmt: skip
+
+    assert (
+        "3.3 trades a month, longest without one 57 days (2023-05-23 to 2023-07-19), "
+        "longest losing streak 7 (-6.94 R)"
+    ) in text
+    assert "buy and hold 1 MGC (one lot): +$4,000 (+4.0 %), drawdown 11.8 %" in text
+    assert (
+        "open within 30 min of USD news: 1 trade -0.05 R; others: 38 trades +0.08 R; "
+        "2 lie outside the news list"
+    ) in text
+    assert "17,000 trades to be told from zero (5 % error, 80 % power); 41 can tell +0.52 R" in text
 
 
 def test_a_run_without_trades_says_only_that():

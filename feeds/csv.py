@@ -10,6 +10,7 @@ import numpy as np
 
 from core.errors import DataError
 from feeds.arrow import doubles
+from feeds.candles import is_json, read_candles
 from feeds.columns import PRICES, Columns
 from feeds.dialects import Dialect, Text, read_text, sniff
 from feeds.quick import quick_columns
@@ -39,6 +40,8 @@ def read_csv(path: Path, name: str, mapping: Mapping[str, str]) -> Columns:
     if quick is not None:
         return quick
     text = read_text(path, name)
+    if is_json(text):
+        return read_candles(text, mapping)
     return table_columns(text, sniff(text, dict(mapping)), mapping)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from core.instruments import get_instrument, instrument_names
 from core.zones import NS_PER_DAY, NS_PER_MINUTE
 from feeds.cache import entry_of, read, write
 from feeds.columns import Columns
-from feeds.origin import Origin, settle_origin
+from feeds.origin import Origin, require_sure, settle_origin
 from feeds.validate import pack
 
 _Bars = np.ndarray[Any, Any]
@@ -31,6 +31,14 @@ _ALIASES = {
     "BANKNIFTYFUT": "BANKNIFTY-FUT",
     "GCFUT": "GC",
     "USDX": "DXY",
+    "XAU": "XAUUSD",
+    "XAG": "XAGUSD",
+    "BTC": "BTCUSD",
+    "BTCUSDT": "BTCUSD",
+    "NSEI": "NIFTY50",
+    # Continuous contracts as TradingView names them.
+    "NIFTY1": "NIFTY-FUT",
+    "BANKNIFTY1": "BANKNIFTY-FUT",
 }
 _STEP_SAMPLE = 20_000
 
@@ -124,6 +132,7 @@ def _own_grid(
     table = read_columns(source, asked.columns)
     step = file_step(table, wanted)
     origin = settle_origin(table, market, step, asked.tz, asked.stamp)
+    require_sure(origin, table)
     bars = pack(table, origin.start)
     kept, dropped = in_session(bars, market, asked.session if step < NS_PER_DAY else "all")
     if not len(kept):
@@ -139,7 +148,19 @@ def source_name(source: str | Path | Any) -> str:
 
 
 def read_columns(source: str | Path | Any, mapping: Mapping[str, str]) -> Columns:
-    """Read a source as it stands, whatever its kind."""
+    """Read a source as it stands, whatever its kind; one written newest first is turned round."""
+    return _oldest_first(_read(source, mapping))
+
+
+def _oldest_first(table: Columns) -> Columns:
+    stamps = table.stamps
+    if len(stamps) < 2 or stamps[0] <= stamps[-1] or not bool((stamps[1:] < stamps[:-1]).all()):
+        return table
+    turned = table.take(np.arange(len(stamps))[::-1])
+    return replace(turned, facts={**table.facts, "order": "newest first, turned round"})
+
+
+def _read(source: str | Path | Any, mapping: Mapping[str, str]) -> Columns:
     if not isinstance(source, str | Path):
         from feeds.frame import read_frame
 
@@ -171,7 +192,7 @@ def describe(
         "stamp_known": origin.stamp_known,
         "dropped": dropped,
         "symbol_known": "from the file's name" if guessed else "stated",
-        "price_side": instrument.price_side if instrument else "last",
+        "price_side": table.kind.price_side or (instrument.price_side if instrument else "last"),
         "synthetic": False,
     }
     if instrument and instrument.proxy_for:
@@ -180,17 +201,27 @@ def describe(
 
 
 def symbol_of(name: str) -> tuple[str, bool]:
-    """Return the instrument a file's name begins with."""
-    parts = re.split(r"[^A-Z0-9]+", Path(name).name.upper())
+    """Return the instrument a file's name begins with, or else the only one it contains."""
+    parts = [part for part in re.split(r"[^A-Z0-9]+", Path(name).name.upper()) if part] or [""]
     first, both = parts[0], "".join(parts[:2])
     known = {re.sub(r"[^A-Z0-9]", "", symbol): symbol for symbol in instrument_names()} | _ALIASES
-    for word in (both, first, first.rstrip("0123456789")):
+    for word in (both, *_spellings(first)):
         if word in known:
             return known[word], True
+    # OANDA_XAUUSD, 15.csv and DAT_ASCII_XAUUSD_M1_2024.csv: a source's name stands before.
+    found = (next((w for w in _spellings(part) if w in known), None) for part in parts[1:])
+    within = {known[word] for word in found if word is not None}
+    if len(within) == 1:
+        return within.pop(), True
     raise ConfigError(
         f"{name}: the file's name tells no instrument; name it with "
         f"--instrument, such as XAUUSD (in Python: symbol=; known: {', '.join(instrument_names())})"
     )
+
+
+def _spellings(part: str) -> tuple[str, str, str]:
+    """Return a part of a name as it is, without its number and without MT's timeframe (M15)."""
+    return part, part.rstrip("0123456789"), re.sub(r"(?:M|H|D|W|MN)\d*$", "", part)
 
 
 def calendar_of(symbol: str, calendar: Calendar | str | None) -> Calendar:
@@ -216,6 +247,8 @@ def file_step(table: Columns, wanted: int | None) -> int:
     ------
     DataError : if the stamps do not rise, or one row alone leaves the grid open.
     """
+    if table.kind.step_ns:
+        return table.kind.step_ns
     steps = np.diff(table.stamps[:_STEP_SAMPLE])
     steps = steps[steps > 0]
     if not len(steps):

@@ -13,14 +13,16 @@ import numpy as np
 
 from core.calendar import Calendar
 from core.errors import ConfigError, near_name
-from core.zones import NS_PER_DAY, NS_PER_MINUTE, Times
+from core.zones import NS_PER_DAY, NS_PER_MINUTE, Times, zone_table
 from feeds.columns import Columns
+from feeds.kinds import Kind
 from feeds.zones import SERVER_TIME, Zone, parse_zone
 
 _CANDIDATES = (
     "UTC",
     SERVER_TIME,
     "America/New_York",
+    "EST",
     "Asia/Kolkata",
     "America/Chicago",
     "Europe/London",
@@ -28,7 +30,12 @@ _CANDIDATES = (
     "Europe/Berlin",
     "Asia/Dubai",
     "Asia/Singapore",
+    "+02:00",
+    "+03:00",
 )
+"""Tried in this order; the first of those that mean the same times names the zone."""
+_OFFSETS = tuple(f"{hours:+03d}:00" for hours in range(-12, 15))
+"""Tried where no named zone fits."""
 _CLUES = {
     "CMEGlobex_GC": "from the daily break 17:00-18:00 New York",
     "FX": "from the weekend break at 17:00 New York",
@@ -53,6 +60,7 @@ class Origin:
     start : ndarray of int64, shape (n,); START of each bar, ns UTC.
     zone, zone_known : name, and how it is known, with confidence and evidence where it was found.
     sure : False where the zone was assumed or other zones fit nearly as well.
+    rivals : the two best zones where the file cannot tell which; a user must.
     stamp, stamp_known : start or end, and how that is known.
     """
 
@@ -62,6 +70,18 @@ class Origin:
     sure: bool
     stamp: str
     stamp_known: str
+    rivals: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A zone, how it is known, and what came to light with it; zone None: the stamps are UTC."""
+
+    zone: Zone | None
+    known: str
+    sure: bool = True
+    side: str | None = None
+    rivals: tuple[str, ...] = ()
 
 
 def settle_origin(
@@ -93,7 +113,8 @@ def settle_origin(
     stated = None if tz is None or tz.lower() == "auto" else parse_zone(tz)
     if step_ns >= NS_PER_DAY:
         return _dated(columns, calendar, stated)
-    zone, known, sure, side_found = _zone(columns, calendar, step_ns, stated, side)
+    found = _zone(columns, calendar, step_ns, stated, side)
+    zone = found.zone
     utc, skipped = (columns.stamps, -1) if zone is None else zone.to_utc(columns.stamps)
     if skipped >= 0:
         raise columns.fault(
@@ -101,46 +122,116 @@ def settle_origin(
             " state the file's own zone with --tz",
             skipped,
         )
-    side, side_known = _side(utc, calendar, step_ns, side, side_found)
+    told = side or columns.kind.stamp
+    side, side_known = _side(utc, calendar, step_ns, side, found.side, columns.kind)
+    if told and side != told:
+        side_known += f", though {columns.kind.name} files are stamped at bar {told}s"
     start = _starts_of_ends(utc, calendar, step_ns) if side == "end" else utc
-    return Origin(start, zone.name if zone else "UTC", known, sure, side, side_known)
+    name = zone.name if zone else "UTC"
+    return Origin(start, name, found.known, found.sure, side, side_known, found.rivals)
+
+
+def require_sure(origin: Origin, columns: Columns) -> None:
+    """Refuse to choose between zones that fit equally well but mean other times.
+
+    Raises
+    ------
+    DataError : naming both and the flag.
+    """
+    if origin.rivals:
+        first, second = origin.rivals[:2]
+        raise columns.fault(
+            f"the stamps name no zone and the file cannot tell {first} from {second}"
+            f" ({origin.zone_known}): give --tz {first} or --tz {second}"
+        )
 
 
 def _zone(
     columns: Columns, calendar: Calendar, step_ns: int, stated: Zone | None, side: str | None
-) -> tuple[Zone | None, str, bool, str | None]:
-    """Return (zone, how known, sure, side found with it); zone None: the stamps are UTC."""
-    if columns.zone_known and not (stated and columns.epoch):
+) -> _Found:
+    kind = columns.kind
+    is_clock = columns.epoch and (stated is not None or kind.is_server_time)
+    if columns.zone_known and not is_clock:
         # Epochs of MT5 exports are often server time: a stated zone is believed over them.
-        return None, columns.zone_known, True, None
+        if columns.epoch:
+            _doubt_epochs(columns, calendar, step_ns)
+        return _Found(None, columns.zone_known)
     if stated:
-        return stated, "stated", True, None
+        return _Found(stated, "stated")
+    if kind.zone:
+        told = _told(columns, calendar, kind.zone)
+        if told is not None:
+            return told
     found = _found(columns, calendar, step_ns, side)
     if found is not None:
         return found
+    usual = kind.usual_zone
+    if usual:
+        known = f"{usual} is usual for this source, but the hours in the file cannot tell"
+        return _Found(parse_zone(usual), known, False, None, (usual, "UTC"))
     name = "Asia/Kolkata" if calendar.name in _INDIAN else "UTC"
-    return parse_zone(name), "assumed: the hours in the file cannot tell", False, None
+    return _Found(parse_zone(name), "assumed: the hours in the file cannot tell", False)
 
 
-def _found(
-    columns: Columns, calendar: Calendar, step_ns: int, side: str | None
-) -> tuple[Zone | None, str, bool, str | None] | None:
-    """Look for the zone in the market's hours, with START stamps first, then END stamps."""
-    clue = _CLUES.get(calendar.name)
-    sample = _stretches(columns.stamps)
-    if clue is None or len(sample) < 50 or int(sample[-1] - sample[0]) < 3 * NS_PER_DAY:
+def _told(columns: Columns, calendar: Calendar, name: str) -> _Found | None:
+    """Return the zone a file's maker states, None if the market's hours speak against it."""
+    known = f"as {columns.kind.name} files are"
+    sample = _sample(columns, calendar)
+    if sample is None:
+        return _Found(parse_zone(name), known)
+    zone = parse_zone(name)
+    share = min(foreign_share(wall, zone, calendar) for wall in (sample, sample - 1))
+    if share > _SPECIAL:
         return None
+    return _Found(zone, f"{known}, {share:.2%} of bars outside {calendar.name}'s hours")
+
+
+def _doubt_epochs(columns: Columns, calendar: Calendar, step_ns: int) -> None:
+    """Refuse counts from 1970 that only make sense as a server's wall clock."""
+    sample = _sample(columns, calendar)
+    if sample is None:
+        return
+    utc = parse_zone("UTC")
+    share = min(foreign_share(wall, utc, calendar) for wall in (sample, sample - 1))
+    if share <= _SPECIAL:
+        return
+    found = _found(columns, calendar, step_ns, None)
+    if found is not None and found.zone is not None and found.sure:
+        name = found.zone.name
+        raise columns.fault(
+            f"counts from 1970 read as UTC put {share:.1%} of the bars where {calendar.name} is"
+            f" shut, read as {name} they fit: state --tz {name}, or --tz UTC if they are right"
+        )
+
+
+def _sample(columns: Columns, calendar: Calendar) -> Times | None:
+    """Return stamps enough to judge a zone by, None where market or file are no use for that."""
+    sample = _stretches(columns.stamps)
+    if calendar.name not in _CLUES or len(sample) < 50:
+        return None
+    return sample if int(sample[-1] - sample[0]) >= 3 * NS_PER_DAY else None
+
+
+def _found(columns: Columns, calendar: Calendar, step_ns: int, side: str | None) -> _Found | None:
+    """Look for the zone in the market's hours, with START stamps first, then END stamps."""
+    sample = _sample(columns, calendar)
+    if sample is None:
+        return None
+    usual = columns.kind.usual_zone
+    named = (usual, *(name for name in _CANDIDATES if name != usual)) if usual else _CANDIDATES
     best: dict[str, float] = {}
-    for tried in (side,) if side else ("start", "end"):
-        # One nanosecond early puts an END stamp into its own bar.
-        wall = sample - 1 if tried == "end" else sample
-        shares = {name: foreign_share(wall, parse_zone(name), calendar) for name in _CANDIDATES}
-        name, rivals = _ranked(wall, shares)
-        if _fits(wall, shares, name):
-            found = None if tried == "start" else tried
-            words, sure = _words(clue, shares[name], rivals)
-            return parse_zone(name), words, sure, found
-        best[name] = min(shares[name], best.get(name, 1.0))
+    for names in (named, _OFFSETS):
+        for tried in (side,) if side else ("start", "end"):
+            # One nanosecond early puts an END stamp into its own bar.
+            wall = sample - 1 if tried == "end" else sample
+            shares = {name: foreign_share(wall, parse_zone(name), calendar) for name in names}
+            name, rivals = _ranked(wall, shares)
+            if _fits(wall, shares, name):
+                known = _words(_CLUES[calendar.name], wall, shares, name, rivals)
+                both = (name, rivals[0]) if rivals else ()
+                side_found = None if tried == "start" else tried
+                return _Found(parse_zone(name), known, not rivals, side_found, both)
+            best[name] = min(shares[name], best.get(name, 1.0))
     nearest = min(best, key=lambda name: best[name])
     raise columns.fault(
         f"no zone fits the hours of {calendar.name}: read as {nearest} still {best[nearest]:.1%}"
@@ -174,42 +265,66 @@ def outside_week(utc: Times, calendar: Calendar) -> np.ndarray[tuple[int], np.dt
 def _ranked(wall: Times, shares: dict[str, float]) -> tuple[str, list[str]]:
     """Return the best zone and those that fit nearly as well yet mean other times."""
     least = min(shares.values())
-    near = [name for name in _CANDIDATES if shares[name] <= least + _MARGIN]
-    best = near[0]
+    near = [name for name in shares if shares[name] <= least + _MARGIN]
+    others = _other_times(wall, near[0], near)
+    return near[0], sorted(others, key=lambda name: shares[name])
+
+
+def _other_times(wall: Times, best: str, names: list[str]) -> list[str]:
+    """Return the zones that read the stamps as other times than the best one does."""
     utc = parse_zone(best).to_utc(wall)[0]
-    others = [name for name in near if not np.array_equal(parse_zone(name).to_utc(wall)[0], utc)]
-    return best, others
+    return [name for name in names if not np.array_equal(parse_zone(name).to_utc(wall)[0], utc)]
 
 
 def _fits(wall: Times, shares: dict[str, float], best: str) -> bool:
     """Say whether a zone keeps the market's hours, or nearly so while every other breaks them."""
     if shares[best] <= _FOREIGN:
         return True
-    utc = parse_zone(best).to_utc(wall)[0]
-    others = [
-        share
-        for name, share in shares.items()
-        if not np.array_equal(parse_zone(name).to_utc(wall)[0], utc)
-    ]
+    others = [shares[name] for name in _other_times(wall, best, list(shares))]
     return shares[best] <= _SPECIAL and min(others) >= 4 * shares[best] + 0.01
 
 
-def _words(clue: str, share: float, rivals: list[str]) -> tuple[str, bool]:
-    if not rivals:
-        return f"{clue}, sure ({share:.2%} of bars outside)", True
-    return f"{clue}, unsure: {', '.join(rivals)} fit as well; state it with --tz", False
+def _words(clue: str, wall: Times, shares: dict[str, float], best: str, rivals: list[str]) -> str:
+    """Say from what the zone is known, how sure that is, and by which figures."""
+    if rivals:
+        runner = rivals[0]
+        return (
+            f"{clue}, unsure: {shares[best]:.2%} of bars outside as {best},"
+            f" {shares[runner]:.2%} as {runner}"
+        )
+    words = f"{clue}, sure: {shares[best]:.2%} of bars outside"
+    others = _other_times(wall, best, list(shares))
+    if others:
+        runner = min(others, key=lambda name: shares[name])
+        words += f", {runner} {shares[runner]:.1%}"
+    changes = daylight_changes(parse_zone(best), int(wall[0]), int(wall[-1]))
+    if changes:
+        words += f", through {changes} daylight change{'s' if changes > 1 else ''}"
+    return words
+
+
+def daylight_changes(zone: Zone, first: int, last: int) -> int:
+    """Return how often a zone's offset changes between two wall-clock times (ns)."""
+    since = zone_table(zone.key).since
+    return int(np.count_nonzero((since > first) & (since <= last)))
 
 
 def _side(
-    utc: Times, calendar: Calendar, step_ns: int, stated: str | None, found: str | None
+    utc: Times,
+    calendar: Calendar,
+    step_ns: int,
+    stated: str | None,
+    found: str | None,
+    kind: Kind,
 ) -> tuple[str, str]:
     """Return which side of the bar the stamps name, and how that is known."""
     if stated:
         return stated, "stated"
     if found:
         return found, "from the session's ends"
+    told = (kind.stamp, f"as {kind.name} files are") if kind.stamp else ("start", "assumed")
     if calendar.name not in _CLUES or not len(utc):
-        return "start", "assumed"
+        return told
     days = np.unique(calendar.trading_days(utc))
     days = days[(days + 3) % 7 < 5]
     opens, closes = calendar.regular_hours(days)
@@ -218,8 +333,8 @@ def _side(
         opens, closes = opens[1:][~round_the_clock], closes[:-1][~round_the_clock]
     at_open = np.count_nonzero(np.isin(opens, utc))
     at_close = np.count_nonzero(np.isin(closes, utc))
-    if at_open + at_close == 0 or step_ns >= 60 * NS_PER_MINUTE:
-        return "start", "assumed"
+    if at_open + at_close < 2 or step_ns >= 60 * NS_PER_MINUTE:
+        return told
     return ("end" if at_close > at_open else "start"), "from the session's ends"
 
 

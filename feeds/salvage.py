@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from feeds.candles import is_json, read_candles
 from feeds.columns import Columns
 from feeds.csv import cell_fault, rows_of, stamp_text, table_columns
 from feeds.dialects import Text, read_text, sniff
@@ -29,6 +30,8 @@ def salvage(
     DataError : if the file cannot be opened or nothing in it can be read.
     """
     text = read_text(path, name)
+    if is_json(text):
+        return read_candles(text, mapping), []
     dialect = sniff(text, dict(mapping))
     rows = rows_of(text, dialect)
     orders = (YEAR_FIRST, DAY_FIRST, MONTH_FIRST)

@@ -85,14 +85,14 @@ def test_weeks_between_two_daylight_changes_part_server_time_from_athens(tmp_pat
     assert (found.source["zone"], found.source["zone_sure"]) == ("Europe/Athens", True)
 
 
-def test_stamps_that_two_zones_read_differently_yet_as_well_leave_a_doubt(tmp_path, gold):
+def test_of_two_zones_that_fit_as_well_a_load_asks_which(tmp_path, gold):
     quiet = gold.bars["minute"] // 60 == 18
+    path = written(tmp_path, gold.with_bars(gold.bars[~quiet]), "UTC", "gold.csv")
 
-    found = feeds.load(written(tmp_path, gold.with_bars(gold.bars[~quiet]), "UTC", "gold.csv"))
+    with pytest.raises(DataError, match="--tz UTC or --tz Europe/London"):
+        feeds.load(path)
 
-    assert found.source["zone"] == "UTC"
-    assert not found.source["zone_sure"]
-    assert "fit as well" in found.source["zone_known"]
+    assert feeds.load(path, tz="UTC").source["zone_known"] == "stated"
 
 
 def test_the_zone_of_an_indian_file_is_found_from_its_day(tmp_path, nifty):

@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -84,6 +85,44 @@ CACHED = _prepare_cache()
 import numba  # noqa: E402  (the cache folder must be in the environment before this import)
 
 
+class _QuietCache:
+    """numba's cache of one function, opened when the function is first called.
+
+    numba's own touches the disk for each function a module defines, called or not, and prepares
+    the whole compiler (0.4 s) before it reads what is compiled already. This one does neither:
+    whatever has to be compiled after all prepares the compiler itself.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    @cached_property
+    def _disk(self) -> Any:
+        from numba.core import caching
+
+        return cast(Any, caching).FunctionCache(self._function)  # numba's caches are untyped
+
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        """Return the compiled function of a signature, None if it is not in the cache."""
+        from numba.core.runtime import rtsys
+
+        cast(Any, rtsys).initialize(target_context)  # what compiled code calls; once
+        disk = self._disk
+        with disk._guard_against_spurious_io_errors():
+            return disk._load_overload(signature, target_context)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._disk, name)
+
+
+def _compiled(function: _Function, **options: Any) -> _Function:
+    """Return the function compiled on its first call, or read from the cache."""
+    made: Any = numba.njit(error_model="python", fastmath=False, **options)(function)
+    if CACHED and made is not function:  # with the compiler disabled it stays what it was
+        made._cache = _QuietCache(function)
+    return cast(_Function, made)
+
+
 def kernel(function: _Function) -> _Function:
     """Compile a function that keeps the kernel arithmetic.
 
@@ -92,8 +131,7 @@ def kernel(function: _Function) -> _Function:
     uncompiled runs (NUMBA_DISABLE_JIT=1) agree bit for bit. Divide only by what was tested
     (the error model is Python's: a zero divisor raises).
     """
-    compile_it = numba.njit(cache=CACHED, error_model="python", fastmath=False)
-    return cast(_Function, compile_it(function))
+    return _compiled(function)
 
 
 def inlined(function: _Function) -> _Function:
@@ -102,8 +140,7 @@ def inlined(function: _Function) -> _Function:
     The rules are those of `kernel`. Left to itself the compiler calls kernels that take records,
     which costs as much as their work; copied, a block runs a quarter faster.
     """
-    compile_it = numba.njit(cache=CACHED, error_model="python", fastmath=False, forceinline=True)
-    return cast(_Function, compile_it(function))
+    return _compiled(function, forceinline=True)
 
 
 def inner(function: _Function) -> _Function:
@@ -112,9 +149,7 @@ def inner(function: _Function) -> _Function:
     The rules are those of `kernel`. Without an entry for Python it compiles a quarter faster;
     called from Python it ends the process (uncompiled it is a plain function).
     """
-    entries: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    compile_it = numba.njit(cache=CACHED, error_model="python", fastmath=False, **entries)
-    return cast(_Function, compile_it(function))
+    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @contextmanager

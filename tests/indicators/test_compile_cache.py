@@ -24,6 +24,16 @@ strategy = cerebro.run()[0]
 print(strategy.getindicators()[0].lines.displacement.array[5])
 """
 
+ROUND = """
+import sys
+from core.prices import round_down
+
+try:
+    round_down(1.0, 0.0)
+except ZeroDivisionError:
+    print(round_down(100.27, 0.1), "numba.np.arraymath" in sys.modules)
+"""
+
 
 @pytest.fixture
 def tree(tmp_path):
@@ -37,11 +47,11 @@ def tree(tmp_path):
     return tmp_path / "tree"
 
 
-def run_once(tree, cache):
+def run_once(tree, cache, program=PROGRAM):
     environment = {**os.environ, "PYTHONPATH": str(tree), "TOLA_CACHE_DIR": str(cache)}
     environment.pop("NUMBA_CACHE_DIR", None)
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", program],
         cwd=tree,
         env=environment,
         capture_output=True,
@@ -62,6 +72,14 @@ def test_a_leaf_changed_in_another_module_changes_once(tree, tmp_path):
     assert leaf.read_text() != text
     assert list((tmp_path / "cache").rglob("displacement.run*.nbi"))
     assert (float(before.stdout), float(after.stdout)) == (1.0, 0.0)
+
+
+def test_what_is_compiled_already_runs_and_raises_without_preparing_the_compiler(tree, tmp_path):
+    cold = run_once(tree, tmp_path / "cache", ROUND)
+    warm = run_once(tree, tmp_path / "cache", ROUND)
+
+    assert cold.stdout.split() == ["100.2", "True"]
+    assert warm.stdout.split() == ["100.2", "False"]
 
 
 def test_without_a_writable_cache_folder_it_works_and_warns_once(tree, tmp_path):

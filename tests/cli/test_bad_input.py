@@ -82,9 +82,8 @@ def test_a_faulty_row_names_file_line_and_value(run_on, tmp_path, table, line, v
         (b"\x00\x01\x02\xff" * 400, "gold.csv"),
         (market.text([]).encode(), "gold.csv"),
         (market.text(market.rows(1)).encode(), "holds one row, so the timeframe is unknown"),
-        (market.text(market.rows(), "datetime,open,high,low,volume,x").encode(), "close"),
     ],
-    ids=["empty", "binary", "header only", "one row", "missing column"],
+    ids=["empty", "binary", "header only", "one row"],
 )
 def test_a_file_that_is_no_price_file_says_why(run_on, tmp_path, content, words):
     (tmp_path / "gold.csv").write_bytes(content)
@@ -94,6 +93,20 @@ def test_a_file_that_is_no_price_file_says_why(run_on, tmp_path, content, words)
     assert said.code == 1
     assert "gold.csv" in said.error
     assert words in said.error
+
+
+def test_an_unknown_form_is_shown_with_what_was_expected_and_the_flag(run_on, tmp_path):
+    text = market.text(market.rows(), "datetime,open,high,low,settle,x")
+    (tmp_path / "gold.csv").write_text(text)
+
+    said = run_on("gold.csv")
+
+    assert said.code == 1
+    first, *shown = said.err.splitlines()
+    assert first.startswith("error: gold.csv:1: missing column close")
+    assert shown[1].strip() == "line 1: datetime,open,high,low,settle,x"
+    assert "a stamp, open, high, low, close" in said.err
+    assert "--columns close=settle" in said.err
 
 
 def test_a_file_whose_name_tells_no_instrument_names_the_flag(tola, tmp_path):

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-OURS = ("core", "indicators", "risk", "feeds", "strategies", "backtests", "reports")
+OURS = ("core", "indicators", "risk", "feeds", "brokers", "strategies", "backtests", "reports")
 
 MAY_IMPORT = {
     "core": {"core"},
     "indicators": {"indicators", "core"},
     "risk": {"risk", "core"},
     "feeds": {"feeds", "core"},
+    "brokers": {"brokers", "core", "feeds"},
     "strategies": {"strategies", "core", "indicators"},
     "backtests": set(OURS) - {"reports"},
     "reports": {"reports", "core"},

@@ -119,7 +119,7 @@ def buy_and_hold(run: AccountRun, plan: PlanRun) -> dict[str, Any] | None:
         return None
     facts, last_facts = (asked.instrument.facts(int(bars["day"][at])) for at in (0, -1))
     rate, last_rate = (float(asked.fx.at(int(bars["end"][at]))) for at in (0, -1))
-    follows = run.broker.follows_path
+    follows = getattr(run.broker, "follows_path", False)
     buys, sells = PRICE_SIDES[asked.instrument.price_side] if follows else (0.0, 0.0)
     entry = float(bars["open"][0] + buys * bars["spread"][0])
     worth = facts.multiplier * rate

@@ -210,7 +210,7 @@ def plan_curve(run: AccountRun, plan: PlanRun) -> metrics.Curve:
 def _leaves_at(run: AccountRun, plan: PlanRun, held: Array) -> Array:
     """Return what a position would be left at at each close: on its own side of the spread."""
     bars = plan.bars
-    if not run.broker.follows_path:
+    if not getattr(run.broker, "follows_path", False):
         return np.array(bars["close"])
     buy_share, sell_share = PRICE_SIDES[plan.loaded.request.instrument.price_side]
     leaves: Array = bars["close"] + np.where(held < 0, buy_share, -sell_share) * bars["spread"]

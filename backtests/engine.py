@@ -7,14 +7,10 @@ raises ends it with the bar and the line.
 from __future__ import annotations
 
 import inspect
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from traceback import extract_tb
-from types import FrameType
 from typing import Any
 
 import backtrader as bt
@@ -22,6 +18,7 @@ import numpy as np
 
 from backtests.broker import BacktestBroker
 from backtests.cerebro import Cerebro
+from backtests.interrupts import stopping
 from backtests.loading import LoadedPlan
 from backtests.progress import Progress
 from backtests.request import AccountRequest
@@ -112,7 +109,7 @@ def run_account(
         asked = plan.loaded.request
         cerebro.addstrategy(_factory(plan, alone=len(plans) == 1), **asked.params)
     _add_analyzers(cerebro, progress, plans)
-    with _stopped_by_interrupt(cerebro) as was_interrupted:
+    with stopping(cerebro.runstop, lambda: _has_begun(plans), progress.tell) as was_interrupted:
         try:
             cerebro.run()
         except TolaError:
@@ -241,25 +238,8 @@ def _add_analyzers(cerebro: bt.Cerebro, progress: Progress, plans: list[PlanRun]
         cerebro.addanalyzer(Counter, show=progress.update)
 
 
-@contextmanager
-def _stopped_by_interrupt(cerebro: bt.Cerebro) -> Iterator[Callable[[], bool]]:
-    """Let the first Ctrl-C end the run after the bar at hand, the second at once."""
-    hits: list[int] = []
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        hits.append(number)
-        if len(hits) > 1:
-            raise KeyboardInterrupt
-        cerebro.runstop()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: bool(hits)
-        return
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield lambda: bool(hits)
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _has_begun(plans: list[PlanRun]) -> bool:
+    return any(len(plan.data) for plan in plans)
 
 
 def _strategy_error(error: BaseException, plans: list[PlanRun]) -> StrategyError | None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from typing import TextIO
 
-WIDTH = 24
+from core.terminal import width
+
+WIDEST = 79
+BAR = 24
 INTERVAL_SECS = 0.1
 
 
@@ -42,19 +45,30 @@ class Progress:
         share = done / self._total if self._total else 0.0
         rate = done / (now - self._began) if now > self._began else 0.0
         left = (self._total - done) / rate if rate else 0.0
-        bar = ("#" * round(share * WIDTH)).ljust(WIDTH, ".")
-        text = f"{self._title}  [{bar}] {share:4.0%}  {rate:,.0f} bars/s  {left:.0f} s left"
-        self._stream.write(f"\r{text:<79}")
-        self._stream.flush()
+        bar = ("#" * round(share * BAR)).ljust(BAR, ".")
+        self._draw(f"[{bar}] {share:4.0%}  {left:.0f} s left  {rate:,.0f} bars/s  {self._title}")
 
     def note(self, line: str) -> None:
         """Show one passing remark, such as that kernels are being compiled."""
         if self.active:
-            self._stream.write(f"\r{line:<79}")
+            self._draw(line)
+
+    def tell(self, line: str) -> None:
+        """Print a line that stays, in any terminal: an answer to a key the user pressed."""
+        if self._stream.isatty():
+            self.end()
+            self._stream.write(f"{line}\n")
             self._stream.flush()
 
     def end(self) -> None:
         """Wipe the line."""
         if self.active:
-            self._stream.write("\r" + " " * 79 + "\r")
+            self._draw("")
+            self._stream.write("\r")
             self._stream.flush()
+
+    def _draw(self, text: str) -> None:
+        """Overwrite the line; a text that would wrap could never be wiped, so it is cut."""
+        fits = min(width() - 1, WIDEST)
+        self._stream.write(f"\r{text[:fits]:<{fits}}")
+        self._stream.flush()

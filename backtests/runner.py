@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from backtests.engine import AccountRun, run_account
+from backtests.interrupts import held
 from backtests.loading import LoadedPlan, load_plan
 from backtests.progress import Progress
 from backtests.request import BAND, AccountRequest, BacktestRequest, PlanRequest
 from backtests.store import run_document, write_tables
 from backtests.summary import plan_curve, summarize
-from backtests.warm import compile_in_background
+from backtests.warm import helped_compiling
 from core.compile import compile_clock
 from core.config_fields import is_file_name
 from core.errors import ConfigError
@@ -44,8 +45,7 @@ def run(request: BacktestRequest, progress: Progress) -> RunResult:
     KeyboardInterrupt : Ctrl-C before the first bar.
     """
     ours = [plan.plan.strategy for plan in request.plans if _is_ours(plan)]
-    helper = compile_in_background(ours) if ours else None
-    with compile_clock() as compiled:
+    with helped_compiling(ours), compile_clock() as compiled:
         load = _Stopwatch(compiled)
         progress.note("loading prices")
         loaded = [_load_account(account, request) for account in request.accounts]
@@ -58,10 +58,9 @@ def run(request: BacktestRequest, progress: Progress) -> RunResult:
         bands, left_out = _bands(request, loaded, runs, main.seconds < CHEAP_SECS, progress)
         more.stop()
         compile_seconds = compiled()
-    if helper is not None:
-        helper.wait()
     progress.end()
-    summary = summarize(runs, bands)
+    with held():
+        summary = summarize(runs, bands)
     summary["notes"] += left_out
     summary["seconds"] = {
         "load": load.seconds,
@@ -113,10 +112,15 @@ def _run_all(
     intrabar: str,
     progress: Progress,
 ) -> list[AccountRun]:
-    """Run the accounts one after the other; an interruption ends the rest too."""
+    """Run the accounts one after the other; an interruption ends the rest, what is done stays."""
     runs: list[AccountRun] = []
     for account, plans in zip(request.accounts, loaded, strict=True):
-        runs.append(run_account(account, plans, request.settings, intrabar, progress))
+        try:
+            runs.append(run_account(account, plans, request.settings, intrabar, progress))
+        except KeyboardInterrupt:
+            if not runs:
+                raise
+            runs[-1].interrupted = True
         if runs[-1].interrupted:
             break
     return runs
@@ -149,15 +153,16 @@ def _bands(
             continue
         others = [] if free else [other for other in BAND if other != intrabar]
         found = [done] if intrabar in BAND else []
-        if others and not left_out:
-            found += _further_runs(account, plans, request, others, progress)
-        if others and (left_out or found[-1].interrupted):
+        further: list[AccountRun] | None = []
+        if others:
+            further = None if left_out else _further_runs(account, plans, request, others, progress)
+        if further is None:
             left_out.append(
                 f"account {account.name}: no band: its further runs were interrupted; "
                 "the figures of the run itself are whole"
             )
         else:
-            bands |= _lowest_and_highest(found)
+            bands |= _lowest_and_highest(found + further)
     return bands, left_out
 
 
@@ -167,13 +172,16 @@ def _further_runs(
     request: BacktestRequest,
     readings: Sequence[str],
     progress: Progress,
-) -> list[AccountRun]:
-    """Run an account under other readings; an interrupted run is the last."""
+) -> list[AccountRun] | None:
+    """Run an account under other readings; None if Ctrl-C, once or twice, ended one of them."""
     runs: list[AccountRun] = []
     for reading in readings:
-        runs.append(run_account(account, plans, request.settings, reading, progress))
+        try:
+            runs.append(run_account(account, plans, request.settings, reading, progress))
+        except KeyboardInterrupt:
+            return None
         if runs[-1].interrupted:
-            break
+            return None
     return runs
 
 
@@ -195,10 +203,11 @@ def _lowest_and_highest(runs: Sequence[AccountRun]) -> dict[str, Mapping[str, fl
 
 def store(result: RunResult, writer: RunWriter) -> RunFolder:
     """Write a result with an open writer, publish it whole and return its folder."""
-    write_tables(writer, result.runs)
-    writer.json("run.json", run_document(result.request, result.runs))
-    writer.json("summary.json", result.summary)
-    return writer.publish()
+    with held():
+        write_tables(writer, result.runs)
+        writer.json("run.json", run_document(result.request, result.runs))
+        writer.json("summary.json", result.summary)
+        return writer.publish()
 
 
 def finish(
@@ -210,9 +219,14 @@ def finish(
     """
     began = time.perf_counter()
     files = dict(draw(folder)) if draw is not None else {}
+    with held():
+        return _finished(folder, files, time.perf_counter() - began)
+
+
+def _finished(folder: RunFolder, files: dict[str, Any], report_secs: float) -> dict[str, Any]:
     summary = folder.summary
     summary["run"] = folder.path.as_posix()
-    summary["seconds"]["report"] = time.perf_counter() - began
+    summary["seconds"]["report"] = report_secs
     names = ("trades.csv", "fills.csv", "orders.csv", "setups.csv", "funnel.json", "run.json")
     files |= {Path(name).stem: (folder.path / name).as_posix() for name in names}
     files["equity"] = [path.as_posix() for path in sorted(folder.path.glob("equity-*.csv"))]

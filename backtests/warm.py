@@ -10,16 +10,37 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from backtests.interrupts import held
 from core.bars import BAR
 from core.compile import CACHED
 from core.orders import OrderKind, OrderRequest, Side
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@contextmanager
+def helped_compiling(strategies: Sequence[str]) -> Iterator[None]:
+    """Run a block while a second process compiles what it will need, if anything is to compile.
+
+    An error or Ctrl-C in the block ends that process too.
+    """
+    helper = compile_in_background(strategies) if strategies else None
+    try:
+        yield
+    except BaseException:
+        if helper is not None:
+            helper.terminate()
+        raise
+    finally:
+        if helper is not None:
+            with held():
+                helper.wait()
 
 
 def compile_in_background(strategies: Sequence[str]) -> subprocess.Popen[bytes] | None:

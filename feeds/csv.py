@@ -13,6 +13,7 @@ from feeds.arrow import doubles
 from feeds.candles import is_json, read_candles
 from feeds.columns import PRICES, Columns
 from feeds.dialects import Dialect, Text, read_text, sniff
+from feeds.lines import line_finder
 from feeds.quick import quick_columns
 from feeds.stamps import DAY_FIRST, MONTH_FIRST, YEAR_FIRST, Stamps, parse_column
 
@@ -48,7 +49,7 @@ def read_csv(path: Path, name: str, mapping: Mapping[str, str]) -> Columns:
 def table_columns(text: Text, dialect: Dialect, mapping: Mapping[str, str]) -> Columns:
     """Return the columns of a text whose dialect is known; raises as `read_csv`."""
     table = _read_table(text, dialect)
-    line_of = _line_finder(text, dialect)
+    line_of = line_finder(lambda: (text.data, dialect.skip_lines))
     stamps = _stamps(table, text, dialect, line_of)
     numbers = {word: _numbers(table, word, len(stamps.ns)) for word in _NUMBERS}
     if "volume" not in mapping and "ticks" in dialect.places and not numbers["volume"].any():
@@ -167,17 +168,6 @@ def rows_of(text: Text, dialect: Dialect) -> list[tuple[int, str]]:
     numbered = list(enumerate((line.rstrip("\r") for line in lines), start=1))
     filled = [(number, line) for number, line in numbered if line]
     return [pair for pair in filled if pair[0] > dialect.skip_lines]
-
-
-def _line_finder(text: Text, dialect: Dialect) -> Callable[[int], int | None]:
-    found: list[int] = []
-
-    def line_of(row: int) -> int | None:
-        if not found:
-            found.extend(number for number, _ in rows_of(text, dialect))
-        return found[row] if row < len(found) else None
-
-    return line_of
 
 
 def _stamps(

@@ -19,7 +19,8 @@ from core.bars import BAR
 from core.compile import kernel
 from core.errors import DataError
 from feeds.columns import PRICES, Columns
-from feeds.dialects import Dialect, Text, sniff
+from feeds.dialects import Dialect, Text, read_text, sniff
+from feeds.lines import line_finder
 from feeds.stamps import same_date, usual_clock, usual_date
 
 _Array = np.ndarray[Any, Any]
@@ -146,7 +147,8 @@ def _read(file: BinaryIO, path: Path, name: str, mapping: Mapping[str, str]) -> 
         zone_known=None,
         epoch=False,
         **{word: bars[word] for word in (*_NUMBERS, "spread")},
-        line_of=_line_finder(path, name, dialect),
+        # Lines are asked for on failure only: the file is read again.
+        line_of=line_finder(lambda: (read_text(path, name).data, dialect.skip_lines)),
         facts=_facts(dialect, digest),
         bars=bars,
         kind=dialect.kind,
@@ -202,19 +204,6 @@ def _blocks(file: BinaryIO, dialect: Dialect, roles: _Array, bars: _Array) -> tu
         if kept > _BLOCK:
             return -1, ""
         buffer[:kept] = buffer[stop:filled]
-
-
-def _line_finder(path: Path, name: str, dialect: Dialect) -> Any:
-    """Return row -> line; the file is read again, as this is asked on failure only."""
-
-    def line_of(row: int) -> int | None:
-        from feeds.csv import rows_of
-        from feeds.dialects import read_text
-
-        rows = rows_of(read_text(path, name), dialect)
-        return rows[row][0] if row < len(rows) else None
-
-    return line_of
 
 
 def _facts(dialect: Dialect, digest: str) -> dict[str, Any]:

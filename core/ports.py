@@ -67,6 +67,13 @@ class Supervisor(Protocol):
     def on_bar_start(self, symbol: str, bar: np.record) -> None:
         """A bar begins, before any order is looked at: time-of-day rules act here."""
 
+    def quiet_until(self, symbol: str) -> int:
+        """Return the time (ns) up to which bars that END by it need no `on_bar_start`; 0: all do.
+
+        It holds until the next call of any other method here; a bar that begins a trading day is
+        never among them.
+        """
+
     def on_day(self, day: int, equity: float, balance: float) -> None:
         """A trading day begins; equity and balance are those of the last mark before the roll."""
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from backtrader.order import BuyOrder, Order, SellOrder
 
+from core.bars import NEVER_NS
 from core.errors import ConfigError
 from core.orders import Approved, Fill, OrderChange, OrderRequest
 from core.ports import BREACH_TRAIL, no_limits
@@ -367,6 +368,12 @@ class Guard:
             for order, change in tightened_stops(symbol, bar, self.context):
                 self._note(rule.name, "tighten", value=change.price or 0.0, symbol=symbol)
                 self.inner.modify_approved(Approved(change), order)
+
+    def quiet_until(self, symbol: str) -> int:
+        """Return the time (ns) up to which a symbol's bars, by their END, need not be told of."""
+        if self._waiting or self._blocked_end:
+            return 0
+        return self._quiet_until.get(symbol, 0) if self._timed else NEVER_NS
 
     def on_day(self, day: int, equity: float, balance: float) -> None:
         """Begin a trading day: lift the locks that end with it, set the new floors."""

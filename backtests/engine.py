@@ -124,6 +124,7 @@ def _add_feeds(cerebro: bt.Cerebro, loaded: LoadedPlan) -> PlanRun:
     plan_id = loaded.request.plan_id
     data = BulkData(loaded.series)
     data.tola_plan = plan_id
+    data.tola_calendar = loaded.calendar
     cerebro.adddata(data, name=plan_id)
     for name, series in loaded.further.items():
         further = BulkData(series)

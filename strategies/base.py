@@ -283,7 +283,9 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
         return get_instrument(str(symbol))
 
     def _reader_of(self, data: Any) -> BarReader:
-        calendar = get_calendar(self.instrument.calendar)
+        # A run's feeds bring the calendar that knows the user's own dates.
+        calendar = getattr(self.data0, "tola_calendar", None)
+        calendar = calendar or get_calendar(self.instrument.calendar)
         return BarReader(data, calendar, self.flat_rules(self.values))
 
     def _find_further(self) -> tuple[tuple[Any, BarReader], ...]:

@@ -53,7 +53,7 @@ from core.matching.records import PRICE_SIDES
 from core.results import iso_time
 from core.schedule import late_days
 from core.zones import NS_PER_DAY
-from feeds.checking import stray_text
+from feeds.gaps import stray_text
 from risk.settings import RiskSettings
 
 Array = np.ndarray[Any, np.dtype[Any]]

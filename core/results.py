@@ -211,7 +211,9 @@ class RunWriter:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        names = ("start", "end", "open", "high", "low", "close", "volume", "day")
+        names = (
+            "start", "end", "open", "high", "low", "close", "volume", "day", "spread", "flat_at",
+        )  # fmt: skip
         columns = {name: np.ascontiguousarray(bars[name]) for name in names}
         pq.write_table(pa.table(columns), self.path / f"bars-{plan_id}.parquet")
 
@@ -369,7 +371,7 @@ class RunFolder:
         return sorted(entry.stem[len("bars-") :] for entry in self.path.glob("bars-*.parquet"))
 
     def bars(self, plan_id: str) -> pd.DataFrame:
-        """Return a plan's bars: start, end (ns UTC), open, high, low, close, volume, day."""
+        """Return a plan's bars: start, end, flat_at (ns UTC), prices, volume, day, spread."""
         import pandas as pd
 
         return pd.read_parquet(self.path / f"bars-{plan_id}.parquet")

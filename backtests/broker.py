@@ -13,7 +13,7 @@ from typing import Any
 
 import backtrader as bt
 
-from backtests.account import BacktestAccount
+from backtests.ahead import PlayingAhead
 from backtests.joint import close_others, see_others
 from backtests.plan_book import PlanBook, Ticket
 from core.errors import BrokerError
@@ -36,7 +36,7 @@ UNSUPPORTED = (bt.Order.Close, bt.Order.StopTrailLimit)
 """Backtrader's order types that these fill rules lack; they are rejected, never approximated."""
 
 
-class BacktestBroker(BacktestAccount):
+class BacktestBroker(PlayingAhead):
     """A Backtrader broker on Tola's fill rules; put a `Guard` in front of it.
 
     Parameters
@@ -183,8 +183,7 @@ class BacktestBroker(BacktestAccount):
     def _play(self, plan: PlanBook, now: list[PlanBook]) -> None:
         """Walk one plan's bar; a floor it meets closes the other plans too."""
         assumed = len(self._plans) > 1 and see_others(plan, self._plans, now)
-        plan.balance[0] = self._balance
-        count = plan.play()
+        count = plan.play(self._balance)
         self._balance = plan.balance.item(0)
         breached = self._breach.item(0) != BREACH_NONE
         if count:

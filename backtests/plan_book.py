@@ -9,19 +9,17 @@ from typing import Any
 import backtrader as bt
 import numpy as np
 
+from backtests.bar_columns import BarColumns
 from backtests.comminfo import InstrumentCommission
 from core.bars import BAR, Series
 from core.costs import COST_KINDS, charge_by_kind
 from core.fx import FxRate
 from core.instruments import Instrument, InstrumentFacts
 from core.ledger import Planned
-from core.matching.bar import walk_bar, walk_drill
-from core.matching.book import Array, Book, LimitFill, market_record
-from core.matching.nights import swap_nights
+from core.matching.book import NO_NIGHTS, Array, Book, LimitFill, market_record
 from core.matching.prices_at import set_spread, side_price
 from core.orders import ChildRequest, OrderKind, OrderRequest, Role
 from core.prices import common_step, steps_to_quantity
-from risk.moment import bar_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,44 +53,6 @@ class Ticket:
         return Role.EXIT if self.request.reduces else Role.ENTRY
 
 
-class _Columns:
-    """What the bars of a feed need besides themselves, by row.
-
-    A plain feed (no BAR records) has one row, read from its lines bar by bar.
-    """
-
-    def __init__(self, data: Any, lower: Array | None) -> None:
-        bars = getattr(data, "bars", None)
-        self.is_plain = bars is None
-        self.bars: Array = np.zeros(1, BAR) if bars is None else bars
-        self.lower = None if self.is_plain else lower
-        self._nights: tuple[Array, Array] | None = None
-        self._take_times()
-        if self.lower is not None:
-            starts = self.lower["start"]
-            self.first = np.searchsorted(starts, self.bars["start"], side="left")
-            self.last = np.searchsorted(starts, self.bars["end"], side="left")
-
-    def _take_times(self) -> None:
-        self.end = np.ascontiguousarray(self.bars["end"])
-        self.day = np.ascontiguousarray(self.bars["day"])
-
-    def read_line(self, data: Any, spread: float) -> None:
-        """Read the current bar of a plain feed."""
-        self.bars[0] = bar_of(data)
-        self.bars["spread"] = spread
-        self._take_times()
-
-    def nights(self, row: int, triple_weekday: int) -> tuple[int, int]:
-        """Return the weighted swap nights before and inside a bar."""
-        if self.is_plain:
-            return 0, 0
-        if self._nights is None:
-            self._nights = swap_nights(self.bars, triple_weekday)
-        before, inside = self._nights
-        return before.item(row), inside.item(row)
-
-
 class PlanBook:
     """A plan's feed, facts, orders and position.
 
@@ -105,7 +65,8 @@ class PlanBook:
     facts, fx : in force on the current bar's day.
     step : quantity of one step of the book: the lot, but after the lot has changed while the book
         was at work, what both lots are made of.
-    balance, open_pnl, margin, steps, ambiguous, count : fields of the book, item 0 in force.
+    balance, open_pnl, margin, steps, ambiguous, count, events : fields of the book, item 0 is
+        in force.
     """
 
     def __init__(
@@ -144,7 +105,7 @@ class PlanBook:
         self.flat_text = "flatten"
         self.flat_reason = "flat_time"
         self._sizes: dict[int, tuple[int, float]] = {}
-        self._columns: _Columns | None = None
+        self._columns: BarColumns | None = None
         self._line = self.data.lines[0]
         state = self.book.books
         self.balance, self.open_pnl, self.margin = (
@@ -152,10 +113,11 @@ class PlanBook:
             state["open_pnl"],
             state["margin"],
         )
-        self.steps, self.ambiguous, self.count = (
+        self.steps, self.ambiguous, self.count, self.events = (
             state["steps"],
             state["ambiguous"],
             state["count"],
+            state["events"],
         )
 
     # -- facts -------------------------------------------------------------------------------
@@ -205,12 +167,18 @@ class PlanBook:
         """Whether the feed delivered a bar that was not played yet."""
         return bool(self._line.lencount > self.seen)
 
+    @property
+    def columns(self) -> BarColumns:
+        """The feed's bars, read when they are first asked for."""
+        if self._columns is None:
+            self._columns = BarColumns(self.data, self.lower)
+        return self._columns
+
     def take_bar(self) -> None:
         """Move to the new bar."""
-        if self._columns is None:
-            self._columns = _Columns(self.data, self.lower)
-        if self._columns.is_plain:
-            self._columns.read_line(self.data, self.facts.spread)
+        columns = self.columns
+        if columns.is_plain:
+            columns.read_line(self.data, self.facts.spread)
         self.seen += 1
 
     @property
@@ -233,23 +201,35 @@ class PlanBook:
         """Trading day of the current bar, -1 before the first."""
         return -1 if self._columns is None else int(self._columns.day.item(self.row))
 
-    def play(self) -> int:
-        """Play the current bar against the book; return how many events that gave."""
-        columns, row, book = self._columns, self.row, self.book
-        assert columns is not None
+    def play(self, balance: float) -> int:
+        """Play the current bar with this account balance; return how many events that gave."""
+        row = self.row
+        self._walk(balance, row, row + 1, until_event=False)
+        return int(self.events.item(0))
+
+    def play_ahead(self, balance: float, stop: int) -> int:
+        """Play the bars after the current one, at most up to a row, while nothing happens.
+
+        Return the first row not played.
+        """
+        return self._walk(balance, self.seen, stop, until_event=True)
+
+    def _walk(self, balance: float, first: int, stop: int, *, until_event: bool) -> int:
+        columns = self.columns
+        self.balance[0] = balance
+        nights = NO_NIGHTS
         if self._has_swap:
-            book.market["nights_before"], book.market["nights_inside"] = columns.nights(
-                row, int(self.facts.cost[0].swap_triple_weekday)
-            )
-        if columns.lower is None:
-            return walk_bar(
-                columns.bars, row, book.market, book.books, book.orders, book.limits,
-                book.trials, book.events,
-            )  # fmt: skip
-        return walk_drill(
-            columns.bars, row, columns.lower, columns.first.item(row), columns.last.item(row),
-            book.market, book.books, book.orders, book.limits, book.trials, book.events,
-        )  # fmt: skip
+            nights = columns.nights(int(self.facts.cost[0].swap_triple_weekday))
+        return self.book.play(
+            columns.bars,
+            first,
+            stop,
+            until_event=until_event,
+            lower=columns.lower,
+            spans=columns.spans,
+            nights=nights,
+            marks=columns.marks,
+        )
 
     # -- orders ------------------------------------------------------------------------------
 

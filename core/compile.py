@@ -104,9 +104,9 @@ class _QuietCache:
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         """Return the compiled function of a signature, None if it is not in the cache."""
-        from numba.core.runtime import rtsys
+        from numba.core import runtime
 
-        cast(Any, rtsys).initialize(target_context)  # what compiled code calls; once
+        cast(Any, runtime).rtsys.initialize(target_context)  # what compiled code calls; once
         disk = self._disk
         with disk._guard_against_spurious_io_errors():
             return disk._load_overload(signature, target_context)

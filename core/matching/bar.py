@@ -1,6 +1,7 @@
 """One bar, whole: its start, its open, its path and its close (DESIGN: order of events).
 
-`walk_bar` is what a backtest and a sweep call for each bar. Where nothing can happen between low
+`walk_bars` is what a backtest calls: for one bar, or for as many as pass without anything to tell;
+`walk_bar` is one of them, for other compiled loops. Where nothing can happen between low
 and high it only marks; else it walks both possible paths, O-H-L-C and O-L-H-C, from the same
 state, the guard's floors included, and keeps the one the intrabar setting asks for.
 """
@@ -28,6 +29,7 @@ from core.matching.records import (
     FLAT_TIME,
     GTD,
     IOC,
+    KEPT,
     LOCKED,
     MARKET_ORDER,
     NEAREST,
@@ -36,6 +38,7 @@ from core.matching.records import (
     WAITING,
     WORKING,
 )
+from core.ports import BREACH_NONE
 from core.prices import TICK_TOLERANCE, quantity_to_steps
 
 TIE = 1e-6
@@ -293,62 +296,108 @@ def drop_ended(book: Any, orders: Any) -> None:
     book.count = kept
 
 
-@kernel
+@inner
 def walk_bar(
-    bars: Any,
-    i: int,
+    bar: Any,
+    lower: Any,
+    first: int,
+    last: int,
+    policy: int,
     market: Any,
     books: Any,
     orders: Any,
     limits: Any,
     trials: Any,
     events: Any,
+) -> None:
+    """Play one bar against a book, inside through the bars lower[first:last] by a policy.
+
+    (One call of `walk_inside` in the text: each more would compile the whole path again.)
+    """
+    start_events(books)
+    begin_bar(bar, market[0], books[0], orders[0], limits[0], events[0])
+    for j in range(first, last):
+        set_spread(lower[j].spread, market[0], books[0])
+        walk_inside(lower[j], policy, market[0], books, orders, limits, trials, events)
+    finish_bar(bar, market[0], books[0], orders[0], limits[0], events[0])
+    drop_ended(books[0], orders[0])
+
+
+@inner
+def keep_state(row: int, books: Any, orders: Any, limits: Any, trials: Any) -> None:
+    """Copy the true state aside."""
+    books[row] = books[0]
+    trials[row - 1] = limits[0]
+    for k in range(books[0].count):
+        orders[row, k] = orders[0, k]
+
+
+@inner
+def restore_state(row: int, books: Any, orders: Any, limits: Any, trials: Any) -> None:
+    """Make a state kept aside the true one again."""
+    books[0] = books[row]
+    limits[0] = trials[row - 1]
+    for k in range(books[0].count):
+        orders[0, k] = orders[row, k]
+
+
+@kernel
+def walk_bars(
+    bars: Any,
+    first: int,
+    stop: int,
+    until_event: bool,
+    lower: Any,
+    spans: Any,
+    nights: Any,
+    market: Any,
+    books: Any,
+    orders: Any,
+    limits: Any,
+    trials: Any,
+    events: Any,
+    marks: Any,
 ) -> int:
-    """Play bar i of an array against a book and return how many events were written.
+    """Play bars first .. stop-1 of an array against a book; return the first one not played.
 
     Parameters
     ----------
     bars : BAR array
+    until_event : end before the first bar on which anything happens that must be told (an event,
+        a floor met, a bar whose paths disagree): its state is as it was before that bar. False
+        plays all of them; the events left are those of the last.
+    lower, spans : BAR array of a finer file, and for each bar its items in it, int64 of shape
+        (n, 2); a bar with items is walked through them, each by `nearest`. Without any (shape
+        (0, 2)) `lower` is not read; a bar with no item inside is walked by `nearest` itself.
+    nights : int32 of shape (n, 2): swap nights before and inside each bar; (0, 2): none.
     market, limits : one-item MARKET and LIMITS arrays; the breach is written into `limits`.
-    books, orders, events : three rows each (`new_book`, `new_orders`, `new_events`); row 0 holds
-        the true state and the events, the others are scratch.
-    trials : two-item LIMITS array, scratch.
+    books, orders, events : rows of `new_book`, `new_orders`, `new_events`; row 0 holds the true
+        state and the events, the others are scratch.
+    trials : three-item LIMITS array, scratch.
+    marks : float64 of shape (2, n): with `until_event`, balance with open P&L of this book, and
+        its margin, are written after each bar played.
     """
-    bar = bars[i]
-    start_events(books)
-    begin_bar(bar, market[0], books[0], orders[0], limits[0], events[0])
-    walk_inside(bar, market[0].intrabar, market[0], books, orders, limits, trials, events)
-    finish_bar(bar, market[0], books[0], orders[0], limits[0], events[0])
-    drop_ended(books[0], orders[0])
-    return int(books[0].events)
-
-
-@kernel
-def walk_drill(
-    bars: Any,
-    i: int,
-    lower: Any,
-    first: int,
-    last: int,
-    market: Any,
-    books: Any,
-    orders: Any,
-    limits: Any,
-    trials: Any,
-    events: Any,
-) -> int:
-    """Play bar i through the bars lower[first:last] of a finer file, each by `nearest`.
-
-    With no lower bar inside, bar i itself is walked by `nearest`.
-    """
-    bar = bars[i]
-    start_events(books)
-    begin_bar(bar, market[0], books[0], orders[0], limits[0], events[0])
-    if first >= last:
-        walk_inside(bar, NEAREST, market[0], books, orders, limits, trials, events)
-    for j in range(first, last):
-        set_spread(lower[j].spread, market[0], books[0])
-        walk_inside(lower[j], NEAREST, market[0], books, orders, limits, trials, events)
-    finish_bar(bar, market[0], books[0], orders[0], limits[0], events[0])
-    drop_ended(books[0], orders[0])
-    return int(books[0].events)
+    for i in range(first, stop):
+        if until_event:
+            keep_state(KEPT, books, orders, limits, trials)
+        if len(nights) > 0:
+            market[0].nights_before = nights[i, 0]
+            market[0].nights_inside = nights[i, 1]
+        inner_bars, begin, end, policy = bars, i, i + 1, int(market[0].intrabar)
+        if len(spans) > 0:
+            policy = NEAREST
+            if spans[i, 0] < spans[i, 1]:
+                inner_bars, begin, end = lower, spans[i, 0], spans[i, 1]
+        walk_bar(
+            bars[i], inner_bars, begin, end, policy,
+            market, books, orders, limits, trials, events,
+        )  # fmt: skip
+        if not until_event:
+            continue
+        book = books[0]
+        if book.events > 0 or book.ambiguous != 0 or limits[0].breach != BREACH_NONE:
+            restore_state(KEPT, books, orders, limits, trials)
+            return i
+        marks[0, i] = book.balance + book.open_pnl
+        marks[1, i] = book.margin
+    return stop

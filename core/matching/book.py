@@ -9,7 +9,7 @@ import numpy as np
 
 from core.bars import NEVER_NS
 from core.instruments import InstrumentFacts
-from core.matching.bar import drop_ended, start_events, walk_bar, walk_drill
+from core.matching.bar import drop_ended, start_events, walk_bars
 from core.matching.brackets import end_tree, slot_of
 from core.matching.floors import cancel_all, trail_stop
 from core.matching.prices_at import equity_at
@@ -40,6 +40,11 @@ from core.prices import quantity_to_steps, round_down, round_up, steps_to_quanti
 
 Array = np.ndarray[Any, Any]
 LimitFill = Literal["touch", "through"]
+
+NO_SPANS = np.zeros((0, 2), np.int64)
+NO_NIGHTS = np.zeros((0, 2), np.int32)
+NO_MARKS = np.zeros((2, 0))
+"""What `walk_bars` takes where there is no finer file, no swap, nothing to mark."""
 
 
 def market_record(
@@ -127,7 +132,7 @@ class Book:
         self.books["discrete"] = discrete
         self.orders = new_orders(capacity)
         self.events = new_events(capacity)
-        self.trials = np.zeros(2, LIMITS)
+        self.trials = np.zeros(3, LIMITS)
 
     @property
     def state(self) -> Any:
@@ -291,15 +296,29 @@ class Book:
 
     def walk(self, bars: Array, i: int) -> Array:
         """Play bar i of a BAR array and return what happened."""
-        count = walk_bar(
-            bars, i, self.market, self.books, self.orders, self.limits, self.trials, self.events
-        )
-        return self.events[0, :count]
+        self.play(bars, i, i + 1, until_event=False)
+        return self.events[0, : self.state.events]
 
     def drill(self, bars: Array, i: int, lower: Array, first: int, last: int) -> Array:
         """Play bar i through the bars lower[first:last] of a finer file."""
-        count = walk_drill(
-            bars, i, lower, first, last,
-            self.market, self.books, self.orders, self.limits, self.trials, self.events,
+        spans = np.full((len(bars), 2), (first, last), np.int64)
+        self.play(bars, i, i + 1, until_event=False, lower=lower, spans=spans)
+        return self.events[0, : self.state.events]
+
+    def play(
+        self,
+        bars: Array,
+        first: int,
+        stop: int,
+        *,
+        until_event: bool,
+        lower: Array | None = None,
+        spans: Array = NO_SPANS,
+        nights: Array = NO_NIGHTS,
+        marks: Array = NO_MARKS,
+    ) -> int:
+        """Play bars first .. stop-1 (see `walk_bars`); return the first one not played."""
+        return walk_bars(
+            bars, first, stop, until_event, bars if lower is None else lower, spans, nights,
+            self.market, self.books, self.orders, self.limits, self.trials, self.events, marks,
         )  # fmt: skip
-        return self.events[0, :count]

@@ -233,9 +233,13 @@ adverse, favourable : excursions up to and with this fill of the position before
 """
 
 
+KEPT = 3
+"""Row of books and orders that keeps the state before a bar; its limits are trials[KEPT - 1]."""
+
+
 def new_book(balance: float = 0.0) -> np.ndarray[Any, Any]:
-    """Return three BOOK rows: the true one and the scratch of the two paths of a bar."""
-    books = np.zeros(3, BOOK)
+    """Return four BOOK rows: the true one, the two paths of a bar, and `KEPT`."""
+    books = np.zeros(4, BOOK)
     books["balance"] = balance
     books["flat_at"] = NEVER_NS
     books["day"] = -1
@@ -244,8 +248,8 @@ def new_book(balance: float = 0.0) -> np.ndarray[Any, Any]:
 
 
 def new_orders(capacity: int) -> np.ndarray[Any, Any]:
-    """Return three rows of empty order slots, shape (3, capacity)."""
-    return np.zeros((3, capacity), ORDER)
+    """Return four rows of empty order slots, shape (4, capacity), by the rows of `new_book`."""
+    return np.zeros((4, capacity), ORDER)
 
 
 def new_events(capacity: int) -> np.ndarray[Any, Any]:

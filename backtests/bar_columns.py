@@ -1,0 +1,71 @@
+"""A plan's bars as the fill engine reads them: columns by row, and rows by time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from core.bars import BAR
+from core.matching.book import NO_NIGHTS, NO_SPANS, Array
+from core.matching.nights import swap_nights
+from risk.moment import bar_of
+
+
+class BarColumns:
+    """What the bars of a feed need besides themselves, by row.
+
+    A plain feed (no BAR records) has one row, read from its lines bar by bar.
+
+    Attributes
+    ----------
+    is_plain : it is such a feed.
+    bars : BAR array. end, day : its columns.
+    lower, spans : bars of a finer file (else `bars`) and each bar's items in it (`walk_bars`).
+    marks : float64 of shape (2, n); where the engine writes its marks of bars played ahead.
+    """
+
+    def __init__(self, data: Any, lower: Array | None) -> None:
+        bars = getattr(data, "bars", None)
+        self.is_plain = bars is None
+        self.bars: Array = np.zeros(1, BAR) if bars is None else bars
+        self.lower, self.spans = self.bars, NO_SPANS
+        self._nights: Array | None = None
+        self.marks = np.empty((2, len(self.bars)))
+        self._take_times()
+        if lower is not None and not self.is_plain:
+            self.lower, self.spans = lower, _spans(self.bars, lower["start"])
+
+    def _take_times(self) -> None:
+        self.end = np.ascontiguousarray(self.bars["end"])
+        self.day = np.ascontiguousarray(self.bars["day"])
+
+    def read_line(self, data: Any, spread: float) -> None:
+        """Read the current bar of a plain feed."""
+        self.bars[0] = bar_of(data)
+        self.bars["spread"] = spread
+        self._take_times()
+
+    def nights(self, triple_weekday: int) -> Array:
+        """Return the weighted swap nights before and inside each bar, shape (n, 2)."""
+        if self.is_plain:
+            return NO_NIGHTS
+        if self._nights is None:
+            self._nights = np.ascontiguousarray(np.array(swap_nights(self.bars, triple_weekday)).T)
+        return self._nights
+
+    def row_of_day_after(self, day: int) -> int:
+        """Return the first row of a later trading day."""
+        return int(self.day.searchsorted(day, "right"))
+
+    def row_ending_after(self, ts: int) -> int:
+        """Return the first row that ends after a time."""
+        return int(self.end.searchsorted(ts, "right"))
+
+
+def _spans(bars: Array, starts: Array) -> Array:
+    """Return first and last (not included) of the starts inside each bar."""
+    spans = np.empty((len(bars), 2), np.int64)
+    spans[:, 0] = np.searchsorted(starts, bars["start"], side="left")
+    spans[:, 1] = np.searchsorted(starts, bars["end"], side="left")
+    return spans

@@ -22,7 +22,7 @@ from core.matching.records import PRICE_SIDES
 from core.prices import quantity_to_steps, steps_to_quantity
 from core.results import iso_time
 from core.zones import NS_PER_DAY, NS_PER_MINUTE
-from risk.news import NewsEvent, builtin_events, load_news, select
+from risk.news import NewsEvent, events_of
 from risk.settings import RiskSettings
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -187,15 +187,7 @@ def news_split(
 
 
 def _events(rule: RiskSettings | None, instruments: Sequence[Instrument]) -> list[NewsEvent]:
-    if rule is None:
-        currencies = {item.quote_currency for item in instruments} | {
-            item.symbol[:3] for item in instruments if len(item.symbol) == 6
-        }
-        return select(builtin_events(), currencies, "high")
-    events = builtin_events()
-    if rule.news_file is not None:
-        events = events + load_news(rule.news_file)
-    return select(events, rule.news_currencies, rule.news_impact)
+    return events_of(rule, {code for item in instruments for code in item.currencies})
 
 
 def _part(trade: Trade, times: Sequence[int], before_ns: int, after_ns: int) -> str:

@@ -17,6 +17,9 @@ from core.config import Settings
 from core.errors import ConfigError, DataError
 from core.instruments import fill_spread, get_instrument
 from core.schedule import FlatRule, FlatSchedule, apply_flat_times
+from core.zones import NS_PER_MINUTE
+from risk.news import events_of, news_minutes
+from risk.settings import RiskSettings
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,10 @@ class LoadedPlan:
 
 
 def load_plan(
-    request: PlanRequest, settings: Settings, flats: Sequence[FlatRule] = ()
+    request: PlanRequest,
+    settings: Settings,
+    flats: Sequence[FlatRule] = (),
+    limits: Sequence[RiskSettings] = (),
 ) -> LoadedPlan:
     """Load everything a plan reads.
 
@@ -43,9 +49,11 @@ def load_plan(
     ----------
     request : PlanRequest
     settings : Settings
-        Names the user's own calendar file.
+        Names the user's own calendar file and how much wider the spread is around news.
     flats : sequence of FlatRule
         Flat times that strategy and limits ask for.
+    limits : sequence of RiskSettings
+        The account's; a rule about news says which events count and for how long.
 
     Raises
     ------
@@ -54,12 +62,41 @@ def load_plan(
     plan = request.plan
     calendar = get_calendar(request.instrument.calendar, settings.calendar)
     series = _cut(_load_files(request, calendar), plan.first, plan.last)
-    bars = series.bars.copy()
-    fill_spread(bars, request.instrument)
+    wide = _wide_times(request, settings.news_spread, limits)
+    bars = _with_spread(series.bars, request, wide)
+    if series.lower is not None:
+        lower = _with_spread(series.lower.bars, request, wide)
+        series = replace(series, lower=series.lower.with_bars(lower))
     schedule = apply_flat_times(bars, calendar, flats)
     _note_name(series, plan.data[0], request.instrument.symbol)
     further = {name: _load_further(name, path) for name, path in plan.further.items()}
     return LoadedPlan(request, series.with_bars(bars), further, calendar, schedule)
+
+
+def _with_spread(
+    bars: np.ndarray[Any, Any], request: PlanRequest, wide: Sequence[tuple[int, int, float]]
+) -> np.ndarray[Any, Any]:
+    """Return bars with the instrument's spread where the file gave none."""
+    filled = bars.copy()
+    fill_spread(filled, request.instrument, wide)
+    return filled
+
+
+def _wide_times(
+    request: PlanRequest, factor: float, limits: Sequence[RiskSettings]
+) -> list[tuple[int, int, float]]:
+    """Return when the spread is wider: the minutes around news, each of them once."""
+    if factor == 1.0:
+        return []
+    rule = next((limit for limit in limits if limit.news is not None), None)
+    before, after = news_minutes(rule)
+    wide: list[tuple[int, int, float]] = []
+    for event in events_of(rule, request.instrument.currencies):
+        start, end = event.ts - before * NS_PER_MINUTE, event.ts + after * NS_PER_MINUTE
+        if wide and start <= wide[-1][1]:
+            start = wide.pop()[0]
+        wide.append((start, end, factor))
+    return wide
 
 
 def _note_name(series: Series, path: str, symbol: str) -> None:

@@ -93,7 +93,10 @@ class _Stopwatch:
 
 
 def _load_account(account: AccountRequest, request: BacktestRequest) -> list[LoadedPlan]:
-    return [load_plan(plan, request.settings, _flats(plan, account)) for plan in account.plans]
+    return [
+        load_plan(plan, request.settings, _flats(plan, account), account.limits)
+        for plan in account.plans
+    ]
 
 
 def _flats(plan: PlanRequest, account: AccountRequest) -> list[FlatRule]:

@@ -96,6 +96,7 @@ class Settings:
     """How runs are made, for every plan.
 
     volume_share : largest share of a bar's volume one order may take; None: no limit.
+    news_spread : the spread's factor in the minutes around scheduled news; 1: no wider.
     out : run folder; None: the next one in `runs/`. instruments, calendar : the user's own files.
     unconfirmed : whether facts without a primary source are used or their predecessors.
     """
@@ -104,6 +105,7 @@ class Settings:
     fills: str = "tola"
     limit_fill: str = "touch"
     volume_share: float | None = None
+    news_spread: float = 1.0
     costs: bool = True
     margin: bool = True
     band: bool = False

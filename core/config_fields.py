@@ -73,6 +73,14 @@ def share(value: Any) -> float:
     return number
 
 
+def factor(value: Any) -> float:
+    """Read a factor of 1 or more."""
+    number = _number(value)
+    if not 1 <= number <= 100:
+        raise ValueError("expected a factor from 1 to 100")
+    return number
+
+
 def currency(value: Any) -> str:
     """Read a currency code."""
     code = str(value).strip().upper()
@@ -233,6 +241,7 @@ SETTING_FIELDS: dict[str, Reader] = {
     "fills": choice("tola", "backtrader"),
     "limit_fill": choice("touch", "through"),
     "volume_share": share,
+    "news_spread": factor,
     "costs": flag,
     "margin": flag,
     "band": flag,

@@ -86,6 +86,7 @@ _SETTINGS = """\
 [settings]
 # intrabar = "worst"          # which extreme of a bar came first: worst, nearest, best, drill
 # fills = "tola"              # or "backtrader": its own fill rules
+# news_spread = 3             # the spread is three times as wide around scheduled news
 # instruments = "my_instruments.toml"   # your own contract facts and charges, merged over ours
 # calendar = "my_calendar.toml"         # your own dates, merged over ours
 """

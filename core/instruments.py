@@ -113,6 +113,12 @@ class Instrument:
     table: Mapping[str, DatedFact]
     overrides: Mapping[str, float | str] = field(default_factory=dict)
 
+    @property
+    def currencies(self) -> frozenset[str]:
+        """The codes whose news moves it: its quote currency, and the first half of a pair."""
+        pair = {self.symbol[:3]} if len(self.symbol) == 6 and self.symbol.isalpha() else set()
+        return frozenset({self.quote_currency} | pair)
+
     def facts(self, day: int) -> InstrumentFacts:
         """Return the facts of a trading day (days since 1970-01-01).
 

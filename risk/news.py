@@ -7,14 +7,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from core.errors import DataError
+
+if TYPE_CHECKING:
+    from risk.settings import RiskSettings
 
 BUILTIN_FILE = Path(__file__).resolve().parent.parent / "data" / "news_events.csv"
 """US rate decisions, payrolls and consumer prices, RBI decisions; its notes name the sources."""
 
 IMPACTS = ("low", "medium", "high")
+USUAL_MINUTES = 5
+"""Minutes before and after an event in which spreads are wide, where no rule names others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,29 @@ def select(
         for event in events
         if event.currency in wanted and IMPACTS.index(event.impact) >= least
     ]
+
+
+def news_minutes(rule: RiskSettings | None) -> tuple[int, int]:
+    """Return the minutes before and after an event in which spreads are wide: a rule's, or 5."""
+    if rule is None:
+        return USUAL_MINUTES, USUAL_MINUTES
+    return rule.news_minutes_before, rule.news_minutes_after
+
+
+def events_of(rule: RiskSettings | None, currencies: Iterable[str]) -> list[NewsEvent]:
+    """Return the events that matter to an account.
+
+    Parameters
+    ----------
+    rule : RiskSettings, optional
+        A rule about news: its own currencies, impact and file count. None: high impact, built in.
+    currencies : iterable of str
+        Whose events count without a rule.
+    """
+    if rule is None:
+        return select(builtin_events(), currencies, "high")
+    own = [] if rule.news_file is None else load_news(rule.news_file)
+    return select([*builtin_events(), *own], rule.news_currencies, rule.news_impact)
 
 
 def _read_csv(text: str, file: str) -> Iterator[NewsEvent]:

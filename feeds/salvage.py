@@ -15,15 +15,16 @@ from feeds.stamps import DAY_FIRST, MONTH_FIRST, YEAR_FIRST, is_stamp
 
 def salvage(
     path: Path, name: str, mapping: Mapping[str, str]
-) -> tuple[Columns, list[tuple[int, str]]]:
+) -> tuple[Columns, list[tuple[int, str, str]]]:
     """Read a text file without its unreadable lines.
 
     Returns
     -------
     Columns
         The readable rows; `line_of` gives lines of the file as it is.
-    list of (int, str)
-        Line and fault of every line left out: wrong number of fields, text in a price, no stamp.
+    list of (int, str, str)
+        Line, kind and fault of every line left out: wrong number of fields, text in a price, no
+        stamp; 'truncated' for a last line without its end.
 
     Raises
     ------
@@ -35,7 +36,8 @@ def salvage(
     dialect = sniff(text, dict(mapping))
     rows = rows_of(text, dialect)
     orders = (YEAR_FIRST, DAY_FIRST, MONTH_FIRST)
-    bad: list[tuple[int, str]] = []
+    bad: list[tuple[int, str, str]] = []
+    is_cut = not text.data.endswith(b"\n")
     kept: list[tuple[int, str]] = []
     for line, row in rows:
         fault = cell_fault(row, dialect)
@@ -44,7 +46,8 @@ def salvage(
         if fault is None:
             kept.append((line, row))
         else:
-            bad.append((line, fault))
+            cut = is_cut and line == rows[-1][0]
+            bad.append((line, "truncated" if cut else "unreadable", fault))
     head = text.data.split(b"\n", dialect.skip_lines)[: dialect.skip_lines]
     body = "\n".join(row for _, row in kept).encode()
     readable = Text(name, b"\n".join([*head, body]), text.sha256, text.packing)

@@ -89,6 +89,16 @@ def test_a_bar_ends_at_an_early_close_though_its_grid_goes_on() -> None:
     assert bars["end_minute"].tolist() == [13 * 60, 13 * 60 + 45, 14 * 60]
 
 
+@pytest.mark.parametrize("year", [2018, 2020, 2024, 2025, 2026])
+def test_gold_closes_early_on_christmas_eve(year: int) -> None:
+    session = get_calendar("CMEGlobex_GC").session_of(day_number(date(year, 12, 24)))
+
+    assert session is not None
+    assert session.open == new_york(f"{year}-12-23 18:00")
+    assert session.close == new_york(f"{year}-12-24 13:45")
+    assert session.early_close and not session.special
+
+
 def test_a_bar_after_an_early_close_is_known_late_and_not_regular() -> None:
     gold = get_calendar("CMEGlobex_GC")
 

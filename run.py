@@ -163,6 +163,30 @@ def report(run: RunName = "last", as_json: Json = False) -> None:
     _show(commands.report(run, _draw_report), as_json)
 
 
+@app.command(
+    context_settings=_RUN_NAMES,
+    epilog=_examples(
+        "why", "why last 2025-09-15", 'why last "2025-09-15 09:35"', "why 12 09:35 --plan gold"
+    ),
+)
+def why(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RUN] [TIME]", help="TIME in the market's zone: a bar or a day."),
+    ] = None,
+    plan: Annotated[str | None, _option("PLAN", "Which plan of a run of several.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Explain one bar of a run: levels, zones, setup, filters, and what stopped an entry.
+
+    Without TIME: where most ideas were lost, and the last refused setup. A date alone lists the
+    bars of that trading day with what stopped each.
+    """
+    from backtests.why import why
+
+    _show(why(words or [], plan), as_json)
+
+
 @runs_app.command("list", epilog=_examples("runs list"))
 def runs_list(as_json: Json = False) -> None:
     """List the finished runs, newest last."""

@@ -43,7 +43,7 @@ _WHY = {
     "window": "it came outside the entry window",
     "special": "the session was a special one",
     "trend": "price stood on the wrong side of the day's average",
-    "dxy": "the dollar index was strong against the trade, or not in step with gold",
+    "dxy": "the dollar index stood against it",
     "spread": "the spread was too wide for the risk",
     "size_zero": "the risk allowed less than one lot",
     "opposite_close": "it closed an opposite position instead of opening one",

@@ -93,11 +93,11 @@ class Breakout(SetupStrategy):
     def check(cls, values: Mapping[str, Any], instrument: Instrument) -> None:
         """Refuse a session window that cannot be read."""
         super().check(values, instrument)
-        _window(values["session"])
+        session_window(values["session"])
 
     def __init__(self) -> None:
         super().__init__()
-        self._window = _window(self.values["session"])
+        self._window = session_window(self.values["session"])
         self.day_orders = bool(self.values["flat_time"])
 
     def time_refusal(self, bar: Any, pattern: int) -> int:
@@ -116,7 +116,8 @@ class Breakout(SetupStrategy):
         return True
 
 
-def _window(text: str) -> tuple[int, int] | None:
+def session_window(text: str) -> tuple[int, int] | None:
+    """Return the setting `session` as minutes of the day, None for any time."""
     if not text:
         return None
     start, _, end = text.partition("-")

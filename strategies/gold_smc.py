@@ -224,11 +224,25 @@ class GoldSmc(SetupStrategy):
         return CANCEL_TIME if self._is_shut(bar, pattern) else KEEP
 
     def _is_shut(self, bar: Any, pattern: int) -> bool:
-        minute = int(bar.end_minute)
-        if bar.end_weekday == FRIDAY and NO_CLOCK < self._friday_end <= minute:
-            return True
-        if bar.end >= bar.flat_at or REOPENING <= minute < REOPENED:
-            return True
-        if pattern != SWEEP_CHOCH or not self.values["killzones"]:
-            return False
-        return not near_kill_zone(minute, self._zones, KILL_ZONE_GRACE)
+        zones = self._zones if self.values["killzones"] else None
+        return bool(shut_reason(bar, pattern, zones, self._friday_end))
+
+
+def shut_reason(bar: Any, pattern: int, zones: np.ndarray[Any, Any] | None, friday_end: int) -> str:
+    """Return why no entry may be made at a bar's close, "" if one may.
+
+    Parameters
+    ----------
+    zones : kill zones that pattern 1 keeps near to, as `kill_zones` gives them; None for none.
+    friday_end : minute of New York's Friday from which there are no entries, NO_CLOCK for none.
+    """
+    minute = int(bar.end_minute)
+    if bar.end_weekday == FRIDAY and NO_CLOCK < friday_end <= minute:
+        return "late on Friday"
+    if bar.end >= bar.flat_at:
+        return "from the flat time on"
+    if REOPENING <= minute < REOPENED:
+        return "at the reopening"
+    if pattern != SWEEP_CHOCH or zones is None:
+        return ""
+    return "" if near_kill_zone(minute, zones, KILL_ZONE_GRACE) else "far from the kill zones"

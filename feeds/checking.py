@@ -15,7 +15,7 @@ from core.zones import NS_PER_DAY
 from feeds.columns import PRICES, Columns
 from feeds.findings import ERROR, NOTE, SEVERITIES, WARNING, Finding, ordered
 from feeds.gaps import gaps, shut_bars, stray_bars, stray_text
-from feeds.loading import calendar_of, describe, file_step, in_session, read_columns, symbol_of
+from feeds.loading import calendar_of, describe, file_step, in_session, read_columns, whose
 from feeds.oddities import oddities
 from feeds.origin import Origin, require_sure, settle_origin
 from feeds.salvage import salvage
@@ -152,7 +152,7 @@ def look(
         if not isinstance(source, str | Path):
             raise
         table, unreadable = salvage(Path(source), str(source), columns)
-    name, guessed = (symbol, False) if symbol else symbol_of(table.name)
+    name, guessed = (symbol, False) if symbol else whose(source)
     market = calendar_of(name, calendar)
     step = file_step(table, None)
     origin, doubt = _origin(table, market, step, tz, stamp)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from core.errors import DataError
 from feeds.archives import gunzip, parted, unzip
 from feeds.columns import match_columns
 from feeds.kinds import KNOWN, PLAIN, Head, Kind, recognise, refuse_ticks
+from feeds.provenance import MARK, Provenance, from_comments
 
 _HEAD_BYTES = 65_536
 _HEAD_ROWS = 50
@@ -55,6 +57,7 @@ class Dialect:
     skip_lines : lines before the first row (comments and header).
     note : text of the comment lines at the head, empty if there are none.
     kind : whose way of writing it is. example : a stamp as the file has it.
+    provenance : what a file of ours says about itself.
     """
 
     separator: str
@@ -66,13 +69,15 @@ class Dialect:
     note: str
     kind: Kind = PLAIN
     example: str = ""
+    provenance: Provenance | None = None
 
-    def understood(self) -> dict[str, str]:
+    def understood(self) -> dict[str, Any]:
         """Return how the file was read, for reports."""
         marks = f"{_SEPARATOR_NAMES[self.separator]}-separated"
         if self.decimal_comma:
             marks += ", decimal comma"
-        return {"dialect": self.kind.name, "separator": marks, "stamp_example": self.example}
+        facts = {"dialect": self.kind.name, "separator": marks, "stamp_example": self.example}
+        return facts | (self.provenance.facts() if self.provenance else {})
 
 
 def read_text(path: Path, name: str) -> Text:
@@ -153,8 +158,10 @@ def sniff(text: Text, mapping: dict[str, str]) -> Dialect:
         dialect = _sniffed(text, lines, above, mapping)
     except UnknownForm as fault:
         raise _unknown(text, fault, above + 1) from fault
-    note = " ".join(comment.lstrip("# ").rstrip() for comment in comments)
-    return replace(dialect, note=note)
+    own = from_comments(comments)
+    words = [line.lstrip("# ").rstrip() for line in comments if not line.startswith(MARK)]
+    kind = own.reading() if own is not None and own.kind else dialect.kind
+    return replace(dialect, note=" ".join(words), kind=kind, provenance=own)
 
 
 class UnknownForm(Exception):

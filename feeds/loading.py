@@ -18,6 +18,7 @@ from core.zones import NS_PER_DAY, NS_PER_MINUTE
 from feeds.cache import entry_of, read, write
 from feeds.columns import Columns
 from feeds.origin import Origin, require_sure, settle_origin
+from feeds.provenance import stated
 from feeds.validate import pack
 
 _Bars = np.ndarray[Any, Any]
@@ -105,9 +106,9 @@ def load(
     DataError : naming file, line and value of the first thing wrong with the data.
     ConfigError : for an unknown symbol, zone, stamp side, session or timeframe.
     """
-    name, guessed = (symbol, False) if symbol else symbol_of(source_name(source))
+    name, guessed = (symbol, False) if symbol else whose(source)
     market = calendar_of(name, calendar)
-    wanted = _timeframe_ns(timeframe)
+    wanted = timeframe_ns(timeframe)
     asked = _Asked(name, guessed, tz, stamp, dict(columns or {}), session)
     entry = None
     if cache and isinstance(source, str | Path):
@@ -117,7 +118,7 @@ def load(
         series = _own_grid(source, market, wanted, asked)
         if entry:
             write(entry, series)
-    _require_coarser(source_name(source), series.timeframe_ns, wanted)
+    require_coarser(source_name(source), series.timeframe_ns, wanted)
     if wanted is None or wanted == series.timeframe_ns:
         return series
     from feeds.resampling import resample
@@ -191,13 +192,29 @@ def describe(
         "stamp": origin.stamp,
         "stamp_known": origin.stamp_known,
         "dropped": dropped,
-        "symbol_known": "from the file's name" if guessed else "stated",
+        "symbol_known": _symbol_known(table, symbol, guessed),
         "price_side": table.kind.price_side or (instrument.price_side if instrument else "last"),
         "synthetic": False,
     }
     if instrument and instrument.proxy_for:
         facts["proxy_for"] = instrument.proxy_for
     return facts | table.facts
+
+
+def _symbol_known(table: Columns, symbol: str, guessed: bool) -> str:
+    if not guessed:
+        return "stated"
+    own = table.facts.get("provenance", {}).get("symbol") == symbol
+    return "stated in the file" if own else "from the file's name"
+
+
+def whose(source: str | Path | Any) -> tuple[str, bool]:
+    """Return the instrument of a source: a file of ours states it, others by their name."""
+    if isinstance(source, str | Path):
+        own = stated(Path(source))
+        if own is not None and own.symbol:
+            return own.symbol, True
+    return symbol_of(source_name(source))
 
 
 def symbol_of(name: str) -> tuple[str, bool]:
@@ -231,7 +248,8 @@ def calendar_of(symbol: str, calendar: Calendar | str | None) -> Calendar:
     return get_calendar(calendar or get_instrument(symbol).calendar)
 
 
-def _timeframe_ns(timeframe: str | int | None) -> int | None:
+def timeframe_ns(timeframe: str | int | None) -> int | None:
+    """Return a timeframe as a caller states it, in ns; ConfigError for one that is none."""
     if not isinstance(timeframe, str):
         return timeframe
     try:
@@ -261,7 +279,7 @@ def file_step(table: Columns, wanted: int | None) -> int:
     return int(values[np.argmax(counts)])
 
 
-def _require_coarser(name: str, step: int, wanted: int | None) -> None:
+def require_coarser(name: str, step: int, wanted: int | None) -> None:
     """Refuse a timeframe that cannot be built from the file's bars."""
     if wanted is None or (wanted >= step and wanted % step == 0):
         return

@@ -12,8 +12,11 @@ import numpy as np
 from core.errors import DataError
 from feeds.arrow import doubles, integers
 from feeds.columns import PRICES, Columns, match_columns
-from feeds.kinds import PLAIN
+from feeds.kinds import Kind
+from feeds.provenance import KEY, parse
 from feeds.stamps import parse_column
+
+_PARQUET = Kind("Parquet")
 
 
 def read_parquet(path: Path, name: str, mapping: Mapping[str, str]) -> Columns:
@@ -38,6 +41,7 @@ def read_parquet(path: Path, name: str, mapping: Mapping[str, str]) -> Columns:
     if not table.num_rows:
         raise DataError("holds no rows", file=name)
     places = match_columns(table.column_names, dict(mapping), name)
+    own = parse((table.schema.metadata or {}).get(KEY, b"").decode())
     ns, known, epoch = _stamps(table.column(places["datetime"]), name)
     numbers = {
         word: _numbers(table, places.get(word), word, name)
@@ -50,11 +54,15 @@ def read_parquet(path: Path, name: str, mapping: Mapping[str, str]) -> Columns:
         epoch=epoch,
         **numbers,
         line_of=lambda row: None,
-        kind=PLAIN,
+        kind=own.reading() if own else _PARQUET,
         facts={
             "kind": "parquet",
+            "dialect": own.kind.get("name", _PARQUET.name) if own else _PARQUET.name,
+            "columns": {word: table.column_names[place] for word, place in places.items()},
+            "stamp_example": str(table.column(places["datetime"])[0].as_py()),
             "sha256": hashlib.sha256(data).hexdigest(),
             **_notes(table.schema.metadata),
+            **(own.facts() if own else {}),
         },
     )
 

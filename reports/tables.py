@@ -28,25 +28,25 @@ def daily_pnl(days: pd.DataFrame) -> dict[str, float]:
     return {str(row["day"]): float(row["pnl"]) for row in records(days)}
 
 
-def calendar_months(pnl: dict[str, float]) -> list[dict[str, Any]]:
-    """Return months with their days for a P&L calendar, newest month first.
+def monthly_results(days: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return net P&L by year and month, oldest year first.
 
-    Each month is {"month": "2024-03", "pnl": total, "days": [{"day", "weekday", "pnl"}, ...]};
-    weekday counts from Monday = 0.
+    Each year is {"year", "pnl", "pct", "months": {1..12: {"pnl", "pct"}}}; pct is in per cent of
+    the equity at the start of the month's, or the year's, first trading day.
     """
-    months: dict[str, dict[str, Any]] = {}
-    for day, value in pnl.items():
-        stamp = date.fromisoformat(day)
-        month = months.setdefault(stamp.strftime("%Y-%m"), {"pnl": 0.0, "days": []})
-        month["pnl"] += float(value)
-        month["days"].append(
-            {"day": stamp.day, "weekday": stamp.weekday(), "pnl": round(float(value), 2)}
-        )
-    newest_first = sorted(months, reverse=True)
-    return [
-        {"month": name, "pnl": round(months[name]["pnl"], 2), "days": months[name]["days"]}
-        for name in newest_first
-    ]
+    years: dict[int, dict[str, Any]] = {}
+    for row in records(days):
+        day, pnl, start = date.fromisoformat(str(row["day"])), row["pnl"], row["start_equity"]
+        year = years.setdefault(day.year, {"year": day.year, "months": {}, **_opened(start)})
+        month = year["months"].setdefault(day.month, _opened(start))
+        for span in (year, month):
+            span["pnl"] += float(pnl)
+            span["pct"] = 100.0 * span["pnl"] / span["start"] if span["start"] else 0.0
+    return [years[number] for number in sorted(years)]
+
+
+def _opened(start_equity: float) -> dict[str, float]:
+    return {"start": float(start_equity), "pnl": 0.0, "pct": 0.0}
 
 
 def r_histogram(r_multiples: Sequence[float]) -> list[dict[str, float]]:
@@ -66,36 +66,6 @@ def r_histogram(r_multiples: Sequence[float]) -> list[dict[str, float]]:
         {"from": float(edges[i]), "to": float(edges[i + 1]), "count": int(counts[i])}
         for i in range(used[0], used[-1] + 1)
     ]
-
-
-def group_results(trades: pd.DataFrame, column: str) -> list[dict[str, Any]]:
-    """Return results by the values of a column (pattern, exit_reason, side), largest first."""
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for trade in records(trades):
-        name = trade[column]
-        groups.setdefault("–" if name != name or name is None else str(name), []).append(trade)
-    rows = []
-    for name, group in groups.items():
-        pnl = [float(trade["pnl"]) for trade in group]
-        in_r = [float(t["r_multiple"]) for t in group if not math.isnan(t["r_multiple"])]
-        rows.append(
-            {
-                "name": name,
-                "trades": len(group),
-                "win_rate": sum(value > 0 for value in pnl) / len(group),
-                "mean_r": sum(in_r) / len(in_r) if in_r else math.nan,
-                "pnl": round(sum(pnl), 2),
-            }
-        )
-    return sorted(rows, key=lambda row: -int(row["trades"]))
-
-
-def hour_results(trades: pd.DataFrame, zone: str) -> list[dict[str, Any]]:
-    """Return results by the local hour of the entry (market's zone), all hours with trades."""
-    if trades.empty:
-        return []
-    local = trades.assign(hour=trades["entry_time"].dt.tz_convert(zone).dt.strftime("%H:00"))
-    return sorted(group_results(local, "hour"), key=lambda row: str(row["name"]))
 
 
 def limit_headroom(days: pd.DataFrame) -> list[dict[str, Any]]:

@@ -1,67 +1,149 @@
-// Candles with zones and trades on a canvas. Only what is visible is drawn, so the cost of a
-// frame depends on the width of the window and not on the length of the file.
+// Candles with zones and trades on a canvas. Only what is in view is drawn, from a level of detail
+// that fits the window, so a frame costs what the window is wide and not what the file is long.
 "use strict";
 
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const FONT = "11px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
+const SMALL = FONT.replace("11px", "10px");
+const PRINT_WIDTH = 700;
+let palette = {}, printing = false;
+
+// Colours are read once a theme, not once a shape.
+function readPalette() {
+  const style = getComputedStyle(document.documentElement);
+  for (const name of ["paper", "panel", "ink", "quiet", "line", "grid", "up", "down", "accent", "other",
+    "zone-up", "zone-down", "reward", "risk"]) palette[name] = style.getPropertyValue(`--${name}`).trim();
+}
 
 function fitCanvas(canvas) {
-  const ratio = window.devicePixelRatio || 1;
-  const width = canvas.clientWidth, height = canvas.clientHeight;
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
+  const ratio = printing ? 2 : window.devicePixelRatio || 1;
+  const width = printing ? PRINT_WIDTH : canvas.clientWidth, height = canvas.clientHeight;
+  const across = Math.round(width * ratio), down = Math.round(height * ratio);
+  if (canvas.width !== across) canvas.width = across;
+  if (canvas.height !== down) canvas.height = down;
   const pen = canvas.getContext("2d");
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  pen.clearRect(0, 0, width, height);
   return { pen, width, height };
 }
 
 function niceStep(span, wanted) {
-  const raw = span / Math.max(wanted, 1);
-  const power = 10 ** Math.floor(Math.log10(raw));
-  for (const factor of [1, 2, 2.5, 5, 10]) if (factor * power >= raw) return factor * power;
+  const raw = span / Math.max(wanted, 1), power = 10 ** Math.floor(Math.log10(raw));
+  for (const factor of [1, 2, 2.5, 5, 10]) if (factor * power >= raw * 0.999) return factor * power;
   return 10 * power;
 }
 
+const stepDecimals = (step) => Math.max(0, Math.min(6, Math.ceil(-Math.log10(step) - 1e-9)
+  + (/^2\.?5/.test((step / 10 ** Math.floor(Math.log10(step))).toFixed(1)) ? 1 : 0)));
+
+// The first place whose value is at least `wanted`, in a rising array.
+function lowerBound(values, wanted) {
+  let low = 0, high = values.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (values[middle] < wanted) low = middle + 1; else high = middle;
+  }
+  return low;
+}
+
+// Lows and highs of 4, 16, 64 ... bars.
+function buildLevels(bars) {
+  const levels = [{ low: bars.low, high: bars.high, size: 1 }];
+  while (levels[levels.length - 1].low.length > 1000) {
+    const finer = levels[levels.length - 1], count = Math.ceil(finer.low.length / 4);
+    const low = new Int32Array(count), high = new Int32Array(count);
+    for (let i = 0; i < count; i++) {
+      let bottom = finer.low[4 * i], top = finer.high[4 * i];
+      for (let j = 4 * i + 1; j < Math.min(4 * i + 4, finer.low.length); j++) {
+        if (finer.low[j] < bottom) bottom = finer.low[j];
+        if (finer.high[j] > top) top = finer.high[j];
+      }
+      low[i] = bottom; high[i] = top;
+    }
+    levels.push({ low, high, size: finer.size * 4 });
+  }
+  return levels;
+}
+
+const DAY = 86400;
+const TIME_STEPS = [60, 300, 900, 1800, 3600, 7200, 14400, 28800, DAY, 2 * DAY, 7 * DAY];
+
+// Places of labels on a time axis: [local time, step], by the clock, then days, months and years.
+function* axisTimes(from, to, wanted) {
+  const step = TIME_STEPS.find((size) => size >= wanted);
+  if (step) {
+    const shift = step === 7 * DAY ? 4 * DAY : 0;  // weeks begin on Monday; 1 January 1970 was a Thursday
+    for (let t = Math.ceil((from - shift) / step) * step + shift; t <= to; t += step) yield [t, step];
+    return;
+  }
+  const months = [1, 3, 6, 12, 24, 60, 120].find((size) => size * 30 * DAY >= wanted) || 240;
+  const first = new Date(from * 1000);
+  let month = Math.ceil((first.getUTCFullYear() * 12 + first.getUTCMonth()) / months) * months;
+  for (let t; (t = Date.UTC(Math.floor(month / 12), month % 12) / 1000) <= to; month += months)
+    yield [t, months * 30 * DAY];
+}
+
+function axisText(local, step) {
+  const stamp = new Date(local * 1000), month = MONTHS[stamp.getUTCMonth()];
+  if (step > 14 * DAY) return stamp.getUTCMonth() ? `${month} ${stamp.getUTCFullYear()}` : String(stamp.getUTCFullYear());
+  return local % DAY ? clockText(stamp) : `${stamp.getUTCDate()} ${month}`;
+}
+
+// Labels that do not lie on each other; the weightier (a new day) go first.
+function placeLabels(labels, apart) {
+  const placed = [];
+  for (const major of [true, false])
+    for (const label of labels)
+      if (label.major === major && placed.every((other) => Math.abs(other.x - label.x) >= apart)) placed.push(label);
+  return placed;
+}
+
 class PriceChart {
-  constructor(canvas, readout) {
-    this.canvas = canvas;
-    this.readout = readout;
-    this.axis = { right: 74, bottom: 24, top: 8 };
+  constructor(canvas, overlay, readout, choose) {
+    Object.assign(this, { canvas, overlay, readout, choose, cursor: null, chosen: null });
+    this.axis = { right: 70, bottom: 22, top: 8 };
     this.show = { zones: true, trades: true };
-    this.cursor = null;
+    this.hidden = new Set();
     this.listen();
   }
 
-  // plan: {bars, zones, trades, formatTime}; bars hold typed arrays start/open/high/low/close.
   load(plan) {
     this.plan = plan;
     this.bars = plan.bars;
+    this.levels = buildLevels(plan.bars);
     this.chosen = null;
-    const newest = plan.trades[plan.trades.length - 1];
-    const end = newest ? Math.min(newest.exitIndex + 70, this.bars.count + 6) : this.bars.count + 6;
-    this.view = { from: Math.max(0, end - 240), to: end };
-    this.draw();
+    this.showLast();
   }
+
+  showLast() {
+    const { trades } = this.plan, { count } = this.bars;
+    const newest = trades[trades.length - 1];
+    const end = newest ? Math.min(newest.exitIndex + 40, count + 6) : count + 6;
+    const span = Math.max(60, Math.min(240, Math.round((this.overlay.clientWidth || 900) / 5)));
+    this.look(Math.max(-4, end - span), end);
+  }
+
+  look(from, to) { this.view = { from, to }; this.draw(); }
 
   focus(trade) {
     this.chosen = trade;
-    const length = Math.max(trade.exitIndex - trade.entryIndex, 1);
-    const pad = Math.max(30, Math.round(length * 0.6));
-    this.view = { from: trade.entryIndex - pad - 20, to: trade.exitIndex + pad };
-    this.draw();
+    const first = trade.setupIndex >= 0 ? Math.min(trade.setupIndex, trade.entryIndex) : trade.entryIndex;
+    const pad = Math.max(24, Math.round((trade.exitIndex - first) * 0.5));
+    this.look(first - pad - 16, trade.exitIndex + pad);
   }
 
-  x(index) {
-    const { from, to } = this.view;
-    return (index - from) / (to - from) * (this.width - this.axis.right);
+  goTo(seconds) {
+    const at = lowerBound(this.bars.start, seconds), half = (this.view.to - this.view.from) / 2;
+    this.look(at - half, at + half);
   }
-  indexAt(x) {
-    const { from, to } = this.view;
-    return from + x / (this.width - this.axis.right) * (to - from);
-  }
+
+  get plotWidth() { return this.width - this.axis.right; }
+  get plotBottom() { return this.height - this.axis.bottom; }
+  x(index) { return (index - this.view.from) / (this.view.to - this.view.from) * this.plotWidth; }
+  indexAt(x) { return this.view.from + x / this.plotWidth * (this.view.to - this.view.from); }
   y(price) {
-    const span = this.height - this.axis.bottom - this.axis.top;
-    return this.axis.top + (this.high - price) / (this.high - this.low) * span;
+    return this.axis.top + (this.high - price) / (this.high - this.low) * (this.plotBottom - this.axis.top);
   }
+  priceAt(y) { return this.high - (y - this.axis.top) / (this.plotBottom - this.axis.top) * (this.high - this.low); }
 
   draw() {
     if (!this.bars || this.pending) return;
@@ -70,314 +152,409 @@ class PriceChart {
   }
 
   paint() {
-    const { pen, width, height } = fitCanvas(this.canvas);
-    Object.assign(this, { pen, width, height });
-    pen.clearRect(0, 0, width, height);
+    Object.assign(this, fitCanvas(this.canvas));
+    const { pen, bars } = this;
     const first = Math.max(0, Math.floor(this.view.from));
-    const last = Math.min(this.bars.count - 1, Math.ceil(this.view.to));
-    if (last < first) return;
+    const last = Math.min(bars.count - 1, Math.ceil(this.view.to));
+    if (last < first) {
+      pen.fillStyle = palette.quiet; pen.font = FONT; pen.textAlign = "center";
+      pen.fillText(bars.count ? "no bars here" : "this plan has no bars", this.width / 2, this.height / 2);
+      return;
+    }
     this.range(first, last);
     this.grid(first, last);
     pen.save();
     pen.beginPath();
-    pen.rect(0, 0, width - this.axis.right, height - this.axis.bottom);
+    pen.rect(0, 0, this.plotWidth, this.plotBottom);
     pen.clip();
     if (this.show.zones) this.zones(first, last);
-    if (this.show.trades) this.tradeBoxes(first, last);
+    const trades = this.show.trades ? this.plan.trades.filter((t) => t.exitIndex >= first && t.entryIndex <= last) : [];
+    if (last - first <= 2500) for (const t of trades) if (t !== this.chosen) this.tradeBox(t);
+    if (this.chosen) this.chosenLevels(this.chosen);
     this.candles(first, last);
-    if (this.show.trades) this.tradeMarks(first, last);
+    this.marks(trades, last - first > 2500);
+    if (this.chosen) this.chosenMarks(this.chosen);
     pen.restore();
-    this.crosshair();
+    this.paintCursor();
   }
 
   range(first, last) {
+    let level = this.levels[0];
+    for (const coarser of this.levels) if ((last - first) / coarser.size > 1500) level = coarser;
     let low = Infinity, high = -Infinity;
-    for (let i = first; i <= last; i++) {
-      if (this.bars.low[i] < low) low = this.bars.low[i];
-      if (this.bars.high[i] > high) high = this.bars.high[i];
+    for (let i = Math.floor(first / level.size); i <= Math.floor(last / level.size); i++) {
+      if (level.low[i] < low) low = level.low[i];
+      if (level.high[i] > high) high = level.high[i];
     }
-    const scale = this.bars.scale;
+    const { scale } = this.bars;
     low /= scale; high /= scale;
-    if (this.chosen) for (const level of [this.chosen.stop, this.chosen.target])
-      if (level !== null) { low = Math.min(low, level); high = Math.max(high, level); }
-    const pad = Math.max((high - low) * 0.06, 1 / scale);
+    const t = this.chosen;
+    if (t && t.exitIndex >= first && t.entryIndex <= last)
+      for (const level_ of [t.stop, t.target, t.planned, ...t.moves.map((move) => move.price)])
+        if (!Number.isNaN(level_)) { low = Math.min(low, level_); high = Math.max(high, level_); }
+    const pad = Math.max((high - low) * 0.07, 1 / scale);
     this.low = low - pad; this.high = high + pad;
   }
 
   grid(first, last) {
-    const { pen, width, height, axis } = this;
-    pen.strokeStyle = css("--grid"); pen.fillStyle = css("--quiet");
-    pen.lineWidth = 1; pen.font = "11px system-ui, sans-serif";
-    const step = niceStep(this.high - this.low, height / 60);
+    const { pen, bars } = this, right = this.plotWidth, bottom = this.plotBottom;
+    pen.strokeStyle = palette.grid; pen.fillStyle = palette.quiet; pen.lineWidth = 1; pen.font = FONT;
+    const step = niceStep(this.high - this.low, this.height / 56), digits = Math.min(stepDecimals(step), bars.decimals);
     pen.textAlign = "left"; pen.textBaseline = "middle";
-    for (let p = Math.ceil(this.low / step) * step; p < this.high; p += step) {
-      const y = Math.round(this.y(p)) + 0.5;
-      pen.beginPath(); pen.moveTo(0, y); pen.lineTo(width - axis.right, y); pen.stroke();
-      pen.fillText(p.toFixed(this.bars.decimals), width - axis.right + 6, y);
+    pen.beginPath();
+    for (let n = Math.ceil(this.low / step); n * step < this.high; n++) {
+      const y = Math.round(this.y(n * step)) + 0.5;
+      if (y > bottom - 5) continue;
+      pen.moveTo(0, y); pen.lineTo(right, y);
+      pen.fillText((n * step).toFixed(digits), right + 7, y);
     }
-    const every = Math.max(1, Math.round((this.view.to - this.view.from) / (width / 130)));
     pen.textAlign = "center"; pen.textBaseline = "top";
-    for (let i = Math.ceil(first / every) * every; i <= last; i += every) {
-      const x = Math.round(this.x(i + 0.5)) + 0.5;
-      if (x < 52 || x > width - axis.right - 52) continue;
-      pen.beginPath(); pen.moveTo(x, 0); pen.lineTo(x, height - axis.bottom); pen.stroke();
-      pen.fillText(this.plan.formatTime(this.bars.start[i]), x, height - axis.bottom + 6);
+    for (const { x, text } of this.timeLabels(first, last)) {
+      pen.moveTo(x, 0); pen.lineTo(x, bottom);
+      pen.fillText(text, x, bottom + 6);
     }
+    pen.stroke();
+    pen.strokeStyle = palette.line;
+    pen.beginPath(); pen.moveTo(right + 0.5, 0); pen.lineTo(right + 0.5, bottom + 0.5); pen.lineTo(0, bottom + 0.5); pen.stroke();
+  }
+
+  // Bars lie side by side whatever time passed between them, so a label belongs to its first bar.
+  timeLabels(first, last) {
+    const { bars } = this, right = this.plotWidth, labels = [];
+    const from = bars.local[first], to = bars.local[last];
+    const wanted = (to - from) / Math.max(last - first, 1) * (this.view.to - this.view.from) / (right / 86);
+    for (const [local, step] of axisTimes(from, to, wanted)) {
+      const index = lowerBound(bars.local, local);
+      if (index >= bars.count) break;
+      const late = bars.local[index] - local, newDay = local % DAY === 0;
+      if (step < DAY && late >= (newDay ? DAY : step)) continue;
+      const shown = step >= DAY && step <= 14 * DAY ? Math.floor(bars.local[index] / DAY) * DAY : local;
+      const x = Math.round(this.x(index)) + 0.5;
+      if (x >= 24 && x <= right - 24) labels.push({ x, text: axisText(shown, step), major: newDay });
+    }
+    return placeLabels(labels, 60);
   }
 
   candles(first, last) {
-    const { pen, bars } = this, scale = bars.scale;
-    const slot = (this.width - this.axis.right) / (this.view.to - this.view.from);
-    const up = css("--up"), down = css("--down");
-    if (slot < 1.6) return this.columns(first, last, slot);
+    const { pen, bars } = this, { scale } = bars;
+    const slot = this.plotWidth / (this.view.to - this.view.from);
+    if (slot < 1.6) return this.blocks(first, last, slot);
     const body = Math.max(1, Math.min(slot * 0.7, 14));
-    for (let i = first; i <= last; i++) {
-      const rising = bars.close[i] >= bars.open[i];
-      const x = this.x(i + 0.5);
-      const top = this.y(Math.max(bars.open[i], bars.close[i]) / scale);
-      const bottom = this.y(Math.min(bars.open[i], bars.close[i]) / scale);
-      pen.fillStyle = pen.strokeStyle = rising ? up : down;
-      pen.beginPath();
-      pen.moveTo(x, this.y(bars.high[i] / scale));
-      pen.lineTo(x, this.y(bars.low[i] / scale));
-      pen.stroke();
-      pen.fillRect(x - body / 2, top, body, Math.max(1, bottom - top));
+    for (const rising of [true, false]) {
+      pen.fillStyle = rising ? palette.up : palette.down;
+      for (let i = first; i <= last; i++) {
+        const open = bars.open[i], close = bars.close[i];
+        if (close >= open !== rising) continue;
+        const x = this.x(i + 0.5), top = this.y(Math.max(open, close) / scale), peak = this.y(bars.high[i] / scale);
+        pen.fillRect(Math.floor(x), peak, 1, this.y(bars.low[i] / scale) - peak);
+        pen.fillRect(x - body / 2, top, body, Math.max(1, this.y(Math.min(open, close) / scale) - top));
+      }
     }
   }
 
-  // More bars than pixels: one high-low column a pixel.
-  columns(first, last, slot) {
-    const { pen, bars } = this, scale = bars.scale;
-    pen.fillStyle = css("--quiet");
-    const count = Math.max(1, Math.floor(1 / slot));
-    for (let i = first - (first % count); i <= last; i += count) {
-      let low = Infinity, high = -Infinity;
-      for (let j = Math.max(i, 0); j < Math.min(i + count, bars.count); j++) {
-        if (bars.low[j] < low) low = bars.low[j];
-        if (bars.high[j] > high) high = bars.high[j];
-      }
-      const y = this.y(high / scale);
-      pen.fillRect(this.x(i), y, Math.max(1, slot * count), Math.max(1, this.y(low / scale) - y));
+  // More bars than pixels: one column from low to high for each block of bars.
+  blocks(first, last, slot) {
+    const { pen } = this, { scale } = this.bars;
+    const level = this.levels.find((l) => l.size * slot >= 1) || this.levels[this.levels.length - 1];
+    const wide = Math.ceil(level.size * slot);
+    pen.fillStyle = palette.quiet;
+    for (let i = Math.floor(first / level.size); i <= Math.floor(last / level.size); i++) {
+      const y = Math.round(this.y(level.high[i] / scale));
+      pen.fillRect(Math.round(this.x(i * level.size)), y, wide, Math.max(1, Math.round(this.y(level.low[i] / scale)) - y));
     }
   }
 
   // A zone begins on the bar after the one at whose close it became known.
   zones(first, last) {
-    const { pen } = this, zones = this.plan.zones;
-    if (last - first > 3000) return;
-    for (let z = 0; z < zones.count; z++) {
-      const from = zones.known[z] + 1, to = zones.end[z] < 0 ? this.bars.count : zones.end[z] + 1;
-      if (from > last || to < first) continue;
-      const x = this.x(from), right = this.x(to);
+    const { pen } = this, { zones } = this.plan, { count } = this.bars;
+    const span = last - first, least = span > 1500 ? 3 : 0;
+    if (span > 20000) return;
+    const born = lowerBound(zones.known, last);
+    const labels = [];
+    for (let z = 0; z < born; z++) {
+      const to = zones.end[z] < 0 ? count : zones.end[z] + 1;
+      if (to < first || this.hidden.has(zones.kind[z])) continue;
+      const x = Math.max(-2, this.x(zones.known[z] + 1)), right = Math.min(this.plotWidth + 2, this.x(to));
+      if (right - x < least) continue;
       const top = this.y(zones.top[z]), bottom = this.y(zones.bottom[z]);
+      if (bottom < 0 || top > this.plotBottom) continue;
       const rising = zones.side[z] > 0;
       if (zones.top[z] === zones.bottom[z]) {
-        pen.strokeStyle = rising ? css("--up") : css("--down");
+        pen.strokeStyle = rising ? palette.up : palette.down;
         pen.setLineDash([5, 4]);
         pen.beginPath(); pen.moveTo(x, top); pen.lineTo(right, top); pen.stroke();
         pen.setLineDash([]);
       } else {
-        pen.fillStyle = rising ? css("--zone-up") : css("--zone-down");
+        pen.fillStyle = rising ? palette["zone-up"] : palette["zone-down"];
         pen.fillRect(x, top, right - x, Math.max(1, bottom - top));
       }
-      if (right - x > 34 && last - first < 400) {
-        pen.fillStyle = css("--quiet"); pen.font = "10px system-ui, sans-serif";
-        pen.textAlign = "left"; pen.textBaseline = "bottom";
-        pen.fillText(zones.kinds[zones.kind[z]], Math.max(x, 0) + 3, top - 1);
-      }
+      if (right - x > 40 && span < 400) labels.push([zones.kinds[zones.kind[z]], Math.max(x, 0) + 3, top - 1, right]);
+    }
+    this.zoneLabels(labels);
+  }
+
+  // A label is left out where it would lie on another one.
+  zoneLabels(labels) {
+    const { pen } = this, taken = [];
+    pen.fillStyle = palette.quiet; pen.font = SMALL; pen.textAlign = "left"; pen.textBaseline = "bottom";
+    for (const [text, x, y, right] of labels) {
+      const wide = pen.measureText(text).width;
+      if (wide > right - x || taken.some((box) => x < box.right + 4 && x + wide > box.x - 4 && Math.abs(y - box.y) < 11)) continue;
+      taken.push({ x, right: x + wide, y });
+      pen.fillText(text, x, Math.max(y, 11));
     }
   }
 
-  visibleTrades(first, last) {
-    return this.plan.trades.filter((t) => t.exitIndex >= first && t.entryIndex <= last);
-  }
-
-  tradeBoxes(first, last) {
-    if (last - first > 3000) return;
-    for (const t of this.visibleTrades(first, last)) {
-      const x = this.x(t.entryIndex), right = this.x(t.exitIndex + 1), entry = this.y(t.entry);
-      for (const [level, fill] of [[t.target, "--reward"], [t.stop, "--risk"]]) {
-        if (level === null) continue;
-        const y = this.y(level);
-        this.pen.fillStyle = css(fill);
-        this.pen.fillRect(x, Math.min(entry, y), right - x, Math.abs(y - entry));
-      }
+  tradeBox(t) {
+    const x = this.x(t.entryIndex), wide = this.x(t.exitIndex + 1) - x, entry = this.y(t.entry);
+    for (const [level, fill] of [[t.target, palette.reward], [t.stop, palette.risk]]) {
+      if (Number.isNaN(level)) continue;
+      const y = this.y(level);
+      this.pen.fillStyle = fill;
+      this.pen.fillRect(x, Math.min(entry, y), wide, Math.abs(y - entry));
     }
   }
 
-  tradeMarks(first, last) {
-    const { pen } = this, wide = last - first > 3000;
-    for (const t of this.visibleTrades(first, last)) {
-      const x0 = this.x(t.entryIndex + 0.5), y0 = this.y(t.entry);
-      const x1 = this.x(t.exitIndex + 0.5), y1 = this.y(t.exit);
-      const colour = t.pnl >= 0 ? css("--up") : css("--down");
-      if (wide) {
-        pen.fillStyle = colour; pen.fillRect(x0 - 1.5, y0 - 1.5, 3, 3);
-        continue;
-      }
-      pen.strokeStyle = pen.fillStyle = colour;
-      pen.lineWidth = t === this.chosen ? 2 : 1;
-      pen.setLineDash([3, 3]);
-      pen.beginPath(); pen.moveTo(x0, y0); pen.lineTo(x1, y1); pen.stroke();
-      pen.setLineDash([]);
-      pen.lineWidth = 1;
-      this.triangle(x0, y0, t.side === "long" ? 1 : -1);
-      pen.fillStyle = colour;
-      for (const leg of t.legs) {
-        pen.beginPath(); pen.arc(this.x(leg.index + 0.5), this.y(leg.price), 3.5, 0, 7); pen.fill();
-      }
-    }
-  }
-
-  triangle(x, y, up) {
+  marks(trades, coarse) {
     const { pen } = this;
-    pen.fillStyle = css("--ink");
-    pen.beginPath();
-    pen.moveTo(x, y + up * 3); pen.lineTo(x - 6, y + up * 13); pen.lineTo(x + 6, y + up * 13);
-    pen.closePath(); pen.fill();
+    pen.lineWidth = 1;
+    if (coarse) { this.specks(trades); return; }
+    for (const t of trades) {
+      if (t === this.chosen) continue;
+      const x0 = this.x(t.entryIndex + 0.5), y0 = this.y(t.entry);
+      pen.strokeStyle = pen.fillStyle = t.pnl >= 0 ? palette.up : palette.down;
+      pen.setLineDash([3, 3]);
+      pen.beginPath(); pen.moveTo(x0, y0); pen.lineTo(this.x(t.exitIndex + 0.5), this.y(t.exit)); pen.stroke();
+      pen.setLineDash([]);
+      for (const fill of t.fills) if (fill.buy !== t.long) this.dot(this.x(fill.index + 0.5), this.y(fill.price));
+      this.arrow(x0, y0, t.long ? 1 : -1, palette.ink);
+    }
   }
 
-  crosshair() {
-    if (!this.cursor) { this.readout.textContent = ""; return; }
-    const { pen, bars } = this, { x, y } = this.cursor, scale = bars.scale;
-    const index = Math.min(bars.count - 1, Math.max(0, Math.floor(this.indexAt(x))));
-    pen.strokeStyle = css("--quiet"); pen.setLineDash([2, 3]);
+  // From afar a trade is a speck; of those on one place only one is drawn.
+  specks(trades) {
+    const { pen } = this;
+    for (const won of [true, false]) {
+      const taken = new Set();
+      pen.fillStyle = won ? palette.up : palette.down;
+      for (const t of trades) {
+        if (t.pnl >= 0 !== won) continue;
+        const x = Math.round(this.x(t.entryIndex + 0.5) / 3), y = Math.round(this.y(t.entry) / 3), place = x * 4096 + y;
+        if (taken.has(place)) continue;
+        taken.add(place);
+        pen.fillRect(x * 3 - 1, y * 3 - 1, 4, 4);
+      }
+    }
+  }
+
+  dot(x, y) { const { pen } = this; pen.beginPath(); pen.arc(x, y, 3.5, 0, 7); pen.fill(); }
+
+  arrow(x, y, up, colour) {
+    const { pen } = this;
+    pen.fillStyle = colour; pen.strokeStyle = palette.paper; pen.lineWidth = 1;
     pen.beginPath();
-    pen.moveTo(this.x(index + 0.5), 0); pen.lineTo(this.x(index + 0.5), this.height - this.axis.bottom);
-    pen.moveTo(0, y); pen.lineTo(this.width - this.axis.right, y);
+    pen.moveTo(x, y + up * 3); pen.lineTo(x - 6, y + up * 14); pen.lineTo(x + 6, y + up * 14);
+    pen.closePath(); pen.fill(); pen.stroke();
+  }
+
+  // A level's path while the trade was open: its first price, then each move.
+  path(t, level, isTarget) {
+    const points = [[t.entryIndex, level]];
+    for (const move of t.moves) if (Boolean(move.target) === isTarget) points.push([move.index, move.price]);
+    return points;
+  }
+
+  chosenLevels(t) {
+    const { pen } = this, right = this.x(t.exitIndex + 1), entry = this.y(t.entry);
+    for (const [level, isTarget, fill] of [[t.target, true, palette.reward], [t.stop, false, palette.risk]]) {
+      if (Number.isNaN(level)) continue;
+      const points = this.path(t, level, isTarget);
+      points.forEach(([index, price], i) => {
+        const x = this.x(index), to = i + 1 < points.length ? this.x(points[i + 1][0]) : right, y = this.y(price);
+        pen.fillStyle = fill;
+        pen.fillRect(x, Math.min(entry, y), to - x, Math.abs(y - entry));
+      });
+    }
+  }
+
+  chosenMarks(t) {
+    const { pen } = this, left = this.x(t.entryIndex), right = this.x(t.exitIndex + 1), digits = this.bars.decimals;
+    pen.lineWidth = 1.6;
+    const tags = [];
+    for (const [level, isTarget, colour, name] of [[t.target, true, palette.up, "target"], [t.stop, false, palette.down, "stop"]]) {
+      if (Number.isNaN(level)) continue;
+      const points = this.path(t, level, isTarget);
+      pen.strokeStyle = colour;
+      pen.beginPath();
+      points.forEach(([index, price], i) => {
+        const x = this.x(index), y = this.y(price);
+        if (i) pen.lineTo(x, y); else pen.moveTo(x, y);
+        pen.lineTo(i + 1 < points.length ? this.x(points[i + 1][0]) : right, y);
+      });
+      pen.stroke();
+      tags.push([points[points.length - 1][1], `${name} ${points[points.length - 1][1].toFixed(digits)}`, colour]);
+    }
+    pen.strokeStyle = palette.ink; pen.lineWidth = 1; pen.setLineDash([2, 2]);
+    pen.beginPath(); pen.moveTo(left, this.y(t.entry)); pen.lineTo(right, this.y(t.entry)); pen.stroke();
+    pen.setLineDash([]);
+    tags.push([t.entry, `entry ${t.entry.toFixed(digits)}`, palette.ink]);
+    this.tags(tags, right + 6);
+    if (t.setupIndex >= 0) this.setupMark(t);
+    t.fills.forEach((fill) => {
+      const x = this.x(fill.index + 0.5), y = this.y(fill.price);
+      if (Boolean(fill.buy) === Boolean(t.long)) return this.arrow(x, y, t.long ? 1 : -1, palette.accent);
+      pen.fillStyle = t.pnl >= 0 ? palette.up : palette.down;
+      this.dot(x, y);
+      pen.strokeStyle = palette.paper; pen.lineWidth = 1.5; pen.stroke();
+      if (t.fills.length > 2) this.label(`${fill.quantity}`, x + 7, y);
+    });
+  }
+
+  // Names at the right end of the levels, pushed apart so that each can be read.
+  tags(tags, x) {
+    const { pen } = this;
+    tags.sort((a, b) => b[0] - a[0]);
+    pen.font = FONT; pen.textAlign = "left"; pen.textBaseline = "middle";
+    let before = -Infinity;
+    for (const [price, text, colour] of tags) {
+      const y = Math.max(this.y(price), before + 14), wide = pen.measureText(text).width;
+      const at = Math.min(x, this.plotWidth - wide - 8);
+      before = y;
+      pen.globalAlpha = 0.88; pen.fillStyle = palette.paper; pen.fillRect(at - 2, y - 7, wide + 4, 14); pen.globalAlpha = 1;
+      pen.fillStyle = colour; pen.fillText(text, at, y);
+    }
+  }
+
+  label(text, x, y) {
+    const { pen } = this;
+    pen.font = SMALL; pen.textAlign = "left"; pen.textBaseline = "middle"; pen.fillStyle = palette.ink;
+    pen.fillText(text, x, y);
+  }
+
+  setupMark(t) {
+    const { pen, bars } = this, x = this.x(t.setupIndex + 0.5);
+    const y = t.long ? this.y(bars.low[t.setupIndex] / bars.scale) + 8 : this.y(bars.high[t.setupIndex] / bars.scale) - 8;
+    pen.strokeStyle = palette.accent; pen.fillStyle = palette.accent; pen.lineWidth = 1.4; pen.font = SMALL;
+    pen.textAlign = "center"; pen.textBaseline = "middle";
+    pen.beginPath(); pen.arc(x, y + (t.long ? 5 : -5), 7, 0, 7); pen.stroke();
+    pen.fillText("S", x, y + (t.long ? 5.5 : -4.5));
+    if (!Number.isNaN(t.planned) && t.planned !== t.entry) {
+      pen.setLineDash([1, 3]);
+      pen.beginPath(); pen.moveTo(x, this.y(t.planned)); pen.lineTo(this.x(t.entryIndex + 0.5), this.y(t.planned)); pen.stroke();
+      pen.setLineDash([]);
+    }
+  }
+
+  // The cursor has a canvas of its own: moving it repaints no candle.
+  paintCursor() {
+    const { pen, width, height } = fitCanvas(this.overlay), { bars } = this;
+    if (!this.cursor || printing || !bars.count || this.low === undefined) { this.readout.textContent = ""; return; }
+    const { x, y } = this.cursor, right = this.plotWidth, bottom = this.plotBottom;
+    const index = Math.min(bars.count - 1, Math.max(0, Math.floor(this.indexAt(x))));
+    const middle = Math.round(this.x(index + 0.5)) + 0.5;
+    pen.strokeStyle = palette.quiet; pen.setLineDash([2, 3]);
+    pen.beginPath(); pen.moveTo(middle, 0); pen.lineTo(middle, bottom);
+    if (y < bottom) { pen.moveTo(0, y); pen.lineTo(right, y); }
     pen.stroke(); pen.setLineDash([]);
-    const show = (values) => (values[index] / scale).toFixed(bars.decimals);
+    pen.font = FONT; pen.textBaseline = "middle";
+    const tag = (text, at, level, wide) => {
+      pen.fillStyle = palette.ink; pen.fillRect(at, level - 9, wide, 18);
+      pen.fillStyle = palette.paper; pen.fillText(text, at + wide / 2, level);
+    };
+    pen.textAlign = "center";
+    if (y < bottom) tag(this.priceAt(y).toFixed(bars.decimals), right + 1, y, width - right - 1);
+    const when = this.plan.clock.text(bars.start[index]), wide = pen.measureText(when).width + 12;
+    tag(when, Math.min(Math.max(middle - wide / 2, 0), right - wide), height - 11, wide);
+    const show = (name) => (bars[name][index] / bars.scale).toFixed(bars.decimals);
     const over = this.plan.trades.find((t) => t.entryIndex <= index && t.exitIndex >= index);
-    this.readout.textContent = `${this.plan.formatTime(bars.start[index])}   O ${show(bars.open)}`
-      + `  H ${show(bars.high)}  L ${show(bars.low)}  C ${show(bars.close)}`
+    this.readout.textContent = `O ${show("open")}  H ${show("high")}  L ${show("low")}  C ${show("close")}`
       + (over ? `   trade ${over.id}: ${over.side} ${over.quantity} ${over.pattern} → ${over.reason}`
-        + ` ${over.r === null ? "" : over.r.toFixed(2) + " R"}` : "");
+        + `${Number.isNaN(over.r) ? "" : `  ${fixed(over.r, 2)} R`}` : "");
   }
 
   zoom(factor, x) {
     const anchor = this.indexAt(x), { from, to } = this.view;
-    const span = Math.min(Math.max((to - from) * factor, 12), this.bars.count * 1.2 + 20);
+    const span = Math.min(Math.max((to - from) * factor, 12), this.bars.count * 1.1 + 20);
     const share = (anchor - from) / (to - from);
-    this.view = { from: anchor - share * span, to: anchor + (1 - share) * span };
-    this.draw();
+    this.pan(anchor - share * span - from, span);
   }
 
-  pan(bars) {
-    this.view = { from: this.view.from + bars, to: this.view.to + bars };
-    this.draw();
+  // Moves by bars; some bars always stay in view.
+  pan(by, span = this.view.to - this.view.from) {
+    const keep = Math.min(10, span / 4);
+    const from = Math.min(Math.max(this.view.from + by, keep - span), this.bars.count - keep);
+    this.look(from, from + span);
+  }
+
+  tradeAt({ x, y }) {
+    const index = Math.floor(this.indexAt(x));
+    let best = null, nearest = 14;
+    for (const t of this.plan.trades) {
+      if (this.x(t.exitIndex + 1) < x - 14 || this.x(t.entryIndex) > x + 14) continue;
+      for (const [at, price] of [[t.entryIndex, t.entry], [t.exitIndex, t.exit]]) {
+        const far = Math.hypot(this.x(at + 0.5) - x, this.y(price) - y);
+        if (far < nearest) { nearest = far; best = t; }
+      }
+    }
+    return best || this.plan.trades.find((t) => t.entryIndex <= index && t.exitIndex >= index
+      && y >= this.y(Math.max(t.entry, t.stop || t.entry, t.target || t.entry)) - 4
+      && y <= this.y(Math.min(t.entry, t.stop || t.entry, t.target || t.entry)) + 4);
   }
 
   listen() {
-    const { canvas } = this, held = new Map();
+    const { overlay } = this, held = new Map();
+    let moved = 0;
     const place = (event) => {
-      const box = canvas.getBoundingClientRect();
+      const box = overlay.getBoundingClientRect();
       return { x: event.clientX - box.left, y: event.clientY - box.top };
     };
-    canvas.addEventListener("wheel", (event) => {
+    overlay.addEventListener("wheel", (event) => {
       event.preventDefault();
-      this.zoom(Math.exp(event.deltaY * 0.0016), place(event).x);
+      if (Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey)
+        this.pan((event.deltaX || event.deltaY) / this.plotWidth * (this.view.to - this.view.from));
+      else this.zoom(Math.exp(Math.max(-240, Math.min(240, event.deltaY)) * 0.0016), place(event).x);
     }, { passive: false });
-    canvas.addEventListener("pointerdown", (event) => {
-      held.set(event.pointerId, place(event)); canvas.setPointerCapture(event.pointerId);
+    overlay.addEventListener("pointerdown", (event) => {
+      moved = 0;
+      held.set(event.pointerId, place(event)); overlay.setPointerCapture(event.pointerId);
     });
-    canvas.addEventListener("pointermove", (event) => {
+    overlay.addEventListener("pointermove", (event) => {
       const now = place(event), before = held.get(event.pointerId);
       this.cursor = now;
-      if (before && held.size === 1)
-        this.pan((before.x - now.x) / (this.width - this.axis.right) * (this.view.to - this.view.from));
-      if (before && held.size === 2) {
+      if (!before) { this.drawCursor(); return; }
+      moved += Math.abs(now.x - before.x) + Math.abs(now.y - before.y);
+      if (held.size === 1) this.pan((before.x - now.x) / this.plotWidth * (this.view.to - this.view.from));
+      else {
         const other = [...held.entries()].find(([id]) => id !== event.pointerId)[1];
-        const gap = Math.abs(before.x - other.x) || 1;
-        this.zoom(gap / (Math.abs(now.x - other.x) || 1), (now.x + other.x) / 2);
+        this.zoom((Math.abs(before.x - other.x) || 1) / (Math.abs(now.x - other.x) || 1), (now.x + other.x) / 2);
       }
-      if (before) held.set(event.pointerId, now);
-      this.draw();
+      held.set(event.pointerId, now);
     });
-    for (const end of ["pointerup", "pointercancel"])
-      canvas.addEventListener(end, (event) => held.delete(event.pointerId));
-    canvas.addEventListener("pointerleave", () => { this.cursor = null; this.draw(); });
-    canvas.addEventListener("dblclick", () => this.load(this.plan));
-    canvas.tabIndex = 0;
-    canvas.addEventListener("keydown", (event) => {
+    overlay.addEventListener("pointerup", (event) => {
+      const tapped = held.delete(event.pointerId) && moved < 5 && this.show.trades;
+      const hit = tapped && this.tradeAt(place(event));
+      if (hit) this.choose(hit);
+    });
+    overlay.addEventListener("pointercancel", (event) => held.delete(event.pointerId));
+    overlay.addEventListener("pointerleave", () => { this.cursor = null; this.drawCursor(); });
+    overlay.addEventListener("dblclick", () => this.showLast());
+    overlay.addEventListener("keydown", (event) => {
       const span = this.view.to - this.view.from;
-      const moves = { ArrowLeft: -span / 8, ArrowRight: span / 8 };
-      if (event.key in moves) { this.pan(moves[event.key]); event.preventDefault(); }
-      if (event.key === "+" || event.key === "-") this.zoom(event.key === "+" ? 0.8 : 1.25, this.width / 2);
+      const moves = { ArrowLeft: -span / 8, ArrowRight: span / 8, PageUp: -span, PageDown: span };
+      if (event.key in moves) this.pan(moves[event.key]);
+      else if (event.key === "Home") this.look(-4, span - 4);
+      else if (event.key === "End") this.look(this.bars.count + 4 - span, this.bars.count + 4);
+      else if (event.key === "+" || event.key === "=") this.zoom(0.8, this.plotWidth / 2);
+      else if (event.key === "-") this.zoom(1.25, this.plotWidth / 2);
+      else return;
+      event.preventDefault();
     });
-    new ResizeObserver(() => this.draw()).observe(canvas);
-  }
-}
-
-// Equity above, drawdown below, on a time axis.
-class EquityChart {
-  constructor(canvas, readout, curve, currency) {
-    Object.assign(this, { canvas, readout, curve, currency, cursor: null });
-    canvas.addEventListener("pointermove", (event) => {
-      this.cursor = event.clientX - canvas.getBoundingClientRect().left; this.draw();
-    });
-    canvas.addEventListener("pointerleave", () => { this.cursor = null; this.draw(); });
-    new ResizeObserver(() => this.draw()).observe(canvas);
+    new ResizeObserver(() => this.draw()).observe(overlay);
   }
 
-  draw() {
-    const { curve } = this, n = curve.count;
-    if (!n) return;
-    const { pen, width, height } = fitCanvas(this.canvas);
-    pen.clearRect(0, 0, width, height);
-    const right = 90, split = Math.round(height * 0.68);
-    const t0 = curve.time[0], t1 = Math.max(curve.time[n - 1], t0 + 1);
-    const x = (t) => (t - t0) / (t1 - t0) * (width - right);
-    this.band(pen, x, curve.equity, 8, split - 8, width - right, "--accent", false);
-    this.band(pen, x, curve.drawdown, split + 4, height - 18, width - right, "--down", true);
-    pen.fillStyle = css("--quiet"); pen.font = "11px system-ui, sans-serif";
-    pen.textBaseline = "bottom"; pen.textAlign = "left";
-    pen.fillText(new Date(t0 * 1000).toISOString().slice(0, 10), 4, height - 2);
-    pen.textAlign = "right";
-    pen.fillText(new Date(t1 * 1000).toISOString().slice(0, 10), width - right, height - 2);
-    this.point(pen, x, height, width - right);
-  }
-
-  band(pen, x, values, top, bottom, right, colour, fill) {
-    let low = Infinity, high = -Infinity;
-    for (const v of values) { if (v < low) low = v; if (v > high) high = v; }
-    if (high === low) { high += 1; low -= 1; }
-    const y = (v) => top + (high - v) / (high - low) * (bottom - top);
-    pen.font = "11px system-ui, sans-serif"; pen.textAlign = "left"; pen.textBaseline = "middle";
-    pen.strokeStyle = css("--grid"); pen.fillStyle = css("--quiet"); pen.lineWidth = 1;
-    const step = niceStep(high - low, (bottom - top) / 44);
-    for (let v = Math.ceil(low / step) * step; v <= high; v += step) {
-      const at = Math.round(y(v)) + 0.5;
-      pen.beginPath(); pen.moveTo(0, at); pen.lineTo(right, at); pen.stroke();
-      pen.fillText((Math.round(v) + 0).toLocaleString("en-US"), right + 6, at);
-    }
-    pen.strokeStyle = css(colour); pen.lineWidth = 1.4;
-    pen.beginPath();
-    const stride = Math.max(1, Math.floor(values.length / (right * 3)));
-    pen.moveTo(x(this.curve.time[0]), y(values[0]));
-    for (let i = stride; i < values.length; i += stride) {
-      const at = x(this.curve.time[i]);
-      pen.lineTo(at, y(values[i - stride]));  // a row is written only where equity changed
-      pen.lineTo(at, y(values[i]));
-    }
-    pen.lineTo(x(this.curve.time[values.length - 1]), y(values[values.length - 1]));
-    pen.stroke();
-    if (fill) {
-      pen.lineTo(right, y(high)); pen.lineTo(0, y(high)); pen.closePath();
-      pen.globalAlpha = 0.18; pen.fillStyle = css(colour); pen.fill(); pen.globalAlpha = 1;
-    }
-  }
-
-  point(pen, x, height, right) {
-    if (this.cursor === null) { this.readout.textContent = ""; return; }
-    const { time, equity, drawdown, count } = this.curve;
-    const wanted = time[0] + this.cursor / right * (time[count - 1] - time[0]);
-    let low = 0, high = count - 1;
-    while (low < high) { const mid = (low + high + 1) >> 1; if (time[mid] <= wanted) low = mid; else high = mid - 1; }
-    pen.strokeStyle = css("--quiet"); pen.setLineDash([2, 3]);
-    pen.beginPath(); pen.moveTo(x(time[low]), 0); pen.lineTo(x(time[low]), height); pen.stroke();
-    pen.setLineDash([]);
-    const money = (v) => v.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-    this.readout.textContent = `${new Date(time[low] * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`
-      + `   equity ${money(equity[low])} ${this.currency}   drawdown ${money(drawdown[low])}`;
+  drawCursor() {
+    if (!this.bars || this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame(() => { this.waiting = false; if (this.width) this.paintCursor(); });
   }
 }

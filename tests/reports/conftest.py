@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +15,8 @@ from core.results import (
     DAY_COLUMNS,
     EQUITY_COLUMNS,
     FILL_COLUMNS,
+    ORDER_COLUMNS,
+    SETUP_COLUMNS,
     TRADE_COLUMNS,
     ZONE_COLUMNS,
     RunFolder,
@@ -60,9 +65,18 @@ def trade_rows(bars: np.ndarray, every: int = 90) -> list[dict]:
     return rows
 
 
-def write_run(runs: Path, count: int = 2000, title: str = "gold_smc", every: int = 90) -> RunFolder:
+def write_run(
+    runs: Path,
+    count: int = 2000,
+    title: str = "gold_smc",
+    every: int = 90,
+    pattern: str = "breaker",
+    zone_every: int = 0,
+) -> RunFolder:
     bars = make_bars(count)
     trades = trade_rows(bars, every)
+    for row in trades:
+        row["pattern"] = pattern if row["pattern"] == "breaker" else row["pattern"]
     pnl = np.zeros(count)
     for row in trades:
         pnl[np.searchsorted(bars["start"], FIRST) + 50 + (row["trade_id"] - 1) * every + 12] += row[
@@ -96,10 +110,17 @@ def write_run(runs: Path, count: int = 2000, title: str = "gold_smc", every: int
         {"kind": "PDH", "side": -1, "known": 30, "end": -1, "top": float(bars["high"][30]),
          "bottom": float(bars["high"][30]), "origin": 20},
     ]  # fmt: skip
+    zones += [
+        {"kind": "OB", "side": 1 - 2 * (i % 2), "known": i, "end": i + 40, "origin": i - 1,
+         "top": float(bars["high"][i]), "bottom": float(bars["low"][i])}
+        for i in range(100, count, zone_every or count)
+    ]  # fmt: skip
     writer = RunWriter(runs)
     with writer:
         writer.table("trades.csv", TRADE_COLUMNS, trades)
         writer.table("fills.csv", FILL_COLUMNS, _fills(trades))
+        writer.table("orders.csv", ORDER_COLUMNS, _stop_orders(trades, bars))
+        writer.table("setups.csv", SETUP_COLUMNS, _setups(trades, bars))
         account = {"account": "main", "currency": "USD", "cash_start": 100_000.0,
                    "equity_end": float(equity[-1]), "net_profit": float(pnl.sum()),
                    "plans": ["gold"]}  # fmt: skip
@@ -130,6 +151,45 @@ def _fills(trades: list[dict]) -> list[dict]:
                  "quantity": 3.0, "price": row[price], "reason": row["exit_reason"], "costs": 3.0}
             )  # fmt: skip
     return fills
+
+
+def _stop_orders(trades: list[dict], bars: np.ndarray) -> list[dict]:
+    """One stop order a trade, moved to the entry's price three bars later."""
+    orders = []
+    starts = {iso_time(start): i for i, start in enumerate(bars["start"])}
+    for row in trades:
+        later = iso_time(bars["start"][starts[row["entry_bar"]] + 4])
+        same = {"order_id": row["trade_id"], "plan_id": "gold", "role": "stop", "kind": "Stop"}
+        for state, when, price in (
+            ("submitted", row["entry_time"], row["stop"]),
+            ("changed", later, row["entry_price"]),
+        ):
+            orders.append({**same, "state": state, "time": when, "price": price})
+    return orders
+
+
+def _setups(trades: list[dict], bars: np.ndarray) -> list[dict]:
+    starts = {iso_time(start): i for i, start in enumerate(bars["start"])}
+    return [
+        {"plan_id": "gold", "bar": iso_time(bars["start"][starts[row["entry_bar"]] - 1]),
+         "side": row["side"], "entry": row["entry_price"] - 0.1, "stop": row["stop"],
+         "target": row["target"], "pattern": row["pattern"], "taken": 1}
+        for row in trades
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One Chromium for all page tests; they are skipped where there is none."""
+    if sys.platform == "win32":
+        pytest.skip("the browser is driven through a POSIX pipe")
+    from tests.reports.browser import Browser, find_browser
+
+    program = find_browser()
+    if program is None:
+        pytest.skip("no Chromium on this machine: the page is not opened in a browser")
+    with Browser(program, tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
 
 
 @pytest.fixture

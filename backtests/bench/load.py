@@ -14,55 +14,75 @@ import backtrader as bt
 import numpy as np
 
 import feeds
-from backtests.bench import Row, seconds
+from backtests.bench import Row, Task, seconds
+from backtests.bench.session import Session
 
-ROWS = 1_000_000
+TASKS = (
+    Task("load_csv_1m", "a million rows of text into Backtrader's lines", "65x"),
+    Task("load_columns_1m", "the same from the column cache", "250x"),
+)
 _SYMBOL = "BTCUSD"
 _PEER = f"backtrader {bt.__version__} GenericCSVData"
 
 
-def measure() -> Iterator[Row]:
+def measure(session: Session, wanted: frozenset[str]) -> Iterator[Row]:
     """Yield both tasks; the peer reads the very same file, and the lines are compared."""
-    with tempfile.TemporaryDirectory() as folder:
+    count = session.size(1_000_000, 100_000)
+    session.tell(f"writing a file of {count:,} rows")
+    with tempfile.TemporaryDirectory(dir=session.folder) as folder:
         path = Path(folder) / "bars.csv"
-        _write_rows(path)
+        _write_rows(path, count)
         os.environ["TOLA_CACHE_DIR"], before = folder, os.environ.get("TOLA_CACHE_DIR")
         try:
-            yield from _rows(path)
+            for row in _rows(path, count, session):
+                if row.task in wanted:
+                    yield row
         finally:
             os.environ.pop("TOLA_CACHE_DIR")
             if before is not None:
                 os.environ["TOLA_CACHE_DIR"] = before
 
 
-def _rows(path: Path) -> Iterator[Row]:
+def _rows(path: Path, count: int, session: Session) -> Iterator[Row]:
+    began = time.perf_counter()
     theirs = _theirs(path)
+    peer_cold = time.perf_counter() - began
+    colds = []
     for cache in (False, True, True):
-        _require_equal(_ours(path, cache), theirs)
-    del theirs
+        began = time.perf_counter()
+        ours = _ours(path, cache)
+        colds.append(time.perf_counter() - began)
+        _require_equal(ours, theirs)
+    del theirs, ours
     text, columns, peer = [], [], []
-    for _ in range(3):
+    for number in range(session.size(3, 1)):
         # By turns, so that a busy machine slows all alike.
+        session.tell(f"loading by turns, round {number + 1}")
         text += [seconds(lambda: _ours(path, False), 1) for _ in range(5)]
         columns += [seconds(lambda: _ours(path, True), 1) for _ in range(5)]
         peer.append(seconds(lambda: _theirs(path), 1))
-    rules = "CPU s, medians by turns, 1M one-minute rows checked, in UTC, with calendar facts"
-    yield Row("load_csv_1m", "seconds", median(text), median(peer), _PEER, 65.0, rules)
-    kept = f"{rules}, kept in the cache folder"
-    yield Row("load_columns_1m", "seconds", median(columns), median(peer), _PEER, 250.0, kept)
+    rules = "CPU s, medians by turns, one-minute rows checked, in UTC, with calendar facts"
+    for task, taken, target, cold, more in (
+        ("load_csv_1m", text, 65.0, colds[0], ""),
+        ("load_columns_1m", columns, 250.0, colds[2], ", kept in the cache folder"),
+    ):
+        yield Row(
+            task, "seconds", median(taken), median(peer), _PEER, target, rules + more,
+            ours_cold=cold, peer_cold=peer_cold, bars=count,
+        )  # fmt: skip
 
 
-def _write_rows(path: Path) -> None:
+def _write_rows(path: Path, count: int) -> None:
     """Write a random walk of one-minute bars, an hour old so that it may be kept."""
     rng = np.random.default_rng(7)
-    close = np.round(2000.0 + np.cumsum(rng.normal(0, 0.4, ROWS)), 2)
+    close = np.round(2000.0 + np.cumsum(rng.normal(0, 0.4, count)), 2)
     close -= min(0.0, close.min() - 100.0)
     open_ = np.concatenate((close[:1], close[:-1]))
-    wick = np.abs(rng.normal(0, 0.4, (2, ROWS)))
+    wick = np.abs(rng.normal(0, 0.4, (2, count)))
     columns = (open_, np.maximum(open_, close) + wick[0], np.minimum(open_, close) - wick[1], close)
-    starts = np.datetime64("2022-01-03T00:00") + np.arange(ROWS)
+    starts = np.datetime64("2022-01-03T00:00") + np.arange(count)
     stamps = np.char.replace(np.datetime_as_string(starts, unit="s"), "T", " ")
-    volumes = rng.integers(1, 500, ROWS)
+    volumes = rng.integers(1, 500, count)
     rows = zip(stamps, *(column.tolist() for column in columns), volumes, strict=True)
     with path.open("w", encoding="ascii") as file:
         file.write("datetime,open,high,low,close,volume\n")

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
-import venv
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -21,8 +19,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.bench import Row, seconds
-from core.compile import user_cache_folder
+from backtests.bench import Row, Task, seconds
+from backtests.bench.environments import SMARTMONEY, PeerMissing
+from backtests.bench.session import ROOT, Session
 from core.errors import DataError
 from indicators import (
     breakers,
@@ -47,8 +46,13 @@ from indicators.block import Block, pieces
 from indicators.frame import bars_from_frame
 from indicators.further import run_two
 
-LIBRARY = "smartmoneyconcepts==0.0.27"
-BARS = 200_000
+TASKS = (
+    Task("smc_four_200k", "the four tables, equal cell by cell", "1000x"),
+    Task("smc_nine_200k", "all nine tables, equal cell by cell", "500x"),
+    Task("smc_four_causal_200k", "the four primitives as strategies run them, causal"),
+    Task("smc_blocks", "ns a bar of each causal block (rows smc_block_...)"),
+    Task("smc_growth", "time of twice the bars over that of once (two rows)", "2.2"),
+)
 REPEATS = 7
 FOUR = ("swings", "fvg", "order_blocks", "structure")
 SWINGS = {"mode": "peer", "left": 5, "right": 5}
@@ -135,38 +139,21 @@ def _ledger_seconds(frame: pd.DataFrame) -> dict[str, float]:
     return {name: seconds(call, REPEATS) for name, call in calls.items()}
 
 
-def _peer_python() -> Path | None:
-    """Return the library's own interpreter, installed into the cache folder; None if it fails."""
-    folder = user_cache_folder() / "bench" / LIBRARY.replace("==", "-")
-    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    try:
-        if not python.exists():
-            venv.create(folder, with_pip=True)
-        subprocess.run(
-            [python, "-m", "pip", "install", "-q", LIBRARY], check=True, capture_output=True
-        )
-    except (OSError, subprocess.CalledProcessError) as cause:
-        print(f"{LIBRARY} could not be installed, rows without a peer: {cause}", file=sys.stderr)
-        return None
-    return python
-
-
-def _peer_seconds(frame: pd.DataFrame) -> dict[str, float]:
+def _peer_seconds(frame: pd.DataFrame, session: Session) -> dict[str, float]:
     """Return the library's times by function and check that our ledgers give its tables."""
-    python = _peer_python()
-    if python is None:
-        return {}
+    python = session.python_of(SMARTMONEY)
+    session.tell(f"{SMARTMONEY.title}, nine functions")
     with tempfile.TemporaryDirectory() as place:
         prices, answers = Path(place) / "prices.npz", Path(place) / "answers.npz"
         columns: dict[str, Any] = {name: frame[name].to_numpy() for name in frame.columns}
         np.savez(prices, stamps=frame.index.to_numpy(), **columns)
-        script = Path(__file__).with_name("_peer_smc.py")
+        script = ("-m", "backtests.bench.peers.smartmoney", prices, answers)
         done = subprocess.run(
-            [python, "-W", "ignore", script, prices, answers],
+            [python, "-W", "ignore", *script],
             check=True,
             capture_output=True,
             text=True,
-            cwd=place,
+            cwd=ROOT,
         )
         with np.load(answers) as stored:
             check_equal(frame, {name: stored[name] for name in stored.files})
@@ -191,34 +178,51 @@ def check_equal(frame: pd.DataFrame, answers: dict[str, Any]) -> None:
             raise DataError(f"{name} row {row}: ours {ours[row]}, theirs {wanted[row]}")
 
 
-def measure() -> Iterator[Row]:
+def measure(session: Session, wanted: frozenset[str]) -> Iterator[Row]:
     """Yield the comparisons, ns a bar of each block, and how time grows with bars."""
-    frame = walk(BARS)
+    count = session.size(200_000, 20_000)
+    frame = walk(count)
     bars = bars_from_frame(frame)
+    session.tell(f"smart money blocks, {count:,} bars")
+    if {task.name for task in TASKS[:3]} & wanted:
+        yield from _against_peer(frame, bars, session, wanted)
+    if "smc_blocks" in wanted:
+        yield from _each_block(frame)
+    if "smc_growth" in wanted:
+        yield from _growth(frame)
+
+
+def _against_peer(
+    frame: pd.DataFrame, bars: Any, session: Session, wanted: frozenset[str]
+) -> Iterator[Row]:
     ours = _ledger_seconds(frame)
     causal = _causal_seconds(bars, CAUSAL_FOUR.values())
-    theirs = _peer_seconds(frame)
+    try:
+        theirs = _peer_seconds(frame, session)
+    except PeerMissing as cause:
+        for task in TASKS[:3]:
+            if task.name in wanted:
+                yield Row(task.name, "seconds", skipped=str(cause))
+        return
     again = _ledger_seconds(frame)
     ours = {name: median([ours[name], again[name]]) for name in ours}
-    rules = "200k bars, CPU s, medians, equal tables checked, all zones kept"
-    for task, names, target in (
-        ("smc_four_200k", FOUR, 1000.0),
-        ("smc_nine_200k", tuple(ours), 500.0),
+    equal = "CPU s, medians, equal tables checked, all zones kept"
+    steps = "CPU s; swings, structure, order blocks, gaps to their touch; causal, all zones kept"
+    for name, functions, mine, target, rules in (
+        ("smc_four_200k", FOUR, None, 1000.0, equal),
+        ("smc_nine_200k", tuple(ours), None, 500.0, equal),
+        ("smc_four_causal_200k", FOUR, causal, None, steps),
     ):
-        mine, other = sum(ours[n] for n in names), sum(theirs.get(n, 0.0) for n in names)
-        yield Row(task, "seconds", mine, other or None, LIBRARY, target, rules)
-    other = sum(theirs.get(name, 0.0) for name in FOUR)
-    rules = (
-        "swings, structure, order blocks and gaps (to their touch) as causal blocks, all zones kept"
-    )
-    yield Row("smc_four_causal_200k", "seconds", causal, other or None, LIBRARY, None, rules)
-    yield from _each_block(frame)
-    yield from _growth(ours, causal)
+        if name in wanted:
+            taken = sum(ours[each] for each in functions) if mine is None else mine
+            other = sum(theirs[each] for each in functions)
+            title = SMARTMONEY.title
+            yield Row(name, "seconds", taken, other, title, target, rules, bars=len(frame))
 
 
 def _each_block(frame: pd.DataFrame) -> Iterator[Row]:
     bars = bars_from_frame(frame)
-    rules = "one causal block with what it reads, 200k bars"
+    rules = "one causal block with what it reads, CPU"
     for name, made in BLOCKS.items():
         taken = _causal_seconds(bars, [made])
         yield Row(f"smc_block_{name}", "ns_per_bar", taken / len(bars) * 1e9, rules=rules)
@@ -230,10 +234,12 @@ def _each_block(frame: pd.DataFrame) -> Iterator[Row]:
         yield Row(f"smc_block_{name}", "ns_per_bar", taken / len(bars) * 1e9, rules=rules)
 
 
-def _growth(ours: dict[str, float], causal: float) -> Iterator[Row]:
-    double = walk(2 * BARS)
-    rules = "time of 400k bars over time of 200k, at most 2.2"
-    ledger_growth = sum(_ledger_seconds(double).values()) / sum(ours.values())
-    yield Row("smc_growth_ledgers", "ratio", ledger_growth, target=2.2, rules=rules)
-    twice = _causal_seconds(bars_from_frame(double), CAUSAL_FOUR.values())
-    yield Row("smc_growth_causal", "ratio", twice / causal, target=2.2, rules=rules)
+def _growth(frame: pd.DataFrame) -> Iterator[Row]:
+    double = walk(2 * len(frame))
+    rules = f"time of {len(double):,} bars over time of {len(frame):,}"
+    ledgers_ = [sum(_ledger_seconds(each).values()) for each in (double, frame)]
+    yield Row("smc_growth_ledgers", "ratio", ledgers_[0] / ledgers_[1], at_most=2.2, rules=rules)
+    causal = [
+        _causal_seconds(bars_from_frame(each), CAUSAL_FOUR.values()) for each in (double, frame)
+    ]
+    yield Row("smc_growth_causal", "ratio", causal[0] / causal[1], at_most=2.2, rules=rules)

@@ -1,7 +1,8 @@
 """Time smartmoneyconcepts on prices handed over in a file; runs in the library's own environment.
 
-`python _peer_smc.py PRICES.npz ANSWERS.npz` prints one JSON object {function: [CPU seconds, ...]}
-as its last line and writes every result column, so that equal outputs can be shown.
+`python -m backtests.bench.peers.smartmoney PRICES.npz ANSWERS.npz` prints one JSON object
+{function: [CPU seconds, ...]} as its last line and writes every result column, so that equal
+outputs can be shown.
 """
 
 from __future__ import annotations

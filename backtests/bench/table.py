@@ -1,0 +1,115 @@
+"""Rows of the bench as text: the table on screen and the one in the README."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+README_TASKS = (
+    ("t1_next_every_bar", "a strategy file as it is, `next` on every bar"),
+    ("t1_mask_dense", "with an entry mask, 42 trades per 1,000 bars"),
+    ("t1_mask_sparse", "with an entry mask, 1 trade per 1,000 bars"),
+    ("t1_tola_fills", "the first row with own fills"),
+    ("t1_gold_bot", "the first row with own fills and `gold_bot` limits"),
+    ("t1_vs_backtesting_py", "entry mask, own fills"),
+    ("t1_untouched_vs_backtesting_py", "as it is, own fills"),
+    ("t1_vs_nautilus_100k", "entry mask, own fills"),
+    ("t1_untouched_vs_nautilus_100k", "as it is, own fills"),
+    ("t1_vs_vectorbt", "entry mask, own fills"),
+    ("t1_first_run_100k", "first run ever, whole process, nothing compiled"),
+    ("t1_memory", "memory of the first row's run, MB"),
+    ("load_csv_1m", "loading rows of CSV"),
+    ("load_columns_1m", "loading them the second time"),
+    ("smc_four_200k", "swings, gaps, order blocks, structure: equal tables"),
+    ("gold_smc_command", "`backtest gold_smc` with DXY, whole command"),
+)
+"""What the README shows, in its words."""
+
+_HEAD = "| task | bars | against | Tola | other | times faster | target |\n" + "| --- " * 7 + "|"
+_MARKS = re.compile(r"(?<=<!-- bench -->\n).*?(?=<!-- /bench -->)", re.DOTALL)
+
+
+def screen_line(row: Mapping[str, Any]) -> str:
+    """Return a row as a line of the screen's table."""
+    if row["status"] in ("failed", "skipped"):
+        return f"{row['task']:<30} {row['status']}: {row[row['status']]}"
+    text = f"{row['task']:<30} {_figure(row['ours']):>9} {_unit(row['metric']):<10}"
+    if row["peer"] is not None:
+        text += f" {row['peer_name']} {_figure(row['peer'])}"
+    if row["ratio"] is not None:
+        text += f" = {_times(row['ratio'])}"
+    if row["target"] is not None:
+        text += f"  {row['status']} (target {_target(row)})"
+    return text
+
+
+def _unit(metric: str) -> str:
+    names = {"seconds": "s", "ns_per_bar": "ns a bar", "megabytes": "MB", "ratio": ""}
+    return names.get(metric, metric)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f}x" if ratio >= 100 else f"{ratio:.2g}x" if ratio < 10 else f"{ratio:.0f}x"
+
+
+def _target(row: Mapping[str, Any]) -> str:
+    if row["at_most"] is not None:
+        return f"at most {row['at_most']:g}"
+    return f"{row['target']:g}x"
+
+
+def summary_line(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return how many rows reached their target, fell short, failed, were skipped."""
+    counts = [
+        f"{sum(row['status'] == status for row in rows)} {text}"
+        for status, text in (
+            ("pass", "reach their target"),
+            ("short", "fall short"),
+            ("failed", "failed"),
+            ("skipped", "skipped"),
+        )
+        if any(row["status"] == status for row in rows)
+    ]
+    return f"{len(rows)} rows: " + (", ".join(counts) or "none has a target")
+
+
+def readme_table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return the README's table, with what did not reach its target said as such.
+
+    Rows of a quick run don't enter: too small to be quoted.
+    """
+    by_task = {row["task"]: row for row in rows}
+    lines = [
+        _readme_row(by_task[task], text)
+        for task, text in README_TASKS
+        if task in by_task and by_task[task]["status"] not in ("failed", "skipped")
+    ]
+    return "\n".join([_HEAD, *lines])
+
+
+def _readme_row(row: Mapping[str, Any], text: str) -> str:
+    size = "" if row["bars"] is None else f"{row['bars']:,}"
+    unit = {"seconds": " s", "megabytes": " MB"}.get(row["metric"], "")
+    other = "" if row["peer"] is None else f"{_figure(row['peer'])}{unit}"
+    ratio = "" if row["ratio"] is None else _times(row["ratio"])
+    goal = "" if row["target"] is None else _target(row)
+    if row["status"] == "short":
+        goal = f"{goal}: **not reached**"
+    cells = (text, size, row["peer_name"], f"{_figure(row['ours'])}{unit}", other, ratio, goal)
+    return f"| {' | '.join(cells)} |"
+
+
+def write_readme(rows: Sequence[Mapping[str, Any]], readme: Path) -> str:
+    """Put the table between the README's marks; return it."""
+    table = readme_table(rows)
+    measured_on = next((row["machine"] for row in rows if row.get("machine")), "")
+    text = readme.read_text(encoding="utf-8")
+    inside = f"{table}\n\nMeasured on {measured_on}.\n"
+    readme.write_text(_MARKS.sub(lambda _: inside, text), encoding="utf-8")
+    return table

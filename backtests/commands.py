@@ -104,7 +104,8 @@ def backtest(
     from core.log import configure
 
     request = resolve(names, flags, config)
-    configure(_log_level(request.origins, request.settings.log_level))
+    level = _log_level(request.origins, request.settings.log_level)
+    configure(level, brief=level == "WARNING")
     out = None if request.settings.out is None else Path(request.settings.out)
     with RunWriter(RUNS, out) as writer:
         folder = store(run(request, progress), writer)

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from backtests.outcome import Outcome, describe
+from core.log import configure
 from core.terminal import can_hold, fold, make_writable, paint, wants_color, width
 
 QUIET, NO_COLOR, JSON = ("--quiet", "-q"), ("--no-color",), "--json"
@@ -92,6 +93,7 @@ class Console:
         self._as_json = JSON in ours
         for stream in (sys.stdout, sys.stderr):
             make_writable(stream)
+        configure("WARNING", brief=True)  # a verb with settings sets its own level
         return [word for word in ours if word not in (*QUIET, *NO_COLOR)] + rest
 
     def show(self, outcome: Outcome, as_json: bool) -> None:

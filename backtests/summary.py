@@ -48,6 +48,7 @@ from backtests.engine import AccountRun, PlanRun
 from backtests.expectancy import sample_figures
 from backtests.funnel_text import biggest_drop, funnel_line
 from core.bars import format_timeframe, parse_timeframe
+from core.instruments import Instrument
 from core.ledger import Trade
 from core.matching.records import PRICE_SIDES
 from core.results import iso_time
@@ -123,6 +124,9 @@ def _notes(run: AccountRun) -> list[str]:
         small = size_zero_text(size_zero_figures(plan.strategy, run.request.currency))
         if small:
             notes.append(f"{plan.plan_id}: {small}")
+        unsure = unconfirmed_text(asked.instrument, plan.bars["day"])
+        if unsure:
+            notes.append(f"{plan.plan_id}: {unsure}")
         wrong = run.guard.wrong_stops[plan.plan_id]
         if wrong:
             entries = "entry was" if wrong == 1 else "entries were"
@@ -132,6 +136,18 @@ def _notes(run: AccountRun) -> list[str]:
                 "refuses that"
             )
     return notes
+
+
+def unconfirmed_text(instrument: Instrument, days: Array) -> str:
+    """Say which facts of these days no primary source was seen for; "" if none."""
+    names = {name for day in np.unique(days) for name in instrument.facts(int(day)).unconfirmed}
+    if not names:
+        return ""
+    listed = ", ".join(sorted(name.replace("_", " ") for name in names))
+    return (
+        f"no primary source was seen for {instrument.symbol}'s {listed}: compare with your "
+        "broker's (--instrument-set NAME=VALUE)"
+    )
 
 
 def size_zero_text(figures: Mapping[str, Any] | None) -> str:

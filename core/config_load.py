@@ -109,6 +109,9 @@ class Loader:
 
     def _set(self, name: str, reader: Reader, value: Any, source: str, origin: str) -> bool:
         """Read one value over what is there; keep where it came from."""
+        if source != "file" and isinstance(value, str) and not value.strip():
+            self._fault(origin, "is empty; give a value or leave it out")
+            return False
         try:
             read = reader(value)
         except ValueError as fault:
@@ -146,8 +149,8 @@ class Loader:
         for name in ("instruments", "calendar"):
             self._anchor(f"settings.{name}")
         for variable, name in VARIABLES.items():
-            if variable in self._variables:
-                value = self._variables[variable]
+            value = self._variables.get(variable, "").strip()
+            if value:  # an empty one is as good as none
                 value = value.upper() if name == "log_level" else value
                 self._set(f"settings.{name}", SETTING_FIELDS[name], value, "env", variable)
         self._warn_unknown_variables()

@@ -97,8 +97,20 @@ class RedactingFormatter(logging.Formatter):
         return redact(super().format(record))
 
 
+class BriefFormatter(RedactingFormatter):
+    """Formats a record as a command line says it: `warning: text`."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
+        """Return the level in small letters, and the message."""
+        return f"{record.levelname.lower()}: {record.message}"
+
+
 def configure(
-    level: str = "INFO", stream: IO[str] | None = None, secrets: Iterable[str] = ()
+    level: str = "INFO",
+    stream: IO[str] | None = None,
+    secrets: Iterable[str] = (),
+    *,
+    brief: bool = False,
 ) -> None:
     """Set up logging for a command: one handler on stderr, every line redacted.
 
@@ -110,10 +122,13 @@ def configure(
         Where lines go; stderr by default (stdout belongs to results).
     secrets : iterable of str
         Values to register.
+    brief : bool
+        Without time and origin: for a command that is over in a moment.
     """
     register_secrets(secrets)
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    long = RedactingFormatter("%(asctime)s %(levelname)s %(name)s %(message)s")
+    handler.setFormatter(BriefFormatter() if brief else long)
     root = logging.getLogger()
     for old in [kept for kept in root.handlers if getattr(kept, "made_by_tola", False)]:
         root.removeHandler(old)

@@ -403,3 +403,13 @@ def test_offsets_and_spoken_zones_are_left_to_the_one_who_reads_files(tmp_path: 
 
     assert config.selected[0].tz == "+05:30"
     assert "+05:30" in seen
+
+
+def test_an_empty_variable_is_as_good_as_none_and_an_empty_flag_is_named(tmp_path: Path) -> None:
+    config = loaded(tmp_path, WHOLE, env={"DATABASE_URL": "", "TOLA_INTRABAR": " "})
+
+    assert config.settings.database_url is None
+    assert config.settings.intrabar == "nearest"
+    assert "--risk: is empty; give a value or leave it out" in faults_of(
+        tmp_path, WHOLE, select=["gold"], flags={"risk": ""}
+    )

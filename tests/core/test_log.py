@@ -133,3 +133,12 @@ def test_a_longer_secret_that_holds_a_shorter_one_goes_whole() -> None:
         assert redact("x hunter22-and-more y") == "x *** y"
     finally:
         forget_secrets()
+
+
+def test_a_brief_line_has_level_and_message_alone_and_no_secret() -> None:
+    stream = io.StringIO()
+    configure("WARNING", stream, brief=True)
+
+    logging.getLogger("core.x").warning("token=abcdefgh12 is %s", "old")
+
+    assert stream.getvalue() == "warning: token=*** is old\n"

@@ -119,6 +119,10 @@ def check(
         findings.append(Finding("zone", ERROR, seen.doubt))
     findings += row_findings(seen)
     findings += _source_notes(seen)
+    tell("comparing with the calendar", len(table.stamps))
+    by_time = np.argsort(seen.origin.start, kind="stable")
+    starts = seen.origin.start[by_time]
+    findings += gaps(starts, market, step, lambda row: table.line_of(int(by_time[row])))
     rows = np.flatnonzero(seen.bits == 0)
     dropped: dict[str, int] = {}
     if len(rows):
@@ -126,9 +130,7 @@ def check(
         bars = pack(sound, seen.origin.start[rows])
         market.annotate(bars, step)
         dropped = in_session(bars, market, "auto" if step < NS_PER_DAY else "all")[1]
-        tell("comparing with the calendar", len(bars))
         findings += _hours(sound, bars, seen, dropped)
-        findings += gaps(bars, market, step, sound.line_of)
         tell("looking for odd prices", len(bars))
         findings += oddities(bars, market, step, seen.symbol, sound.line_of)
     facts = describe(table, seen.origin, step, dropped, seen.symbol, seen.guessed)

@@ -25,11 +25,18 @@ _STRAY = 0.005
 _SHOWN_SLOTS = 6
 
 
-def gaps(bars: _Array, market: Calendar, step: int, line_of: _LineOf) -> Iterator[Finding]:
-    """Yield the bars the calendar expects and the file lacks, run by run."""
-    if market.name == "24/7" and step >= NS_PER_DAY:
+def gaps(start: Times, market: Calendar, step: int, line_of: _LineOf) -> Iterator[Finding]:
+    """Yield the bars the calendar expects and the file lacks, run by run.
+
+    Parameters
+    ----------
+    start : ndarray of int64, shape (n,)
+        START of every row, faulty ones too, ascending, ns UTC.
+    line_of : callable
+        Row of `start` -> line of the file.
+    """
+    if (market.name == "24/7" and step >= NS_PER_DAY) or not len(start):
         return
-    start = np.ascontiguousarray(bars["start"])
     expected = market.expected_starts(int(start[0]), int(start[-1]), step)
     present = np.unique(market.grid_starts(start, step))
     missing = expected[~np.isin(expected, present)]

@@ -36,6 +36,7 @@ class Kind:
     price_side : bid, ask, mid or last, None if not stated.
     is_server_time : counts from 1970 are a server's wall clock, not UTC.
     step_ns : the bars' grid, 0 if not stated.
+    told_by : from where zone and side are known; empty: from the maker's documents.
     """
 
     name: str
@@ -45,6 +46,12 @@ class Kind:
     price_side: str | None = None
     is_server_time: bool = False
     step_ns: int = 0
+    told_by: str = ""
+
+    @property
+    def known(self) -> str:
+        """From where zone and side are known, in words."""
+        return self.told_by or f"as {self.name} files are"
 
 
 PLAIN = Kind("CSV")

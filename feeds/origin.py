@@ -175,7 +175,7 @@ def _zone(
 
 def _told(columns: Columns, calendar: Calendar, name: str) -> _Found | None:
     """Return the zone a file's maker states, None if the market's hours speak against it."""
-    known = f"as {columns.kind.name} files are"
+    known = columns.kind.known
     sample = _sample(columns, calendar)
     if sample is None:
         return _Found(parse_zone(name), known)
@@ -322,7 +322,7 @@ def _side(
         return stated, "stated"
     if found:
         return found, "from the session's ends"
-    told = (kind.stamp, f"as {kind.name} files are") if kind.stamp else ("start", "assumed")
+    told = (kind.stamp, kind.known) if kind.stamp else ("start", "assumed")
     if calendar.name not in _CLUES or not len(utc):
         return told
     days = np.unique(calendar.trading_days(utc))

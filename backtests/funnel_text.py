@@ -148,7 +148,10 @@ def biggest_drop(
     settings = {name: params[name] for name in names if name in params}
     told = STEP_NAMES if "sweeps" in funnel else BREAKOUT_NAMES
     lost = funnel[before] - funnel[after]
-    why = _no_shift(params) if reason is None else f"{counts[reason]:,} because {drop_text(reason)}"
+    why = _no_shift(params)
+    if reason is not None:
+        share_of = "" if counts[reason] >= lost else f"{counts[reason]:,} of them "
+        why = f"{share_of}because {drop_text(reason)}"
     decided = ", ".join(f"{name}={_shown(value)}" for name, value in settings.items())
     return {
         "step": [before, after],

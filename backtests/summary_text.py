@@ -30,7 +30,7 @@ def money(value: float | None, currency: str) -> str:
     """Return an amount with its sign and currency: -$498, +12,300 INR."""
     if value is None:
         return "-"
-    sign = "-" if value < 0 else "+"
+    sign = "" if round(value) == 0 else "-" if value < 0 else "+"
     if currency == "USD":
         return f"{sign}${abs(value):,.0f}"
     return f"{sign}{abs(value):,.0f} {currency}"
@@ -142,7 +142,9 @@ def _holding(plan: Summary) -> str:
     held = plan.get("buy_and_hold")
     if not held:
         return ""
-    basis = "bought for the whole cash" if held["basis"] == "full_notional" else "one lot"
+    basis = "bought for the whole cash"
+    if held["basis"] == "one_lot":
+        basis = f"one lot, {held['notional'] / plan['cash_start']:.1f} times the cash"
     return (
         f"buy and hold {held['quantity']:g} {plan['instrument']} ({basis}): "
         f"{money(held['net_profit'], plan['currency'])} ({held['return_pct']:+.1f} %), "

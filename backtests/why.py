@@ -20,6 +20,7 @@ from backtests.why_replay import Replay, open_replay
 from backtests.why_text import bar_lines, day_lines
 from backtests.why_there import Tables, There
 from backtests.why_when import find_time, split_words
+from core.calendar import day_date
 from core.errors import ConfigError
 from core.results import RunFolder, find_run, iso_time
 from core.zones import NS_PER_DAY
@@ -97,10 +98,10 @@ class _Explained:
     def one_day(self, indices: Any) -> Outcome:
         """List a day's bars with what stopped each."""
         rows = [self._short(*look) for look in self._looks([int(index) for index in indices])]
-        day = np.datetime64(int(self._bars.records["day"][indices[0]]), "D")
+        day = self._day_of(int(indices[0]))
         document = {
             **self._head(),
-            "day": str(day),
+            "day": day,
             "bars": rows,
             "differs": self._differs(int(indices[-1])),
         }
@@ -134,6 +135,9 @@ class _Explained:
 
     # -- parts ------------------------------------------------------------------------------
 
+    def _day_of(self, index: int) -> str:
+        return day_date(int(self._bars.records["day"][index])).isoformat()
+
     def _head(self) -> Found:
         return {
             "run": self._folder.path.as_posix(),
@@ -141,6 +145,7 @@ class _Explained:
             "strategy": self._plan["strategy"],
             "instrument": self._plan["instrument"],
             "timeframe": self._plan["timeframe"],
+            "currency": self._plan["currency"],
             "zone": self._bars.zone,
         }
 
@@ -160,8 +165,7 @@ class _Explained:
     def _funnel(self) -> Found:
         funnel = self._plan.get("funnel") or {}
         rows = self._tables.setups
-        reasons = Counter(row["reason"] for row in rows if row["reason"])
-        cancels = Counter(row["cancel"] for row in rows if row["cancel"])
+        reasons, cancels = (Counter(rows[name].dropna()) for name in ("reason", "cancel"))
         return {
             "funnel": funnel,
             "funnel_text": funnel_line(funnel, self._plan.get("refused") or {}),
@@ -170,22 +174,27 @@ class _Explained:
 
     def _most_telling(self) -> tuple[int, str]:
         """Return the bar shown where none is named, and what it is."""
-        rows = self._tables.setups
-        ways = (
-            ("the last refused setup", [row for row in rows if row["reason"]]),
-            ("the last setup whose entry was withdrawn", [row for row in rows if row["cancel"]]),
-            ("the last setup", rows),
-        )
-        for name, found in ways:
-            if found:
-                starts = self._bars.records["start"]
-                return int(np.searchsorted(starts, found[-1]["start"])), name
-        return len(self._bars.records) - 1, "the last bar"
+        setups, records = self._tables.setups, self._bars.records
+        for name, told in (
+            ("the last refused setup", setups["reason"].notna()),
+            ("the last setup whose entry was withdrawn", setups["cancel"].notna()),
+            ("the last setup", setups["bar"].notna()),
+        ):
+            if told.any():
+                return int(np.searchsorted(records["start"], setups["bar"][told].iloc[-1])), name
+        refused = self._tables.refused
+        if len(refused):
+            at = int(np.searchsorted(records["end"], refused[-1]))
+            return min(at, len(records) - 1), "the last refused order"
+        return len(records) - 1, "the last bar"
 
     def _differs(self, last: int) -> list[str]:
         """Return what is not as it was at the run, and whether the replay gives its setups."""
         differs = list(self._replay.differs)
-        found = self._replay.check_setups(self._tables.setups, last)
+        setups = self._tables.setups
+        stored = setups[setups["bar"] <= int(self._bars.records["start"][last])]
+        rows = zip(stored["bar"], stored["pattern"], stored["entry"], strict=True)
+        found = self._replay.check_setups([(int(a), str(b), float(c)) for a, b, c in rows], last)
         return [*differs, f"the replay differs from the run: {found}"] if found else differs
 
     def _looks(
@@ -241,19 +250,18 @@ class _Explained:
     def _setup(self, row: Mapping[str, Any], emitted: Records | None, index: int) -> Found:
         names = ("side", "entry", "stop", "target", "pattern", "reason", "cancel")
         found = {**{name: row[name] for name in names}, "taken": bool(row["taken"])}
-        found["cash_needed"] = None
+        found["cash_needed"], found["currency"] = None, self._plan["currency"]
         if row["reason"] == "size_zero" and emitted is not None:
             found["cash_needed"] = self._cash_needed(row, emitted, index)
         return found
 
     def _cash_needed(self, row: Mapping[str, Any], emitted: Records, index: int) -> float | None:
         """Return the equity one lot of a setup would have taken; None without a known rate."""
-        rate = 1.0
+        rate: float | None = 1.0
         if self._replay.instrument.quote_currency != self._plan["currency"]:
-            rates = [fill["rate"] for fill in self._tables.fills if fill["rate"] == fill["rate"]]
-            if not rates:
-                return None
-            rate = float(rates[-1])
+            rate = self._tables.rate
+        if rate is None:
+            return None
         terms = Terms(self._replay.instrument, rate, self._replay.values)
         setup = next((s for s in emitted if abs(float(s["entry"]) - row["entry"]) < 1e-6), None)
         return None if setup is None else terms.cash_needed(setup, self._bars.records[index])
@@ -281,6 +289,7 @@ class _Explained:
             stopped = "no order" if not (there.orders or there.fills) else ""
         return {
             "time": self._bars.label(index),
+            "on_day": self._bars.label(index)[:10] == self._day_of(index),
             "close": float(self._bars.records["close"][index]),
             "stopped": stopped,
             "events": [] if sight is None else sight.events,

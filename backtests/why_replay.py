@@ -77,10 +77,17 @@ class Replay:
             )
             yield moment, sight.look(moment), outcome.setups.get(0, _NO_SETUPS)
 
-    def check_setups(self, stored: Sequence[Mapping[str, Any]], last: int) -> str:
+    def check_setups(self, stored: Sequence[tuple[int, str, float]], last: int) -> str:
         """Run the machine to bar `last` and compare its setups with those the run stored.
 
-        Returns "" if all are the same, else the first difference.
+        Parameters
+        ----------
+        stored : START of the bar (ns UTC), pattern and entry of each setup up to that bar.
+
+        Returns
+        -------
+        str
+            "" if all are the same, else the first difference.
         """
         if self.strategy is None:
             return ""
@@ -92,15 +99,11 @@ class Replay:
             for index, emitted in sorted(found.items())
             for setup in emitted
         ]
-        end = int(records["start"][-1])
-        theirs = [
-            (row["start"], row["pattern"], row["entry"]) for row in stored if row["start"] <= end
-        ]
-        for one, other in zip(mine, theirs, strict=False):
+        for one, other in zip(mine, stored, strict=False):
             if one[:2] != other[:2] or abs(one[2] - other[2]) > 1e-6 * abs(one[2]):
                 return f"the setup of {self._time_text(other[0])} is not found again"
-        if len(mine) != len(theirs):
-            return f"{len(mine)} setups are found again, the run stored {len(theirs)}"
+        if len(mine) != len(stored):
+            return f"{len(mine)} setups are found again, the run stored {len(stored)}"
         return ""
 
     def _time_text(self, ns: int) -> str:

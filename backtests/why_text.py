@@ -56,6 +56,9 @@ def _answer(bar: Found) -> str:
         return f"no setup: {bar['stopped']}"
     if bar["patterns"]:
         return "no setup"
+    refused = [order for order in bar["orders"] if order["rule"]]
+    if refused:
+        return f"{order_text(refused[-1])} was refused{_why(refused[-1])}"
     if bar["orders"] or bar["fills"]:
         return "the strategy sent or held orders here (its own reasons are not known)"
     return "the strategy sent no order here; its own code decides that"
@@ -71,8 +74,8 @@ def setup_text(setup: Found) -> str:
         fate = "sent" if not setup["cancel"] else f"sent, not filled: {drop_text(setup['cancel'])}"
         return f"{text}: {fate}"
     text = f"{text}: not taken, {drop_text(setup['reason'])}"
-    if setup.get("cash_needed"):
-        text += f" (one lot takes {setup['cash_needed']:,.0f} of equity)"
+    if setup["cash_needed"]:
+        text += f" (one lot takes {setup['cash_needed']:,.0f} {setup['currency']} of equity)"
     return text
 
 
@@ -110,7 +113,7 @@ def order_text(order: Found) -> str:
     """Return an order in words."""
     price = order["price"]
     at = f" at {price_text(price)}" if price is not None and order["kind"] != "Market" else ""
-    return f"{order['role']} {order['side']} {order['quantity']:g} {order['kind']}{at}"
+    return f"{order['role'] or 'order'} {order['side']} {order['quantity']:g} {order['kind']}{at}"
 
 
 def _why(order: Found) -> str:
@@ -200,12 +203,12 @@ def _said(row: Found) -> str:
 
 def _day_line(rows: Sequence[Found]) -> str:
     first, last = rows[0], rows[-1]
-    clock = first["time"][11:]
+    clock = first["time"][11:] if first["on_day"] else first["time"][5:]
     span = clock if len(rows) == 1 else f"{clock}-{last['time'][11:]}"
     count = f"{len(rows)} bars" if len(rows) > 1 else ""
     if len(rows) > 1 or _said(first):
-        return f"  {span:<12}{count:>8}  {_said(first)}"
+        return f"  {span:<18}{count:>8}  {_said(first)}"
     told = [setup_text(setup) for setup in first["setups"]]
     told += [fill_text(fill) for fill in first["fills"]]
     told += [f"{order_text(order)} refused{_why(order)}" for order in first["refused"]]
-    return f"  {span:<12}{count:>8}  {'; '.join(told)}"
+    return f"  {span:<18}{count:>8}  {'; '.join(told)}"

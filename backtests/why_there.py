@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,9 +12,13 @@ from backtests.why_when import Bars
 from core.errors import ConfigError
 from core.results import RunFolder
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Row = Mapping[str, Any]
 
-_FINAL = frozenset({"filled", "canceled", "expired", "rejected", "margin", "refused"})
+_FINAL = ("filled", "canceled", "expired", "rejected", "margin", "refused")
+_FILL = ("trade_id", "leg", "time", "bar", "side", "quantity", "price", "reason", "rate")
 
 
 @dataclass
@@ -38,50 +42,73 @@ class There:
 
 
 class Tables:
-    """A plan's rows of a run folder, with times in ns UTC."""
+    """A plan's rows of a run folder, with times in ns UTC.
+
+    Attributes
+    ----------
+    setups : DataFrame of setups.csv. refused : END of each bar at which an order was refused.
+    rate : account money per quote money at the last fill, None before any.
+    """
 
     def __init__(self, folder: RunFolder, plan_id: str, bars: Bars) -> None:
         self._bars = bars
-        self.setups = _rows(folder, "setups.csv", plan_id)
-        self._trades = _rows(folder, "trades.csv", plan_id)
-        self._orders = _rows(folder, "orders.csv", plan_id)
-        self.fills = _fills(folder, plan_id)
+        self.setups = _table(folder, "setups.csv", plan_id)
+        self._trades = _table(folder, "trades.csv", plan_id)
+        self._orders = _table(folder, "orders.csv", plan_id)
+        self._fills = _fills(folder, plan_id)
+        self._entries = _working_spans(self._orders)
         summary = folder.summary
         plan = next(item for item in summary["plans"] if item["plan_id"] == plan_id)
         account = next(a for a in summary["accounts"] if a["account"] == plan["account"])
         self._open = [_timed(row) for row in plan.get("open_positions") or ()]
         self._locks = [_timed(row) for row in account.get("locks") or ()]
 
+    @property
+    def refused(self) -> np.ndarray[Any, Any]:
+        """END of each bar at whose close an order was refused."""
+        return self._orders.loc[self._orders["rule"].notna(), "time"].to_numpy(np.int64)
+
+    @property
+    def rate(self) -> float | None:
+        """Account money per quote money at the last fill, None before any."""
+        known = [] if self._fills is None else self._fills["rate"].dropna().to_list()
+        return float(known[-1]) if known else None
+
     def at(self, index: int) -> There:
         """Return what was at work at a bar's close."""
         records = self._bars.records
         start, end = int(records["start"][index]), int(records["end"][index])
-        day = records["start"][records["day"] == records["day"][index]]
-        day_start = int(day[0])
-        here = [row for row in self._trades if day_start <= row["entry_bar"] <= start]
-        opened = [row for row in self._open if _entry_bar(row) <= start]
+        first = int(np.searchsorted(records["day"], records["day"][index]))
+        day_start = int(records["start"][first])
+        trades = self._trades
+        today = trades[trades["entry_bar"].between(day_start, start)]
+        opened = [row for row in self._open if row["entry_time"] <= start]
+        began = sum(row["entry_time"] >= day_start for row in opened)
+        fills = [] if self._fills is None else _rows(self._fills[self._fills["bar"] == start])
         return There(
-            setups=[row for row in self.setups if row["start"] == start],
-            fills=[row for row in self.fills if row["bar"] == start],
-            orders=[row for row in self._orders if row["time"] == end],
+            setups=_rows(self.setups[self.setups["bar"] == start]),
+            fills=fills,
+            orders=_rows(self._orders[self._orders["time"] == end]),
             position=self._position(start, opened),
             working=self._working(end),
-            entries_today=len(here) + sum(_entry_bar(row) >= day_start for row in opened),
-            losses_row=_losses_row(self._trades, day_start, start),
+            entries_today=len(today) + began,
+            losses_row=_losses_row(trades, day_start, start),
             locks=self._locked(day_start, end),
         )
 
     def _position(self, start: int, opened: Sequence[Row]) -> Row | None:
-        held = [row for row in self._trades if row["entry_bar"] <= start < row["exit_bar"]]
-        return held[-1] if held else (opened[-1] if opened else None)
+        trades = self._trades
+        held = trades[(trades["entry_bar"] <= start) & (trades["exit_bar"] > start)]
+        if len(held):
+            return _rows(held)[-1]
+        return opened[-1] if opened else None
 
     def _working(self, end: int) -> list[Row]:
         """Return the entries that were sent and not done by the end of a bar."""
-        last: dict[int, Row] = {}
-        for row in self._orders:
-            if row["time"] <= end and row["role"] == "entry":
-                last[row["order_id"]] = row
-        return [row for row in last.values() if row["state"] not in _FINAL]
+        spans = self._entries
+        ids = spans.index[(spans["sent"] <= end) & (spans["done"] > end)]
+        rows = self._orders[self._orders["order_id"].isin(ids) & (self._orders["time"] <= end)]
+        return _rows(rows.drop_duplicates("order_id", keep="last"))
 
     def _locked(self, day_start: int, end: int) -> list[str]:
         """Return the rules that locked the day so far; a trailing drawdown locks for good."""
@@ -92,44 +119,47 @@ class Tables:
         ]
 
 
-def _entry_bar(row: Row) -> int:
-    return int(row.get("entry_bar", row["entry_time"]))
+def _working_spans(orders: pd.DataFrame) -> pd.DataFrame:
+    """Return by entry order when it was sent and when it was done (never: the end of time)."""
+    entries = orders[(orders["role"] == "entry") & orders["order_id"].notna()]
+    sent = entries.groupby("order_id")["time"].min().rename("sent").to_frame()
+    done = entries[entries["state"].isin(_FINAL)].groupby("order_id")["time"].max()
+    never = np.iinfo(np.int64).max
+    return sent.assign(done=done.reindex(sent.index, fill_value=never).astype(np.int64))
 
 
-def _losses_row(trades: Sequence[Row], day_start: int, start: int) -> int:
+def _losses_row(trades: pd.DataFrame, day_start: int, start: int) -> int:
+    closed = trades[trades["exit_bar"].between(day_start, start)].sort_values("exit_bar")
     count = 0
-    for row in sorted(trades, key=lambda row: int(row["exit_bar"])):
-        if day_start <= row["exit_bar"] <= start:
-            count = count + 1 if row["pnl"] < 0.0 else 0
+    for pnl in closed["pnl"]:
+        count = count + 1 if pnl < 0.0 else 0
     return count
 
 
-def _rows(folder: RunFolder, name: str, plan_id: str) -> list[dict[str, Any]]:
-    """Return a table's rows of one plan: times as ns UTC, empty cells as None."""
+def _table(folder: RunFolder, name: str, plan_id: str) -> pd.DataFrame:
+    """Return a table's rows of one plan, times as ns UTC."""
     frame = folder.table(name)
     frame = frame[frame["plan_id"] == plan_id]
-    for column in frame.columns:
-        if str(frame[column].dtype).startswith("datetime"):
-            frame = frame.assign(**{column: frame[column].dt.as_unit("ns").astype(np.int64)})
-    rows = _records(frame.astype(object).where(frame.notna(), None))
-    if name == "setups.csv":
-        return [{**row, "start": row["bar"]} for row in rows]
-    return rows
+    times = {
+        column: frame[column].dt.as_unit("ns").astype(np.int64)
+        for column in frame.columns
+        if str(frame[column].dtype).startswith("datetime")
+    }
+    return frame.assign(**times)
 
 
-def _fills(folder: RunFolder, plan_id: str) -> list[dict[str, Any]]:
-    """Return the plan's fills with the START of their bars; [] in runs that kept no books."""
+def _fills(folder: RunFolder, plan_id: str) -> pd.DataFrame | None:
+    """Return the plan's fills with the START of their bars; None in runs that kept no books."""
     try:
         frame = folder.ledger()
     except ConfigError:
-        return []
-    names = ["trade_id", "leg", "time", "bar", "side", "quantity", "price", "reason", "rate"]
-    mine = (frame["plan_id"] == plan_id) & (frame["leg"] >= 0)
-    return _records(frame.loc[mine, names])
+        return None
+    return frame.loc[(frame["plan_id"] == plan_id) & (frame["leg"] >= 0), list(_FILL)]
 
 
-def _records(frame: Any) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = frame.to_dict("records")
+def _rows(frame: pd.DataFrame) -> list[Row]:
+    """Return a few rows as mappings, empty cells as None."""
+    rows: list[Row] = frame.astype(object).where(frame.notna(), None).to_dict("records")  # type: ignore[assignment]
     return rows
 
 
@@ -138,6 +168,6 @@ def _timed(row: Row) -> dict[str, Any]:
     times = {
         key: int(np.datetime64(str(value).rstrip("Z"), "ns").astype(np.int64))
         for key, value in row.items()
-        if key in ("ts", "entry_time", "entry_bar") and value is not None
+        if key in ("ts", "entry_time") and value is not None
     }
     return {**row, **times}

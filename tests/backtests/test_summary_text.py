@@ -83,7 +83,7 @@ def test_how_often_it_traded_and_what_holding_gave():
                 longest_losing_streak={"trades": 7, "r": -6.94, "pnl": -900.0},
                 buy_and_hold={
                     "basis": "one_lot", "quantity": 1.0, "net_profit": 4000.0, "return_pct": 4.0,
-                    "max_drawdown_pct": 11.8,
+                    "max_drawdown_pct": 11.8, "notional": 480_000.0,
                 },
                 news={
                     "minutes_before": 30, "minutes_after": 30, "currencies": ["USD"],
@@ -100,7 +100,10 @@ def test_how_often_it_traded_and_what_holding_gave():
         "3.3 trades a month, longest without one 57 days (2023-05-23 to 2023-07-19), "
         "longest losing streak 7 (-6.94 R)"
     ) in text
-    assert "buy and hold 1 MGC (one lot): +$4,000 (+4.0 %), drawdown 11.8 %" in text
+    assert (
+        "buy and hold 1 MGC (one lot, 4.8 times the cash): +$4,000 (+4.0 %), drawdown 11.8 %"
+        in text
+    )
     assert (
         "open within 30 min of USD news: 1 trade -0.05 R; others: 38 trades +0.08 R; "
         "2 lie outside the news list"
@@ -121,6 +124,7 @@ def test_quiet_is_a_line_a_plan_and_where_the_run_lies():
 def test_money_carries_sign_and_currency():
     assert money(-498.4, "USD") == "-$498"
     assert money(12_300.0, "INR") == "+12,300 INR"
+    assert money(-0.3, "USD") == "$0"
     assert money(None, "USD") == "-"
 
 

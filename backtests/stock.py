@@ -13,29 +13,34 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from backtrader.brokers import BackBroker
-from backtrader.order import BuyOrder, Order, SellOrder
+from backtrader.order import Order
 
-from backtests.stock_records import StockCommission, fill_of, order_row, planned_of
+from backtests.lean_broker import LeanBroker
+from backtests.order_log import OrderLog
+from backtests.quiet_bars import QuietBars
+from backtests.skipping import FLAT, OPEN, WORKING
+from backtests.stock_records import StockCommission, fill_of, planned_of, role_of
+from backtests.timeline import Array, Timeline
 from core.errors import ConfigError
 from core.fx import FxRate
 from core.instruments import Instrument
 from core.ledger import Ledger
 from core.orders import Approved, Fill, OrderChange, OrderRequest, Role
 from core.ports import BREACH_DAY, BREACH_TRAIL, Supervisor
+from risk.lean_orders import make_order, noted
 from risk.moment import bar_of, day_of, end_of, next_bar, symbol_of
 
 _DUST = 1e-9
 
 
-class StockBroker(BackBroker):  # type: ignore[misc]
+class StockBroker(LeanBroker):
     """Backtrader's broker as the guard's inner one.
 
     Attributes
     ----------
     ledger : Ledger
         Trades of the run; excursions come from whole bars.
-    orders_log : list of dict
+    orders_log : sequence of dict
         One row for each state an order enters (`core.results.ORDER_COLUMNS`), time in ns.
 
     Notes
@@ -52,14 +57,16 @@ class StockBroker(BackBroker):  # type: ignore[misc]
         self.ledger = Ledger()
         self._requests: dict[int, OrderRequest] = {}
         self._bits_seen: dict[int, int] = {}
-        self._new_fills: list[tuple[Fill, Any]] = []
+        self._quiet: QuietBars | None = None
+        self._new_fills: list[tuple[Fill, Any, OrderRequest | None]] = []
         self._fill_count = 0
         self._flat_at: dict[tuple[Any, int], tuple[int, str]] = {}
-        self.orders_log: list[dict[str, Any]] = []
+        self.orders_log = OrderLog()
         self._owners: dict[tuple[Any, int], Any] = {}
         self._open_sizes: dict[tuple[Any, int], float] = defaultdict(float)
         self._lengths: dict[Any, int] = {}
         self._day = -1
+        self._unmarked = self._played = 0
         self._times: list[int] = []
         self._values: list[float] = []
         if not hasattr(self, "_plans"):
@@ -110,6 +117,8 @@ class StockBroker(BackBroker):  # type: ignore[misc]
     @property
     def equity_curve(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """Times (int64 ns UTC) and equity (account currency), one item a bar."""
+        if self._quiet is not None:
+            return self._quiet.equity_curve(self._played)
         return np.array(self._times, np.int64), np.array(self._values, np.float64)
 
     # -- orders ------------------------------------------------------------------------------
@@ -151,6 +160,7 @@ class StockBroker(BackBroker):  # type: ignore[misc]
 
     def modify_approved(self, approved: Approved[OrderChange], order: Any) -> None:
         """Change a working order's price, limit or quantity."""
+        self._stir()
         change = approved.request
         if change.price is not None:
             order.created.price = change.price
@@ -167,7 +177,7 @@ class StockBroker(BackBroker):  # type: ignore[misc]
         """Cancel every order and close every position at its next open."""
         leaving: dict[tuple[Any, int], float] = defaultdict(float)
         for order in [*self.pending, *self.submitted]:
-            if order.info.get("flattens"):
+            if noted(order, "flattens"):
                 leaving[order.data, order.tradeid] += order.executed.remsize
             elif order.alive():
                 self._cancel_anywhere(order, reason)
@@ -193,17 +203,17 @@ class StockBroker(BackBroker):  # type: ignore[misc]
         """Cancel entries that were for the trading day that has ended."""
         for order in [*self.pending, *self.submitted]:
             request = self._requests.get(order.ref)
-            wanted = request is not None and order.info.get("day_only") and order.parent is None
+            wanted = request is not None and noted(order, "day_only") and order.parent is None
             if wanted and order.alive():
                 self._cancel_anywhere(order, "another_day")
 
     def _close_at_market(self, key: tuple[Any, int], size: float, reason: str) -> None:
-        kind = SellOrder if size > 0 else BuyOrder
         data, tradeid = key
-        order = kind(
-            owner=self._owners[key],
-            data=data,
-            size=abs(size),
+        order = make_order(
+            size < 0,
+            self._owners[key],
+            data,
+            abs(size),
             exectype=Order.Market,
             tradeid=tradeid,
         )
@@ -237,20 +247,32 @@ class StockBroker(BackBroker):  # type: ignore[misc]
 
     def next(self) -> None:
         """Match the bar by Backtrader's rules; then let the guard look at what came of it."""
+        timeline, quiet = self._timeline, self._quiet
+        if timeline is None or quiet is None:
+            self._play(self._fresh_feeds())
+            return
+        step = timeline.step
+        if not quiet.try_bar(step):
+            self._mark_until(step)
+            self._play(quiet.fresh_feeds())
+
+    def _play(self, fresh: list[Any]) -> None:
+        """Play a bar in full."""
         guard = self._supervisor
-        watched = guard is not None and not guard.is_empty
-        fresh = self._fresh_feeds()
         self._roll_day(fresh)
-        self._mark_excursions(fresh)
-        super().next()
+        if self._quiet is None:
+            self._mark_excursions(fresh)
+        self._match()
         if self._new_fills:
             self._book_new_fills()
             self._mark_excursions(fresh)
-        if fresh:
+        if self._quiet is not None:
+            self._quiet.note_full_bar(self._value)
+        elif fresh:
             self._note_equity(fresh)
         if self._flat_at:
             self._keep_flat_times(fresh)
-        if watched and guard is not None and fresh:
+        if guard is not None and not guard.is_empty and fresh:
             self._watch(guard, fresh)
 
     def _try_exec(self, order: Any) -> None:
@@ -268,31 +290,128 @@ class StockBroker(BackBroker):  # type: ignore[misc]
                 order.executed.remsize = -held
         super()._try_exec(order)
 
+    def is_surplus(self, order: Any) -> bool:
+        """Whether an order only reduces and there is nothing to reduce: the next bar ends it."""
+        guard = self._supervisor
+        if guard is None or guard.is_empty or not self._only_reduces(order):
+            return False
+        return bool(self.positions[order.data].size * order.executed.remsize >= 0)
+
     def _only_reduces(self, order: Any) -> bool:
         request = self._requests.get(order.ref)
         return request is not None and (request.reduces or order.parent is not None)
 
     def notify(self, order: Any) -> None:
         """Queue the notification; note the executions it carries."""
-        seen = self._bits_seen.get(order.ref, 0)
-        bits = order.executed.exbits
-        for i in range(seen, len(bits)):
-            self._note_fill(order, bits[i])
-        if len(bits) > seen:
-            self._bits_seen[order.ref] = len(bits)
-        request = self._requests.get(order.ref)
+        ref, data = order.ref, order.data
+        request = self._requests.get(ref)
         reduces = request is not None and request.reduces
-        self.orders_log.append(order_row(order, self.plan_of(order.data), reduces=reduces))
-        super().notify(order)
+        plan_id = self.plan_of(data)
+        count = len(order.executed)
+        if count:
+            seen = self._bits_seen.get(ref, 0)
+            for bit in order.executed.exbits[seen:count]:
+                self._note_fill(order, bit, request, plan_id)
+            self._bits_seen[ref] = count
+        role = role_of(order, not reduces).name.lower()
+        self.orders_log.add(order, plan_id, role, end_of(data), str(noted(order, "reason") or ""))
+        if not order.alive():
+            self._requests.pop(ref, None)
+            self._bits_seen.pop(ref, None)
+        self.notifs.append(order.clone())
 
-    def _note_fill(self, order: Any, bit: Any) -> None:
+    def _note_fill(self, order: Any, bit: Any, request: OrderRequest | None, plan_id: str) -> None:
         data = order.data
         self._fill_count += 1
         scheme = self.getcommissioninfo(data)
-        fill = fill_of(order, bit, self._fill_count, self.plan_of(data), scheme)
+        fill = fill_of(order, bit, self._fill_count, plan_id, scheme)
         self._open_sizes[data, order.tradeid] += bit.size
         self._owners[data, order.tradeid] = order.owner
-        self._new_fills.append((fill, data))
+        self._new_fills.append((fill, data, request))
+
+    # -- playing on without being asked (`backtests.skipping`) ---------------------------------
+
+    def begin_walk(self, timeline: Timeline) -> None:
+        """Take the steps of a preloaded run."""
+        self._timeline = timeline
+        self._quiet = QuietBars(self, timeline)
+        self._unmarked = self._played = 0
+
+    def end_walk(self) -> None:
+        """Close the books of the run."""
+        if self._timeline is not None:
+            self._played = self._timeline.step + 1
+            self._mark_until(self._timeline.step)
+        self._timeline = None
+
+    def standing(self, strategy: Any) -> int:
+        """Return whether a strategy holds a position, has orders at work, or neither."""
+        if self.notifs or self.submitted:
+            return WORKING
+        positions = self.positions
+        if any(data in positions and positions[data].size for data in strategy.datas):
+            return OPEN
+        return WORKING if any(order.owner is strategy for order in self.pending) else FLAT
+
+    def play_until(self, stop: int) -> int:
+        """Play on to a step, not included, or to the first that must be played in full."""
+        assert self._quiet is not None
+        return self._quiet.play_until(stop)
+
+    def account_between(self, first: int, stop: int) -> tuple[Array, Array]:
+        """Return cash and value after each of the steps just played."""
+        assert self._quiet is not None
+        return self._quiet.account_between(first, stop)
+
+    def take_figures(self, cash: float, held: float, unlevered: float, open_profit: float) -> None:
+        """Take what Backtrader computes at the end of a bar, with one position open."""
+        self.cash = cash
+        self._value = value = cash + unlevered
+        self._fundval = value / self._fundshares
+        self._valuemkt = unlevered
+        self._valuelever = cash + held
+        self._valuemktlever = held
+        self._leverage = held / (unlevered or 1.0)
+        self._unrealized = open_profit
+
+    def _stir(self) -> None:
+        """Have the next bar played in full."""
+        if self._quiet is not None:
+            self._quiet.is_stirred = True
+
+    def cancel(self, order: Any, bracket: bool = False) -> bool:
+        """Cancel an order; False if it does not rest with the broker."""
+        self._stir()
+        return bool(super().cancel(order, bracket))
+
+    def transmit(self, order: Any, check: bool = True) -> Any:
+        """Send an order on its way."""
+        self._stir()
+        return super().transmit(order, check)
+
+    def add_cash(self, cash: float) -> None:
+        """Add cash at the next bar; take it if negative."""
+        self._stir()
+        super().add_cash(cash)
+
+    def set_cash(self, cash: float) -> None:
+        """Set the cash."""
+        self._stir()
+        super().set_cash(cash)
+
+    setcash = set_cash
+
+    def addcommissioninfo(self, comminfo: Any, name: str | None = None) -> None:
+        """Set a commission scheme."""
+        self._stir()
+        super().addcommissioninfo(comminfo, name)
+
+    def _mark_until(self, step: int) -> None:
+        """Give the ledger the extremes of the bars up to a step since it was last told."""
+        if self._quiet is not None and self.ledger.open and self._unmarked <= step:
+            for data, low, high in self._quiet.low_highs(self._unmarked, step):
+                self.ledger.mark(self.plan_of(data), symbol_of(data), low, high)
+        self._unmarked = step + 1
 
     # -- after the bar -----------------------------------------------------------------------
 
@@ -330,8 +449,7 @@ class StockBroker(BackBroker):  # type: ignore[misc]
 
     def _book_new_fills(self) -> None:
         fills, self._new_fills = self._new_fills, []
-        for fill, data in fills:
-            request = self._requests.get(fill.order_id)
+        for fill, data, request in fills:
             self.ledger.book(fill, point_value=self._value_of(data), planned=planned_of(request))
             if self._supervisor is not None:
                 self._supervisor.on_fill(fill, self._value)
@@ -342,13 +460,13 @@ class StockBroker(BackBroker):  # type: ignore[misc]
 
     def _watch(self, guard: Supervisor, fresh: list[Any]) -> None:
         """Test the floors at the close; let rules of time see the bar that comes."""
-        self._test_floors(guard)
+        self._test_floors(guard, fresh)
         for data in fresh:
             guard.on_bar_start(symbol_of(data), next_bar(bar_of(data)))
         if guard.limits[0].locked:
             self._cancel_entries()
 
-    def _test_floors(self, guard: Supervisor) -> None:
+    def _test_floors(self, guard: Supervisor, fresh: list[Any]) -> None:
         limits = guard.limits[0]
         equity = float(self._value)
         if limits.trail_intraday and equity > limits.trail_peak:
@@ -362,13 +480,13 @@ class StockBroker(BackBroker):  # type: ignore[misc]
         limits.breach = BREACH_TRAIL if is_trail else BREACH_DAY
         limits.breach_equity = equity
         self.flatten("trailing_drawdown" if is_trail else "daily_loss")
-        guard.on_breach(self._times[-1])
+        guard.on_breach(max(end_of(data) for data in fresh))
 
 
 def _check_legs(request: OrderRequest, orders: Sequence[Any]) -> None:
     """Refuse an exit plan of several legs: its stop would be gone after the first."""
     targets = sum(child.role is Role.TARGET for child in request.children)
-    if targets > 1 and any("stop_to" in order.info for order in orders):
+    if targets > 1 and any(noted(order, "stop_to") is not None for order in orders):
         raise ConfigError(
             'fills = "backtrader" knows one target a bracket: set legs to one, '
             'or use fills = "tola"'

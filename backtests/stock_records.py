@@ -15,19 +15,10 @@ from core.instruments import Instrument
 from core.ledger import Planned
 from core.orders import Fill, OrderRequest, Role, Side
 from risk.groups import is_stop
-from risk.moment import bar_of, end_of, symbol_of
+from risk.lean_orders import noted
+from risk.moment import bar_of, symbol_of
 
 _REASONS = {Role.ENTRY: "entry", Role.STOP: "stop", Role.TARGET: "target"}
-_STATES = {
-    Order.Submitted: "submitted",
-    Order.Accepted: "accepted",
-    Order.Partial: "partial",
-    Order.Completed: "filled",
-    Order.Canceled: "cancelled",
-    Order.Expired: "expired",
-    Order.Margin: "margin",
-    Order.Rejected: "rejected",
-}
 
 
 class StockCommission(InstrumentCommission):
@@ -37,6 +28,8 @@ class StockCommission(InstrumentCommission):
     that moves with the price would show as profit. The first bar's price sets it; the exchange
     rate is that of the first bar too.
     """
+
+    has_constant_margin = True
 
     def __init__(self, instrument: Instrument, data: Any, fx: float | FxRate) -> None:
         super().__init__()
@@ -75,7 +68,7 @@ def fill_of(order: Any, bit: Any, fill_id: int, plan_id: str, commission: Any) -
     """Return one execution of an order; its reason is noted on the order too."""
     bar = bar_of(order.data)
     role = role_of(order, bool(bit.opened))
-    reason = str(order.info.get("reason") or _REASONS.get(role) or _exit_reason(order))
+    reason = str(noted(order, "reason") or _REASONS.get(role) or _exit_reason(order))
     order.addinfo(reason=reason, ambiguous=False)
     return Fill(
         fill_id=fill_id,
@@ -128,26 +121,3 @@ def planned_of(request: OrderRequest | None) -> Planned | None:
         target=targets[-1] if targets else None,
         pattern=request.pattern,
     )
-
-
-def order_row(order: Any, plan_id: str, *, reduces: bool) -> dict[str, Any]:
-    """Return the row of orders.csv for the state an order is in now; its time is in ns."""
-    executed = order.executed
-    filled = order.status in (Order.Partial, Order.Completed)
-    return {
-        "order_id": int(order.ref),
-        "plan_id": plan_id,
-        "symbol": symbol_of(order.data),
-        "role": role_of(order, not reduces).name.lower(),
-        "side": "buy" if order.isbuy() else "sell",
-        "kind": order.getordername(),
-        "quantity": abs(order.created.size),
-        "price": order.created.price,
-        "limit_price": order.created.pricelimit,
-        "state": _STATES[order.status],
-        "time": end_of(order.data),
-        "filled": abs(executed.size),
-        "fill_price": executed.exbits[-1].price if filled and executed.exbits else None,
-        "parent_id": None if order.parent is None else int(order.parent.ref),
-        "reason": str(order.info.get("reason") or ""),
-    }

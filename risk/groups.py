@@ -10,6 +10,7 @@ from typing import Any
 from backtrader.order import Order
 
 from core.orders import ChildRequest, OrderKind, OrderRequest, Role, Side, TimeInForce
+from risk.lean_orders import noted, notes_of
 from risk.moment import float_day_to_ns, symbol_of
 
 _KINDS = {
@@ -86,7 +87,7 @@ def build_request(group: Group, plan_id: str, *, reduces: bool) -> OrderRequest:
     `planned_stop`, `pattern`, `stop_to`, `reason`) are read from `order.info`.
     """
     parent = group.parent
-    info = parent.info
+    info = notes_of(parent)
     kind = _kind_of(parent)
     side = Side.BUY if parent.isbuy() else Side.SELL
     children = tuple(_child(order) for order in group.orders[1:])
@@ -176,7 +177,7 @@ def _limit_price(order: Any) -> float | None:
 
 def _validity(order: Any) -> tuple[TimeInForce, int | None]:
     """Return time in force and expiry; `order.valid` is a UTC float day once it is an order."""
-    if order.info.get("day_only") or order.info.get("valid_day"):
+    if noted(order, "day_only") or noted(order, "valid_day"):
         return TimeInForce.DAY, None
     if not order.valid:
         return TimeInForce.GTC, None
@@ -198,5 +199,5 @@ def _child(order: Any) -> ChildRequest:
         limit_price=_limit_price(order),
         trail_amount=order.created.trailamount,
         trail_percent=order.created.trailpercent,
-        stop_to=order.info.get("stop_to"),
+        stop_to=noted(order, "stop_to"),
     )

@@ -12,7 +12,6 @@ from collections import Counter, deque
 from typing import Any
 
 import numpy as np
-from backtrader.order import BuyOrder, Order, SellOrder
 
 from core.bars import NEVER_NS
 from core.errors import ConfigError
@@ -23,6 +22,7 @@ from risk.context import FOREVER, GuardContext, Lock
 from risk.events import GuardEvent
 from risk.floors import write_floors
 from risk.groups import Group, build_request, has_wrong_stop, is_day_order, pending_exits
+from risk.lean_orders import make_order, noted
 from risk.moment import bar_of, symbol_of
 from risk.presets import get_preset
 from risk.rules import Act, Headroom, Refusal, Rule, build_rules
@@ -182,11 +182,11 @@ class Guard:
 
     def buy(self, owner: Any, data: Any, size: float, **given: Any) -> Any:
         """Take a buy order as Backtrader's brokers do; always returns an order."""
-        return self._take(BuyOrder, owner, data, size, **given)
+        return self._take(True, owner, data, size, **given)
 
     def sell(self, owner: Any, data: Any, size: float, **given: Any) -> Any:
         """Take a sell order as Backtrader's brokers do; always returns an order."""
-        return self._take(SellOrder, owner, data, size, **given)
+        return self._take(False, owner, data, size, **given)
 
     def cancel(self, order: Any) -> bool:
         """Cancel an order; one still held or waiting is dropped with its whole group."""
@@ -217,7 +217,7 @@ class Guard:
 
     def _take(
         self,
-        kind: type[Order],
+        is_buy: bool,
         owner: Any,
         data: Any,
         size: float,
@@ -235,21 +235,22 @@ class Guard:
         _checksubmit: bool = True,
         **keywords: Any,
     ) -> Any:
-        order = kind(
-            owner=owner,
-            data=data,
-            size=size,
-            price=price,
-            pricelimit=plimit,
-            exectype=exectype,
-            valid=valid,
-            tradeid=tradeid,
-            oco=oco,
-            trailamount=trailamount,
-            trailpercent=trailpercent,
-            parent=parent,
-            transmit=transmit,
-            histnotify=histnotify,
+        order = make_order(
+            is_buy,
+            owner,
+            data,
+            size,
+            price,
+            plimit,
+            exectype,
+            valid,
+            tradeid,
+            oco,
+            trailamount,
+            trailpercent,
+            parent,
+            transmit,
+            histnotify,
         )
         order.addinfo(**keywords)
         if is_day_order(valid):
@@ -259,7 +260,7 @@ class Guard:
     def _group(self, order: Any) -> Any:
         """Put an order into its group; send the group when this order transmits it."""
         parent = order.parent
-        if parent is not None and parent.info.get("refused"):
+        if parent is not None and noted(parent, "refused"):
             self._reject(order, Refusal("parent_refused", 0.0, 0.0, "its parent was refused"))
             return order
         key = int(order.ref if parent is None else parent.ref)

@@ -50,6 +50,33 @@ def end_of(data: Any) -> int:
     return float_day_to_ns(data.datetime[0])
 
 
+def ends_of(data: Any, count: int) -> np.ndarray[Any, Any]:
+    """Return END of a preloaded feed's first `count` bars, ns UTC."""
+    if _has(data, "bars"):
+        return np.ascontiguousarray(data.bars["end"][:count])
+    return _ns_of(np.array(data.lines.datetime.array[:count]))
+
+
+def starts_of(data: Any, count: int) -> np.ndarray[Any, Any]:
+    """Return START of a preloaded feed's first `count` bars, ns UTC."""
+    if _has(data, "bars"):
+        return np.ascontiguousarray(data.bars["start"][:count])
+    return ends_of(data, count) - max(bar_length_ns(data), 1)
+
+
+def trading_days_of(data: Any, count: int) -> np.ndarray[Any, Any]:
+    """Return the trading-day numbers of a preloaded feed's first `count` bars."""
+    if _has(data, "bars"):
+        return np.ascontiguousarray(data.bars["day"][:count]).astype(np.int64)
+    return (ends_of(data, count) - 1) // _DAY_NS
+
+
+def _ns_of(numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return float days as ns, as `float_day_to_ns` does."""
+    milliseconds = np.round((numbers - _EPOCH_DAY) * _MS_A_DAY)
+    return milliseconds.astype(np.int64) * 1_000_000
+
+
 def day_of(data: Any) -> int:
     """Return the trading-day number of the bar a feed stands on."""
     if _has(data, "bars"):

@@ -26,7 +26,7 @@ app = App(
     "Exit codes: 0 done, 1 failed, 2 wrong usage. Each verb has its own --help.",
 )
 data_app = App(help="Check price files, list what is at hand.")
-runs_app = App(help="List and show finished runs.")
+runs_app = App(help="List, show and compare finished runs.")
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
 _TYPERS_CTRL_C = 130
@@ -187,12 +187,18 @@ def why(
     _show(why(words or [], plan), as_json)
 
 
-@runs_app.command("list", epilog=_examples("runs list"))
-def runs_list(as_json: Json = False) -> None:
-    """List the finished runs, newest last."""
-    from backtests import commands
+@runs_app.command("list", epilog=_examples("runs list", "runs list --sort net --last 20"))
+def runs_list(
+    sort: Annotated[
+        str, _option("BY", "run, made, trades, net, drawdown or mean; the best stands last.")
+    ] = "run",
+    last: Annotated[int | None, _option("N", "Only the last N of them.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the finished runs with their key figures, newest last."""
+    from backtests import runs_commands
 
-    _show(commands.runs_list(), as_json)
+    _show(runs_commands.runs_list(sort, last), as_json)
 
 
 @runs_app.command("show", context_settings=_RUN_NAMES, epilog=_examples("runs show -1"))
@@ -240,6 +246,35 @@ def export(
 
     flags = {"from": start, "to": end, "format": kind, "out": out, "fy": fy}
     _show(export_command(tables, run, flags), as_json)
+
+
+@runs_app.command(
+    "compare",
+    context_settings=_RUN_NAMES,
+    epilog=_examples("runs compare -2 -1", "runs compare 3 7 9 --fx USDINR=83.5"),
+)
+def runs_compare(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="The first is the base.")],
+    fx: Annotated[
+        list[str] | None, _option("PAIR=RATE", "Where accounts are in different currencies.")
+    ] = None,
+    out: Annotated[
+        str | None, _option("FOLDER", "Of the page and picture; default: runs/compare-RUN-RUN.")
+    ] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="No page, no picture.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare runs: settings that differ, key figures, trades one by one, overlaid equity."""
+    from backtests import runs_commands
+
+    draw = None if no_report else _draw_comparison
+    _show(runs_commands.runs_compare(runs, fx or [], out, draw), as_json)
+
+
+def _draw_comparison(*given: Any) -> dict[str, str]:
+    from reports.compare import write_comparison
+
+    return write_comparison(*given)
 
 
 @app.command(epilog=_examples("strategies", "strategies gold_smc"))

@@ -152,7 +152,7 @@ def _text(item: Mapping[str, Any]) -> str:
 
 def _table(item: Mapping[str, Any]) -> str:
     """Return a table; one with `closed` (its heading) opens on a click."""
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in item["head"])
+    head = "".join(f"<th>{_cell(cell)}</th>" for cell in item["head"])
     rows = "\n".join(
         "<tr>" + "".join(f"<td>{_cell(cell)}</td>" for cell in row) + "</tr>"
         for row in item["rows"]

@@ -95,8 +95,8 @@ def _listed(path: Path) -> Listed | None:
         text = read_text(path, str(path))
         return _of_sample(path, *_sample(text)) if _may_hold_prices(path, text) else None
     except TolaError as fault:
-        text = str(fault).splitlines()[0]
-        return Listed(str(path), fault=text.removeprefix(str(path)).lstrip(": "))
+        words = str(fault).splitlines()[0]
+        return Listed(str(path), fault=words.removeprefix(str(path)).lstrip(": "))
 
 
 def _of_ours(path: Path) -> Listed | None:

@@ -144,7 +144,8 @@ def backtest(
         "band": band or None, "report": False if no_report else None, "out": out,
     }  # fmt: skip
     progress = Progress(sys.stderr, wanted=not console.quiet)
-    _show(commands.backtest(plans or [], flags, config, progress, _draw_report), as_json)
+    done = commands.backtest(plans or [], flags, config, progress, _draw_report, console.words)
+    _show(done, as_json)
 
 
 def _draw_report(folder: Any) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backtests.outcome import FAILED, Outcome
+from backtests.outcome import FAILED, Outcome, command_line
 from backtests.progress import Progress
+from core.config import DEFAULT_FILE
 from core.errors import ConfigError, TolaError
 from core.results import RunFolder, RunWriter, find_run, list_runs
 
@@ -53,6 +54,7 @@ def init(
     if not example.exists():
         wrote.append(_write_new(example, texts.environment))
     plan = "gold" if answers.market == "both" else answers.market
+    named = [] if config == DEFAULT_FILE else ["--config", config]
     missing = [
         f"fill in [fx] {pair} in {config} first (remove its #): {pair[3:]} per 1 {pair[:3]}, a "
         f"number or a price file; without it the {pair[:3]} plans do not run"
@@ -61,7 +63,7 @@ def init(
     return Outcome(
         {"wrote": wrote, "market": answers.market, "rates_to_fill": list(texts.rates)},
         [f"wrote {' and '.join(wrote)}", *missing],
-        f"python run.py backtest {plan} --data YOUR_FILE.csv",
+        command_line(["backtest", plan, *named]),
     )
 
 
@@ -82,6 +84,7 @@ def backtest(
     config: str,
     progress: Progress,
     draw: Draw,
+    again: Sequence[str] = ("backtest",),
 ) -> Outcome:
     """Run plans or strategies on history and leave a run folder.
 
@@ -93,6 +96,8 @@ def backtest(
         Fields of plans and settings by name; None where not given.
     draw : callable(RunFolder) -> files
         Writes the report.
+    again : sequence of str
+        The words of this very command, to be told what to add to it.
 
     Raises
     ------
@@ -116,7 +121,7 @@ def backtest(
     return Outcome(
         summary,
         [*overridden, *summary_lines(summary)],
-        _next_step(summary),
+        _next_step(summary, again),
         short_lines(summary),
         FAILED if summary["interrupted"] else 0,
     )
@@ -142,32 +147,52 @@ def _log_level(origins: Mapping[str, Any], level: str) -> str:
     return level if origins["settings.log_level"]["source"] != "default" else "WARNING"
 
 
-def _next_step(summary: Mapping[str, Any]) -> str:
-    """Return what makes sense after a run: one's own prices, a look at the report, a wider view."""
+def _next_step(summary: Mapping[str, Any], again: Sequence[str]) -> str:
+    """Return what makes sense after a run: one's own prices, a wider view, a closer look.
+
+    Every line ends with a command.
+    """
+    once_more = command_line(_without_value(again, "--out"))
     if summary["interrupted"]:
-        return "the same command again, for all bars"
+        return f"for all bars: {once_more}"
     if all(plan["synthetic"] for plan in summary["plans"]):
         return "your own prices: python run.py data check FILE"
     if not any(plan["trades"] for plan in summary["plans"]):
-        return _without_trades(summary)
+        return _without_trades(summary, once_more)
     if not any(plan["band"] for plan in summary["plans"]):
-        return "the same command with --band: how much hangs on the order of extremes inside a bar"
-    return "python run.py runs list"
+        return f"how much hangs on the order of extremes inside a bar: {once_more} --band"
+    return f"what one bar did: {command_line(['why', _run_name(summary)])}"
 
 
-def _without_trades(summary: Mapping[str, Any]) -> str:
+def _run_name(summary: Mapping[str, Any]) -> str:
+    """Return what a later command calls this run: its number, or its folder elsewhere."""
+    folder = Path(summary["run"])
+    return folder.name if folder.parent == RUNS else folder.as_posix()
+
+
+def _without_value(words: Sequence[str], option: str) -> list[str]:
+    """Return a command's words without an option that takes a value."""
+    kept = [word for word in words if not word.startswith(f"{option}=")]
+    while option in kept:
+        at = kept.index(option)
+        del kept[at : at + 2]
+    return kept
+
+
+def _without_trades(summary: Mapping[str, Any], once_more: str) -> str:
     """Return what to look at after a run without trades; a plain strategy has no funnel."""
     if any(plan["funnel"] for plan in summary["plans"]):
-        return "python run.py strategies (a setup dropped in the funnel above names its setting)"
+        name = summary["plans"][0]["strategy"]
+        return f"the settings by which its setups were dropped: python run.py strategies {name}"
     refused = {rule for plan in summary["plans"] for rule in plan["refused"]}
     if "no_stop" in refused:
         return (
-            "send a protecting stop with each entry: buy_bracket or sell_bracket, or a Stop order "
-            "with parent= the entry (which then has transmit=False)"
+            "send a protecting stop with each entry (buy_bracket or sell_bracket, or a Stop order "
+            f"with parent= the entry, which then has transmit=False), then {once_more}"
         )
     if "wrong_stop" in refused:
-        return "put the stop of a buy below its entry, of a sell above it"
-    return f"{summary['run']}/orders.csv (each order, and why it was refused or did not fill)"
+        return f"put the stop of a buy below its entry, of a sell above it, then {once_more}"
+    return f"see in {summary['run']}/orders.csv why no order filled, then {once_more}"
 
 
 def runs_list() -> Outcome:
@@ -200,7 +225,7 @@ def runs_show(wanted: str) -> Outcome:
     from backtests.summary_text import short_lines, summary_lines
 
     summary = find_run(wanted, RUNS).summary
-    again = f"python run.py report {wanted}"
+    again = command_line(["report", wanted])
     return Outcome(summary, summary_lines(summary), again, short_lines(summary))
 
 
@@ -210,8 +235,8 @@ def report(wanted: str, draw: Draw) -> Outcome:
     files = dict(draw(folder))
     return Outcome(
         {"run": str(folder.path), "files": files},
-        [f"wrote {files['report']}"],
-        f"open {files['report']} in a browser",
+        [f"wrote {files['report']}", f"open it: {Path(files['report']).resolve().as_uri()}"],
+        command_line(["runs", "show", wanted]),
     )
 
 

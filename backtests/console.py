@@ -76,10 +76,13 @@ class Console:
     ----------
     quiet : bool
         `--quiet` was given: no progress, and lines in their shortest form.
+    words : list of str
+        The command line without what is common to all verbs, so that it can be told again.
     """
 
     def __init__(self) -> None:
         self.quiet = False
+        self.words: list[str] = []
         self._as_json = False
         self._colorless = False
 
@@ -94,7 +97,9 @@ class Console:
         for stream in (sys.stdout, sys.stderr):
             make_writable(stream)
         configure("WARNING", brief=True)  # a verb with settings sets its own level
-        return [word for word in ours if word not in (*QUIET, *NO_COLOR)] + rest
+        ours = [word for word in ours if word not in (*QUIET, *NO_COLOR)]
+        self.words = [word for word in ours if word != JSON] + rest
+        return ours + rest
 
     def show(self, outcome: Outcome, as_json: bool) -> None:
         """Print an outcome, as one JSON object or as lines ending with what to do next."""
@@ -144,12 +149,3 @@ def _silence(stream: TextIO) -> None:
         os.close(nowhere)
     except OSError:  # no file below the stream: nothing will be flushed either
         return
-
-
-def command_line(words: Sequence[str]) -> str:
-    """Return `python run.py WORDS` as one can paste it into this system's shell."""
-    import shlex
-    import subprocess
-
-    text = subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
-    return f"python run.py {text}"

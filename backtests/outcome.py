@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
+import subprocess
 import sys
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +31,7 @@ class Outcome:
     lines : list of str
         The same for people.
     next : str
-        The command that makes sense now.
+        What makes sense now; it ends with a command.
     short : list of str
         What `--quiet` leaves of the lines.
     exit_code : int
@@ -46,6 +49,12 @@ class Outcome:
         from core.results import json_text
 
         return json_text({**self.document, "next": self.next})
+
+
+def command_line(words: Sequence[str]) -> str:
+    """Return `python run.py WORDS` as one can paste it into this system's shell."""
+    text = subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    return f"python run.py {text}"
 
 
 def describe(error: BaseException) -> tuple[str, int]:

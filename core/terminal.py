@@ -56,10 +56,12 @@ def make_writable(stream: TextIO) -> None:
         reconfigure(errors=_ERRORS)
 
 
-def _spell(fault: UnicodeError) -> tuple[str, int]:
+def _spell(fault: UnicodeError) -> tuple[str | bytes, int]:
     if not isinstance(fault, UnicodeEncodeError):
         raise fault
     letter = fault.object[fault.start]
+    if "\udc80" <= letter <= "\udcff":  # a byte of a file's name that Python could not read
+        return bytes([ord(letter) - 0xDC00]), fault.start + 1
     plain = letter.encode("ascii", "backslashreplace").decode("ascii")
     return _PLAIN_LETTERS.get(letter, plain), fault.start + 1
 
@@ -86,7 +88,7 @@ _VERDICTS = (
 )
 _SIGNED = re.compile(
     r"(?<![\w.,])(?<!of )(?P<sign>[+-])(?:\$[\d,]+(?:\.\d+)?|[\d,]+(?:\.\d+)? (?:[A-Z]{3}|%)"
-    r"|\d+(?:\.\d+)? R)(?![\w,])"
+    r"|\d+(?:\.\d+)? R)(?!\w)"
 )
 
 

@@ -80,7 +80,7 @@ def test_stops_on_the_wrong_side_are_refused_by_name_or_noted(tola, own, tmp_pat
     [
         (("self.buy_bracket(", "self.buy(size=2) or ("), "next: send a protecting stop with each"),
         (("stopprice=price - 8", "stopprice=price + 4"), "next: put the stop of a buy below"),
-        (("% 10 == 0", "% 10 == 11"), "next: runs/0001/orders.csv"),
+        (("% 10 == 0", "% 10 == 11"), "next: see in runs/0001/orders.csv why"),
     ],
 )
 def test_a_plain_strategy_without_trades_is_told_what_to_change(tola, own, tmp_path, change, hint):

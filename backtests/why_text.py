@@ -97,7 +97,10 @@ def _here(bar: Found) -> list[str]:
             + (f", stop {price_text(position['stop'])}" if position["stop"] else "")
             + (f", target {price_text(position['target'])}" if position["target"] else "")
         )
-    texts += [f"{order_text(order)} working" for order in bar["working"]]
+    fresh = {order["order_id"] for order in bar["orders"] if order["state"] == "submitted"}
+    texts += [
+        f"{order_text(order)} working" for order in bar["working"] if order["order_id"] not in fresh
+    ]
     return texts or ["flat, no entry at work"]
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from core.bars import format_timeframe
 from core.errors import TolaError
+from core.zones import Times
 from feeds.candles import is_json, read_candles
 from feeds.columns import PRICES, Columns, known_name
 from feeds.csv import table_columns
@@ -24,6 +25,7 @@ from feeds.last_check import last_check
 from feeds.loading import calendar_of, describe, file_step, read_columns, whose
 from feeds.origin import require_sure, settle_origin
 from feeds.provenance import stated
+from feeds.validate import all_faults, fault_text
 from feeds.writing import is_parquet
 
 _ENDINGS = (".csv", ".csv.gz", ".txt", ".txt.gz", ".tsv", ".json", ".zip", ".parquet", ".pq")
@@ -143,6 +145,7 @@ def _of_sample(path: Path, table: Columns, rows: int) -> Listed:
     step = file_step(table, None)
     origin = settle_origin(table, market, step, None, None)
     require_sure(origin, table)
+    _require_sound(table, origin.start, len(table.stamps) == rows)
     facts = describe(table, origin, step, {}, symbol, guessed)
     own: dict[str, Any] = facts.get("provenance", {})
     return Listed(
@@ -161,6 +164,18 @@ def _of_sample(path: Path, table: Columns, rows: int) -> Listed:
         findings=last_check(path),
         made_from=tuple(str(source["name"]) for source in own.get("sources", ())),
     )
+
+
+def _require_sound(table: Columns, start: Times, is_whole: bool) -> None:
+    """Refuse what a run would refuse; a line is known only where all lines were read."""
+    bits = all_faults(table, start)
+    if not bits.any():
+        return
+    row = int(np.argmax(bits != 0))
+    text = fault_text(table, row, int(bits[row]))
+    if is_whole:
+        raise table.fault(text, row)
+    raise table.fault(f"has faulty rows, such as: {text}; data check names them all")
 
 
 def _sample(text: Text) -> tuple[Columns, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -185,5 +186,6 @@ def test_data_list_of_a_folder_says_what_cannot_be_read(tola, tmp_path):
 
     said = tola("data", "list", ".")
 
-    assert "XAUUSD      15m       200 bars" in said.out
+    assert re.search(r"XAUUSD +15m +200 bars  2025-03-03 to 2025-03-05  CSV +UTC", said.out)
+    assert "not checked" in said.out
     assert "cannot be read" in said.out

@@ -47,6 +47,7 @@ class Result:
     """What an entrant's processes said; medians of the warm runs.
 
     cold : wall seconds of the first process, from its start to its first result.
+    note : what the run said of itself.
     failed : why it has no figures.
     """
 
@@ -59,6 +60,7 @@ class Result:
     version: str = ""
     grown_mb: float | None = None
     trades: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
     failed: str = ""
 
 
@@ -136,6 +138,7 @@ def _summed(reports: Sequence[Mapping[str, Any]], trades: dict[str, Any]) -> Res
         version=first["version"],
         grown_mb=first["grown_mb"],
         trades=trades,
+        note=first["note"],
     )
 
 

@@ -21,20 +21,24 @@ TASKS = (
     Task("t1_next_every_bar", "untouched strategy file, against stock Backtrader", "4x"),
     Task("t1_mask_dense", "with an entry mask, 42 trades per 1,000 bars", "12x"),
     Task("t1_mask_sparse", "with an entry mask, 1,000-bar high, 5/10 ATR", "100x"),
-    Task("t1_tola_fills", "untouched with own fills, against the first row", "at most 1.3x"),
-    Task("t1_gold_bot", "the same under the gold_bot limits", "at most 1.3x"),
-    Task("t1_vs_backtesting_py", "mask and own fills, against backtesting.py", "1x"),
-    Task("t1_untouched_vs_backtesting_py", "untouched and own fills"),
-    Task("t1_vs_nautilus_100k", "mask and own fills, against NautilusTrader, 100k bars", "8x"),
-    Task("t1_untouched_vs_nautilus_100k", "untouched and own fills, 100k bars"),
-    Task("t1_vs_vectorbt", "mask and own fills, against vectorbt's compiled arrays"),
+    Task("t1_whole_next", "the first row as a whole run, with analyzers"),
+    Task("t1_whole_dense", "the second row as a whole run"),
+    Task("t1_whole_sparse", "the third row as a whole run"),
+    Task("t1_tola_fills", "the first row with own fills", "at most 1.3x as long"),
+    Task("t1_gold_bot", "the same under the gold_bot limits", "at most 1.3x as long"),
+    Task("t1_vs_backtesting_py", "entry mask, own fills, whole run", "faster"),
+    Task("t1_untouched_vs_backtesting_py", "untouched, own fills, whole run"),
+    Task("t1_vs_nautilus_100k", "entry mask, own fills, whole run, 100k bars", "8x"),
+    Task("t1_untouched_vs_nautilus_100k", "untouched, own fills, whole run, 100k bars"),
+    Task("t1_vs_vectorbt", "entry mask, own fills, whole run, against compiled arrays"),
     Task("t1_first_run_100k", "a new process with nothing compiled, 100k bars"),
-    Task("t1_memory", "memory over prices and imports, the first row's run", "300 MB"),
-    Task("t1_growth", "time per bar at the whole walk over that at a quarter", "1.15"),
+    Task("t1_memory", "memory of the whole run over prices and imports", "300 MB"),
+    Task("t1_growth", "time a bar on the whole walk over that on a quarter", "1.15"),
 )
 
 _STOCK = "Backtrader's own fills (no exit on the entry bar), guard without rules"
 _TOLA = "own fills (stop and target work from the fill), worst path through each bar"
+_WHOLE = "ours with daily-loss and trade-risk analyzers"
 _DEFAULTS = "stock: all defaults on PandasData; prices in memory to finished trades; CPU s"
 _EQUAL = "trades and final value equal bit for bit"
 _BACKTESTING = "backtesting.py: with its statistics, stop before target in a bar"
@@ -94,8 +98,12 @@ def _duels(sizes: Sizes) -> Iterator[Duel]:
         ("t1_next_every_bar", "next", "stock_dense", 4.0),
         ("t1_mask_dense", "mask", "stock_dense", 12.0),
         ("t1_mask_sparse", "sparse", "stock_sparse", 100.0),
+        ("t1_whole_next", "whole_next", "stock_dense", None),
+        ("t1_whole_dense", "whole_mask", "stock_dense", None),
+        ("t1_whole_sparse", "whole_sparse", "stock_sparse", None),
     ):
-        timed = _timed(task, whole, "backtrader {}", rules, target)
+        said = f"{rules}; {_WHOLE}" if ours.startswith("whole") else rules
+        timed = _timed(task, whole, "backtrader {}", said, target)
         yield Duel(task, (ours, peer), timed, exact=True)
     goal = round(1 / _SLOWDOWN, 2)
     for task, ours, rules in (
@@ -111,16 +119,24 @@ def _duels(sizes: Sizes) -> Iterator[Duel]:
 
 def _against_others(whole: int, small: int) -> Iterator[Duel]:
     for peer, title, rules, bars, masked, plain, target in (
-        ("backtesting", "backtesting.py {}", _BACKTESTING, whole, "tola_mask", "tola", 1.0),
-        ("nautilus", "NautilusTrader {}", _NAUTILUS, small, "tola_mask_100k", "tola_100k", 8.0),
+        ("backtesting", "backtesting.py {}", _BACKTESTING, whole, "tola_mask", "tola_next", 1.0),
+        (
+            "nautilus",
+            "NautilusTrader {}",
+            _NAUTILUS,
+            small,
+            "tola_mask_100k",
+            "tola_next_100k",
+            8.0,
+        ),
     ):
         name = {"backtesting": "backtesting_py", "nautilus": "nautilus_100k"}[peer]
-        said = f"{_TOLA}; {rules}; CPU s"
+        said = f"{_TOLA}; {_WHOLE}; {rules}; CPU s"
         task = f"t1_vs_{name}"
         yield Duel(task, (masked, peer), _timed(task, bars, title, said, target))
         task = f"t1_untouched_vs_{name}"
         yield Duel(task, (plain, peer), _timed(task, bars, title, said))
-    said = f"{_TOLA}; {_VECTORBT}; CPU s"
+    said = f"{_TOLA}; {_WHOLE}; {_VECTORBT}; CPU s"
     task = "t1_vs_vectorbt"
     yield Duel(task, ("tola_mask", "vectorbt"), _timed(task, whole, "vectorbt {}", said))
 
@@ -134,6 +150,8 @@ def _timed(
         note = f"{ours.count:,} trades, {ours.pnl:,.2f} net"
         if (ours.count, ours.pnl) != (peer.count, peer.pnl):
             note += f"; peer {peer.count:,}, {peer.pnl:,.2f}"
+        if ours.note:
+            note += f"; {ours.note}"
         return Row(
             task, "seconds", ours.cpu, peer.cpu, title.format(peer.version), target, rules,
             ours_wall=ours.wall, peer_wall=peer.wall, ours_cold=ours.cold, peer_cold=peer.cold,
@@ -145,7 +163,7 @@ def _timed(
 
 def _first_run(bars: int) -> Callable[[Result, Result], Row]:
     def make(ours: Result, peer: Result) -> Row:
-        rules = f"untouched strategy; {_STOCK}; wall s from the process's start; {_EQUAL}"
+        rules = f"untouched strategy; {_STOCK}; {_WHOLE}; wall s from the process's start; {_EQUAL}"
         return Row(
             "t1_first_run_100k", "seconds", ours.cold, peer.cold, f"backtrader {peer.version}",
             rules=rules, warm=False, bars=bars,
@@ -158,7 +176,7 @@ def _memory(bars: int) -> Callable[[Result, Result], Row]:
     def make(ours: Result, peer: Result) -> Row:
         if ours.grown_mb is None:
             return Row("t1_memory", "megabytes", skipped="this system does not tell peak memory")
-        rules = f"peak resident memory of a run over what it began with; {_STOCK}; {_EQUAL}"
+        rules = f"peak resident memory over that before the run; {_STOCK}; {_WHOLE}; {_EQUAL}"
         return Row(
             "t1_memory", "megabytes", ours.grown_mb, peer.grown_mb, f"backtrader {peer.version}",
             rules=rules, at_most=300.0, bars=bars, note=f"{ours.count:,} trades",

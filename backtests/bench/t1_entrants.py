@@ -23,7 +23,8 @@ class Variant:
     """One way to run the task in our engine or in a peer's.
 
     size : which of `Sizes`, by name. repeats, rounds : as of `Entrant`.
-    fills, masked, risk : ours alone. peer, module : theirs alone; stock Backtrader needs no peer.
+    fills, masked, whole, risk : ours alone. peer, module : theirs alone; stock Backtrader is our
+        own interpreter's and has no peer.
     """
 
     title: str
@@ -33,6 +34,7 @@ class Variant:
     rounds: int = 2
     fills: str = "backtrader"
     masked: bool = False
+    whole: bool = False
     risk: str | None = None
     peer: Peer | None = None
     module: str = ""
@@ -59,18 +61,25 @@ VARIANTS = {
     "next": _tola("untouched strategy"),
     "mask": _tola("entry mask, dense", masked=True),
     "sparse": _tola("entry mask, sparse", masked=True, options=SPARSE, repeats=4),
+    "whole_next": _tola("whole run, untouched strategy", whole=True),
+    "whole_mask": _tola("whole run, entry mask, dense", whole=True, masked=True),
+    "whole_sparse": _tola("whole run, entry mask, sparse", whole=True, masked=True,
+                          options=SPARSE, repeats=4),
     "tola": _tola("own fills", fills="tola"),
-    "tola_mask": _tola("own fills, entry mask", fills="tola", masked=True),
     # The preset asks for two contracts at least.
-    "gold_bot": _tola("gold_bot limits", fills="tola", risk="gold_bot",
+    "gold_bot": _tola("own fills, gold_bot limits", fills="tola", risk="gold_bot",
                       options={**DENSE, "size": 2}),
-    "tola_100k": _tola("own fills", fills="tola", size="hundredk", repeats=3),
-    "tola_mask_100k": _tola("own fills, entry mask", fills="tola", masked=True, size="hundredk",
-                            repeats=4),
-    "first_run": _tola("nothing compiled", size="hundredk", repeats=1, rounds=1),
-    "memory": _tola("memory", repeats=1, rounds=1),
-    "half": _tola("untouched strategy, half", size="half"),
-    "quarter": _tola("untouched strategy, a quarter", size="quarter"),
+    "tola_next": _tola("whole run, own fills, untouched", fills="tola", whole=True),
+    "tola_mask": _tola("whole run, own fills, entry mask", fills="tola", whole=True, masked=True),
+    "tola_next_100k": _tola("whole run, own fills, untouched, 100k", fills="tola", whole=True,
+                            size="hundredk", repeats=3),
+    "tola_mask_100k": _tola("whole run, own fills, entry mask, 100k", fills="tola", whole=True,
+                            masked=True, size="hundredk", repeats=4),
+    "first_run": _tola("whole run, nothing compiled", whole=True, size="hundredk", repeats=1,
+                       rounds=1),
+    "memory": _tola("whole run, memory", whole=True, repeats=1, rounds=1),
+    "half": _tola("untouched strategy, half the bars", size="half"),
+    "quarter": _tola("untouched strategy, a quarter of the bars", size="quarter"),
     "stock_dense": Variant("stock Backtrader, dense", repeats=1, rounds=1, module="stock"),
     "stock_sparse": Variant("stock Backtrader, sparse", repeats=1, rounds=1, module="stock",
                             options=SPARSE),
@@ -114,10 +123,12 @@ class Field:
         if variant.module:
             module = f"{_PEERS}.{variant.module}"
         else:
-            options |= {"fills": variant.fills, "masked": variant.masked, "risk": variant.risk}
+            options |= {"fills": variant.fills, "masked": variant.masked}
+            options |= {"whole": variant.whole, "risk": variant.risk}
         data = self._data(self.sizes.of(variant.size))
+        rounds = 1 if self.session.quick else variant.rounds
         entrant = Entrant(
-            name, variant.title, python, module, data, options, variant.repeats, variant.rounds
+            name, variant.title, python, module, data, options, variant.repeats, rounds
         )
         if name == "memory":
             return replace(entrant, warm_up=self._data(_WARM_UP_BARS))

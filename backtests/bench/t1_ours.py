@@ -1,6 +1,7 @@
-"""Task T1 as a user's run makes it: `run_account` with guard, broker, daily and trade analyzers.
+"""Task T1 in our engine, in a process of its own: `python -m backtests.bench.t1_ours JOB.json`.
 
-Runs as a process of its own, like each peer: `python -m backtests.bench.t1_ours JOB.json`.
+Either the engine alone (feed, guard, broker, strategy: what stock Backtrader has too), or the whole
+run as `backtest` makes it, with the analyzers of daily loss and trade risk.
 """
 
 from __future__ import annotations
@@ -37,44 +38,75 @@ def prepare(folder: Path, options: dict[str, Any]) -> Callable[[], Answer]:
     folder : Path
         Holds `bars.npy`.
     options : dict
-        fills, masked, risk (a preset's name, None: no rules) and the strategy's own parameters.
+        fills, masked, whole, risk (a preset's name, None: no rules) and the strategy's own
+        parameters.
     """
     from backtests.bench.t1_masked import MaskedT1
-    from backtests.engine import run_account
-    from backtests.loading import LoadedPlan
-    from backtests.progress import Progress
-    from backtests.request import AccountRequest, PlanRequest
     from core.bars import BAR, Series
     from core.calendar import get_calendar
-    from core.config import Plan, Settings
-    from core.fx import constant_rate
     from core.instruments import get_instrument
     from core.schedule import apply_flat_times
     from core.zones import NS_PER_MINUTE
     from risk.presets import get_preset
 
-    given = dict(options)
-    fills, masked, risk = (given.pop(name) for name in ("fills", "masked", "risk"))
+    params = dict(options)
+    fills, masked, whole, risk = (params.pop(each) for each in ("fills", "masked", "whole", "risk"))
     instrument = get_instrument(SYMBOL, _FACTS)
     bars = np.load(folder / "bars.npy").view(BAR)
-    calendar = get_calendar(instrument.calendar)
-    schedule = apply_flat_times(bars, calendar, [])
+    schedule = apply_flat_times(bars, get_calendar(instrument.calendar), [])
     series = Series(SYMBOL, NS_PER_MINUTE, bars)
-    settings = Settings(fills=fills)
+    strategy = MaskedT1 if masked else T1
+    limits = () if risk is None else (get_preset(risk),)
+    run = _whole_run if whole else _engine_alone
 
     def work() -> Answer:
-        plan = Plan("t1", "T1", SYMBOL, "1m")
-        request = PlanRequest(
-            plan, "t1", MaskedT1 if masked else T1, given, instrument,
-            constant_rate("USD", "USD", 1.0),
-        )  # fmt: skip
-        limits = () if risk is None else (get_preset(risk),)
-        account = AccountRequest("bench", "USD", CASH, (request,), limits)
-        loaded = LoadedPlan(request, series, {}, calendar, schedule)
-        run = run_account(account, [loaded], settings, "worst", Progress(sys.stderr, False))
-        return answer_of(run.plans[0].strategy, run.broker.getvalue())
+        made, cerebro = run(strategy, params, series, instrument, schedule, fills, limits)
+        note = f"no bar skipped: {cerebro.no_skipping}" if masked and cerebro.no_skipping else ""
+        return answer_of(made, cerebro.broker.getvalue(), note)
 
     return work
+
+
+def _engine_alone(
+    strategy: Any, params: Any, series: Any, instrument: Any, _: Any, fills: str, limits: Any
+) -> tuple[Any, Any]:
+    from backtests.broker import BacktestBroker
+    from backtests.cerebro import Cerebro
+    from backtests.stock import StockBroker
+    from feeds import BulkData
+    from risk.guard import Guard
+
+    cerebro = Cerebro(stdstats=False)
+    data = BulkData(series)
+    cerebro.adddata(data)
+    broker: Any = (StockBroker if fills == "backtrader" else BacktestBroker)(cash=CASH)
+    broker.add_instrument(data, instrument, "t1")
+    cerebro.setbroker(Guard(broker, *limits))
+    cerebro.addstrategy(strategy, **params)
+    (made,) = cerebro.run()
+    return made, cerebro
+
+
+def _whole_run(
+    strategy: Any, params: Any, series: Any, instrument: Any, schedule: Any, fills: str, limits: Any
+) -> tuple[Any, Any]:
+    from backtests.engine import run_account
+    from backtests.loading import LoadedPlan
+    from backtests.progress import Progress
+    from backtests.request import AccountRequest, PlanRequest
+    from core.calendar import get_calendar
+    from core.config import Plan, Settings
+    from core.fx import constant_rate
+
+    plan = Plan("t1", "T1", SYMBOL, "1m")
+    rate = constant_rate("USD", "USD", 1.0)
+    request = PlanRequest(plan, "t1", strategy, params, instrument, rate)
+    account = AccountRequest("bench", "USD", CASH, (request,), limits)
+    loaded = LoadedPlan(request, series, {}, get_calendar(instrument.calendar), schedule)
+    silent = Progress(sys.stderr, False)
+    run = run_account(account, [loaded], Settings(fills=fills), "worst", silent)
+    made = run.plans[0].strategy
+    return made, made.cerebro
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class T1(bt.Strategy):  # type: ignore[misc]
         )
 
 
-def answer_of(strategy: Any, final: float) -> Answer:
+def answer_of(strategy: Any, final: float, note: str = "") -> Answer:
     """Return what a finished run of the strategy came to.
 
     Raises
@@ -81,4 +81,4 @@ def answer_of(strategy: Any, final: float) -> Answer:
         "pnl": closed[:, 2],
         "pnlcomm": closed[:, 3],
     }
-    return Answer(count, float(closed[:, 3].sum()), final, trades)
+    return Answer(count, float(closed[:, 3].sum()), final, trades, note)

@@ -29,12 +29,14 @@ class Answer:
 
     trades : columns of equal length, as many of TRADE_COLUMNS as the library tells.
     pnl : profit of all closed trades net of commission. final : the account's value at the end.
+    note : what else a reader of the figures should know.
     """
 
     count: int
     pnl: float
     final: float
     trades: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
 
 
 Prepare = Callable[[Path, dict[str, Any]], Callable[[], Answer]]
@@ -59,7 +61,7 @@ def serve(prepare: Prepare, version: str) -> None:
         if number == 0:
             cold, peak = time.time() - job["started"], peak_megabytes()
             np.savez(place.with_suffix(".npz"), **answer.trades)
-            told = {"count": answer.count, "pnl": answer.pnl, "final": answer.final}
+            told = {name: getattr(answer, name) for name in ("count", "pnl", "final", "note")}
         del answer
     grown = None if before is None or peak is None else peak - before
     report = {**told, "version": version, "runs": runs, "cold_secs": cold, "grown_mb": grown}

@@ -59,9 +59,10 @@ class Cerebro(bt.Cerebro):  # type: ignore[misc]
         self._walk(runstrats, timeline)
 
     def _walk(self, runstrats: list[Any], timeline: Timeline) -> None:
-        walk = Walk(self, runstrats, timeline)
+        walk = Walk(self, runstrats, timeline, use_masks=self.use_masks)
         self.no_skipping = walk.no_skipping
-        begin = getattr(self._broker, "begin_walk", None)
+        cheats = self.p.cheat_on_open or self._timerscheat
+        begin = None if cheats else getattr(self._broker, "begin_walk", None)
         if begin is not None:
             begin(timeline)
         try:

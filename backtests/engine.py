@@ -78,6 +78,10 @@ class Counter(bt.Analyzer):  # type: ignore[misc]
         if done & 255 == 0:
             self.p.show(done)
 
+    def skipped(self, span: Any) -> None:
+        """Count bars that were skipped."""
+        self.p.show(span.stop)
+
 
 def run_account(
     request: AccountRequest,

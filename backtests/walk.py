@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import gc
+from array import array
 from collections.abc import Callable
 from typing import Any
 
 import backtrader as bt
 import numpy as np
 
+from backtests.entry_mask import Sleeper, must_be_awake
+from backtests.replay import acts_each_bar, feeds_of, is_own, wants_account
+from backtests.skipping import Span, can_skip
 from backtests.timeline import Timeline
+from risk.lean_orders import OrderHistory
 
 _COLLECT_EVERY = 1 << 16
 """Steps between collections of young cycles: a user's own garbage must not pile up."""
@@ -26,9 +31,18 @@ class Walk:
     strategies : list
         The running strategies, `_once` done and reset.
     timeline : Timeline
+    use_masks : bool
+        Whether what strategies declare is believed.
+
+    Attributes
+    ----------
+    no_skipping : str
+        Why every bar is played; empty where bars may be skipped.
     """
 
-    def __init__(self, cerebro: Any, strategies: list[Any], timeline: Timeline) -> None:
+    def __init__(
+        self, cerebro: Any, strategies: list[Any], timeline: Timeline, *, use_masks: bool
+    ) -> None:
         self._cerebro = cerebro
         self._timeline = timeline
         self._times: list[float] = timeline.times.tolist()
@@ -36,28 +50,70 @@ class Walk:
             _Feed(list(data.lines), None if rows is None else rows.tolist())
             for data, rows in zip(timeline.datas, timeline.rows, strict=True)
         ]
-        self._steppers = [_Stepper(strategy, timeline) for strategy in strategies]
-        self.no_skipping = "not built yet"
+        self._steppers = [_Stepper(strategy, timeline, self._times) for strategy in strategies]
+        self._can_sleep = use_masks and any(item.may_sleep for item in self._steppers)
+        self.no_skipping = self._why_every_bar(use_masks)
         for data in timeline.datas:
             _show_no_ticks(data)
 
     def run(self) -> None:
         """Play every step, or those up to the one at which a stop was asked for."""
-        timeline = self._timeline
+        timeline, times, feeds = self._timeline, self._times, self._feeds
         play = self._player()
-        for step, time in enumerate(self._times):
+        may_jump = not self.no_skipping
+        step, next_collection = 0, _COLLECT_EVERY
+        while step < timeline.count:
             timeline.step = step
-            for feed in self._feeds:
+            for feed in feeds:
                 feed.move(step)
-            if not play(step, time):
+            if not play(step, times[step]):
                 return
-            if step % _COLLECT_EVERY == 0:
+            step += 1
+            if may_jump:
+                step = self._jump(step)
+            if step >= next_collection:
                 gc.collect(0)
+                next_collection = step + _COLLECT_EVERY
+        if timeline.step >= 0:
+            for feed in feeds:
+                feed.move(timeline.step)
 
     def leave(self) -> None:
         """Leave the feeds as Backtrader's loop does."""
         for data in self._timeline.datas:
             data._tick_nullify()
+
+    def _jump(self, first: int) -> int:
+        """Let the broker play on while every strategy sleeps; return the next step to play."""
+        stop = min([stepper.wake for stepper in self._steppers])
+        if stop <= first:
+            return first
+        broker = self._cerebro._broker
+        end = int(broker.play_until(stop))
+        if end > first:
+            self._timeline.step = end - 1
+            span = Span(broker, self._timeline, first, end)
+            for stepper in self._steppers:
+                stepper.skip(span)
+        return end
+
+    def _why_every_bar(self, use_masks: bool) -> str:
+        """Return why no bar may be skipped, empty if some may."""
+        cerebro = self._cerebro
+        if not use_masks:
+            return "entry masks are not used"
+        for stepper in self._steppers:
+            if not stepper.may_sleep:
+                return f"{type(stepper.strategy).__name__} declares no entry mask"
+            if isinstance(stepper.feeds, str):
+                return stepper.feeds
+        if cerebro._timers or cerebro._timerscheat:
+            return "timers look at every bar"
+        if cerebro.p.cheat_on_open or cerebro.runwriters:
+            return "cheat-on-open and writers look at every bar"
+        if not can_skip(cerebro._broker):
+            return f"{type(cerebro._broker).__name__} plays bar by bar"
+        return ""
 
     def _player(self) -> Callable[[int, float], bool]:
         """Return the function that plays a step after the feeds have moved on to it."""
@@ -66,6 +122,7 @@ class Walk:
         strategies = cerebro.runningstrats
         has_timers = bool(cerebro._timers or cerebro._timerscheat)
         cheats, writes = cerebro.p.cheat_on_open, bool(cerebro.runwriters)
+        standing = getattr(broker, "standing", None) if self._can_sleep else None
 
         def play(step: int, time: float) -> bool:
             if has_timers:
@@ -89,6 +146,9 @@ class Walk:
                     return False
                 if writes:
                     cerebro._next_writers(strategies)
+            if standing is not None:
+                for stepper in steppers:
+                    stepper.fall_asleep(standing, step)
             return True
 
         return play
@@ -111,13 +171,25 @@ class _Feed:
 
 
 class _Stepper:
-    """Calls one strategy on each step as `Strategy._oncepost` does."""
+    """Calls one strategy on each step as `Strategy._oncepost` does.
 
-    def __init__(self, strategy: Any, timeline: Timeline) -> None:
+    Attributes
+    ----------
+    may_sleep : bool
+        Whether it declares when it does nothing.
+    wake : int
+        The step up to which it sleeps unless it hears from the broker.
+    feeds : list or str
+        What to call with skipped bars, or why none may be skipped.
+    """
+
+    def __init__(self, strategy: Any, timeline: Timeline, times: list[float]) -> None:
         self.strategy = strategy
+        self.may_sleep = False
+        self.wake = 0
+        self.feeds: list[Any] | str = f"{type(strategy).__name__} has inner methods of its own"
         groups = _lines_by_feed(strategy, timeline)
-        self.is_plain = groups is not None and _is_plain(strategy)
-        if not self.is_plain or groups is None:
+        if groups is None or not _is_plain(strategy):
             self.step: Callable[[int, float], None] = self._step_as_it_is
             return
         self.step = self._step
@@ -128,13 +200,47 @@ class _Stepper:
         ]
         self._lines = list(strategy.lines)
         self._datetime = strategy.lines.datetime
+        self._times = times
         self._status: list[int] = _periods_missing(strategy, timeline)
-        self._is_notified_each_bar = _wants_account(strategy)
-        analyzers = [item for item in strategy.analyzers if _acts_each_bar(item)]
-        self._ready = [item._next for item in analyzers]
-        self._first = [item._nextstart for item in analyzers]
-        self._early = [item._prenext for item in analyzers]
+        analyzers = [*strategy.analyzers, *strategy._slave_analyzers]
+        self._is_notified_each_bar = (
+            is_own(strategy, "notify_cashvalue", bt.Strategy)
+            or is_own(strategy, "notify_fund", bt.Strategy)
+            or is_own(strategy, "_notify", bt.Strategy)
+            or any(wants_account(item) for item in analyzers)
+        )
+        busy = [item for item in strategy.analyzers if acts_each_bar(item)]
+        self._ready = [item._next for item in busy]
+        self._first = [item._nextstart for item in busy]
+        self._early = [item._prenext for item in busy]
         self._has_observers = bool(strategy._lineiterators[bt.LineIterator.ObsType])
+        self.feeds = feeds_of(strategy)
+        self._sleeper = Sleeper(strategy, timeline, must_be_awake(strategy, self._status))
+        self.may_sleep = self._sleeper.is_declared
+        strategy._orders = OrderHistory(strategy._orders)
+
+    def fall_asleep(self, standing: Callable[[Any], int], step: int) -> None:
+        """Read how long the strategy may sleep."""
+        if self.may_sleep:
+            self.wake = self._sleeper.until(standing(self.strategy), step)
+        else:
+            self.wake = step + 1
+
+    def skip(self, span: Span) -> None:
+        """Pass over skipped steps."""
+        count = span.stop - span.first
+        for line in self._lines:
+            line._idx += count
+            line.lencount += count
+            if line is not self._datetime:
+                line.array.extend(array("d", [_NAN]) * count)
+        self._datetime.array.extend(self._times[span.first : span.stop])
+        last = span.stop - 1
+        for group in self._groups:
+            group.move(last)
+        self.strategy._minperstatus = self._status[last]
+        for feed in self.feeds:
+            feed(span)  # type: ignore[operator]
 
     def _step_as_it_is(self, step: int, time: float) -> None:
         self.strategy._oncepost(time)
@@ -148,17 +254,22 @@ class _Stepper:
             line.lencount = step + 1
             line.array.append(_NAN)
         self._datetime[0] = time
-        if self._is_notified_each_bar or strategy._orderspending or strategy._tradespending:
+        has_news = strategy._orderspending or strategy._tradespending
+        if has_news or self._is_notified_each_bar:
             strategy._notify()
         strategy._minperstatus = status = self._status[step]
+        is_awake = has_news or step >= self.wake
         if status < 0:
-            strategy.next()
+            if is_awake:
+                strategy.next()
             calls = self._ready
         elif status == 0:
-            strategy.nextstart()
+            if is_awake:
+                strategy.nextstart()
             calls = self._first
         else:
-            strategy.prenext()
+            if is_awake:
+                strategy.prenext()
             calls = self._early
         for call in calls:
             call()
@@ -175,38 +286,6 @@ def _is_plain(strategy: Any) -> bool:
     return not strategy._oldsync and all(
         getattr(kind, name) is getattr(bt.Strategy, name) for name in names
     )
-
-
-def _wants_account(strategy: Any) -> bool:
-    """Whether cash and value must be told on every bar."""
-    analyzers = [*strategy.analyzers, *strategy._slave_analyzers]
-    return (
-        any(
-            _is_own(item, name, base)
-            for item, base in [
-                (strategy, bt.Strategy),
-                *((item, bt.Analyzer) for item in analyzers),
-            ]
-            for name in ("notify_cashvalue", "notify_fund")
-        )
-        or _is_own(strategy, "_notify", bt.Strategy)
-        or any(
-            _is_own(item, name, bt.Analyzer)
-            for item in analyzers
-            for name in ("_notify_cashvalue", "_notify_fund")
-        )
-        or any(item._children for item in analyzers)
-    )
-
-
-def _is_own(item: Any, name: str, base: type[Any]) -> bool:
-    """Whether an object defines a method otherwise than its Backtrader base."""
-    return name in vars(item) or getattr(type(item), name) is not getattr(base, name)
-
-
-def _acts_each_bar(analyzer: Any) -> bool:
-    names = ("next", "prenext", "nextstart", "_next", "_prenext", "_nextstart")
-    return bool(analyzer._children) or any(_is_own(analyzer, name, bt.Analyzer) for name in names)
 
 
 def _periods_missing(strategy: Any, timeline: Timeline) -> list[int]:
@@ -234,7 +313,7 @@ def _lines_by_feed(strategy: Any, timeline: Timeline) -> list[list[Any]] | None:
     groups: list[list[Any]] = [[] for _ in timeline.datas]
     for indicator in strategy._lineiterators[bt.LineIterator.IndType]:
         driver = _driver_of(indicator._clock, drivers)
-        if driver is None or _is_own(indicator, "advance", _advancing_base(indicator)):
+        if driver is None or is_own(indicator, "advance", _advancing_base(indicator)):
             return None
         lines = list(indicator.lines)
         groups[driver].extend(lines)

@@ -17,7 +17,7 @@ from core.errors import ConfigError
 from core.ledger import Trade
 from core.results import iso_time
 from risk.groups import is_stop
-from risk.moment import bar_of, day_of, float_day_to_ns, symbol_of
+from risk.moment import bar_of, day_of, float_day_to_ns, symbol_of, trading_days_of
 from risk.rules import DailyLoss as DailyLossRule
 from risk.rules import TradeRisk as TradeRiskRule
 
@@ -52,6 +52,7 @@ class DailyLoss(bt.Analyzer):  # type: ignore[misc]
         self._rows: list[dict[str, Any]] = []
         self._day: int | None = None
         self._closed = 0
+        self._days: np.ndarray[Any, Any] | None = None
 
     def notify_trade(self, trade: Any) -> None:
         """Count closed trades where no ledger does."""
@@ -65,15 +66,43 @@ class DailyLoss(bt.Analyzer):  # type: ignore[misc]
         """Note a bar's equity; close the day where it rolls."""
         if not len(self.strategy.data0):
             return
-        day = day_of(self.strategy.data0)
-        if day != self._day:
-            self._end_day()
-            self._day = day
-            self._start = self._low = self._equity
-            self._closed_before = self._closed_trades()
-            self._limit = self._limit_of(self._start)
+        self._roll(day_of(self.strategy.data0))
         self._equity = float(self._broker.getvalue())
         self._low = min(self._low, self._lowest(), self._equity)
+
+    def skipped(self, span: Any) -> None:
+        """Note bars that were skipped: orders did not change on any of them."""
+        rows = _rows_of(self.strategy.data0, span)
+        if not len(rows):
+            return
+        if self._days is None:
+            data = self.strategy.data0
+            self._days = trading_days_of(data, data.lines.datetime.buflen())
+        days = self._days[rows]
+        edges = [0]
+        if days[0] != days[-1]:
+            edges.extend((np.flatnonzero(np.diff(days)) + 1).tolist())
+        values = span.value[-len(rows) :]
+        lows = self._lows_between(span)[-len(rows) :]
+        for first, stop in zip(edges, [*edges[1:], len(rows)], strict=True):
+            self._roll(int(days[first]))
+            self._equity = values.item(stop - 1)
+            self._low = min(self._low, float(lows[first:stop].min()))
+
+    def _roll(self, day: int) -> None:
+        if day == self._day:
+            return
+        self._end_day()
+        self._day = day
+        self._start = self._low = self._equity
+        self._closed_before = self._closed_trades()
+        self._limit = self._limit_of(self._start)
+
+    def _lows_between(self, span: Any) -> np.ndarray[Any, Any]:
+        """Return the lowest equity inside each skipped bar."""
+        if self._is_exact:
+            return np.minimum(span.value, float(self._broker.limits[0].low_equity))
+        return np.minimum(span.value, _extremes_between(self._broker, span))
 
     def stop(self) -> None:
         """Close the last day."""
@@ -154,6 +183,32 @@ def _equity_at_extremes(broker: Any, datas: list[Any]) -> float:
     return equity
 
 
+def _extremes_between(broker: Any, span: Any) -> np.ndarray[Any, Any]:
+    """Return equity on each skipped bar with every open position at its adverse extreme."""
+    equity: np.ndarray[Any, Any] = span.value
+    for data in span.timeline.datas:
+        size = float(broker.getposition(data).size)
+        rows = _rows_of(data, span)
+        if not size or not len(rows):
+            continue
+        count = data.lines.datetime.buflen()
+        adverse = np.frombuffer((data.low if size > 0 else data.high).array, count=count)[rows]
+        moved = adverse - np.frombuffer(data.close.array, count=count)[rows]
+        equity = equity.copy()
+        equity[-len(rows) :] += size * moved * _point_value(broker, data)
+    return equity
+
+
+def _rows_of(data: Any, span: Any) -> np.ndarray[Any, Any]:
+    """Return the row a feed stands on at each skipped step, from its first bar on."""
+    rows = span.timeline.rows[span.timeline.index_of(data)]
+    if rows is None:
+        return np.arange(span.first, span.stop)
+    rows = rows[span.first : span.stop]
+    own: np.ndarray[Any, Any] = rows[rows >= 0]
+    return own
+
+
 def _point_value(broker: Any, data: Any) -> float:
     return float(broker.getcommissioninfo(data).profitandloss(1.0, 0.0, 1.0))
 
@@ -219,6 +274,11 @@ class TradeRisk(bt.Analyzer):  # type: ignore[misc]
         """Follow the excursions of open trades by their bars."""
         for item in self._open.values():
             item.mark()
+
+    def skipped(self, span: Any) -> None:
+        """Follow open trades over bars that were skipped."""
+        for item in self._open.values():
+            item.mark_between(_rows_of(item.data, span))
 
     def get_analysis(self) -> dict[str, Any]:
         """Return the rows and their totals."""
@@ -289,6 +349,13 @@ class _OpenTrade:
         """Take the present bar's extremes."""
         self.low = min(self.low, float(self.data.low[0]))
         self.high = max(self.high, float(self.data.high[0]))
+
+    def mark_between(self, rows: np.ndarray[Any, Any]) -> None:
+        """Take the extremes of some bars."""
+        low, high = self.data.lines.low.array, self.data.lines.high.array
+        for row in np.unique(rows).tolist():
+            self.low = min(self.low, low[row])
+            self.high = max(self.high, high[row])
 
     def row(self, trade: Any) -> dict[str, Any]:
         """Return the row of the trade that has just closed."""

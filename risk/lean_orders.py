@@ -152,6 +152,8 @@ class _Given:
         object.__setattr__(self, "_order", order)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)  # a bare order being unpickled would ask itself for ever
         return getattr(self._order, name)
 
     def __setattr__(self, name: str, value: Any) -> None:

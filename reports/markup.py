@@ -56,11 +56,13 @@ def cell(text: str, colour: str = "") -> Cell:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], label: str = "") -> str:
     """Return a plain table; the first column is text."""
-    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    body = "".join(
-        "<tr>" + "".join(c if isinstance(c, Cell) else cell(c) for c in row) + "</tr>"
-        for row in rows
+    cells = [[c if isinstance(c, Cell) else cell(c) for c in row] for row in rows]
+    kinds = ["text" if c.startswith('<td class="text"') else "" for c in (cells or [[]])[0]]
+    heads = "".join(
+        f'<th scope="col" class="{kind}">{escape(name)}</th>'
+        for name, kind in zip(head, kinds or [""] * len(head), strict=True)
     )
+    body = "".join(f"<tr>{''.join(row)}</tr>" for row in cells)
     name = f' aria-label="{escape(label, quote=True)}"' if label else ""
     return (
         f'<div class="wide"><table{name}><thead><tr>{heads}</tr></thead>'

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.results import ORDER_COLUMNS, RunFolder
+from core.results import ORDER_COLUMNS, SETUP_COLUMNS, RunFolder
 from reports.packing import Array, ColumnPack, price_decimals, thin_curve
 
 NS_PER_SECOND = 1_000_000_000
@@ -70,12 +70,14 @@ def _plan(
     plan_id = str(plan["plan_id"])
     decimals = _pack_bars(bars, pack, prefix)
     kinds = _pack_zones(folder.zones(plan_id), pack, prefix)
+    reasons = _pack_refused(folder, plan_id, bars["start"].to_numpy(np.int64), pack, prefix)
     names = ("account", "currency", "instrument", "timeframe", "strategy")
     return {
         "plan_id": plan_id,
         "zone": str(plan.get("zone") or "UTC"),
         "decimals": decimals,
         "kinds": kinds,
+        "reasons": reasons,
         "hold": _hold(plan),
         **{name: str(plan.get(name, "")) for name in names},
     }
@@ -119,6 +121,24 @@ def _pack_zones(zones: pd.DataFrame, pack: ColumnPack, prefix: str) -> list[str]
     for column in ("top", "bottom"):
         pack.add(f"{prefix}.zone_{column}", zones[column].to_numpy(float))
     return kinds
+
+
+def _pack_refused(
+    folder: RunFolder, plan_id: str, starts: Array, pack: ColumnPack, prefix: str
+) -> list[str]:
+    """Pack the setups that were not taken: their bar, side and why; return the reasons' words."""
+    setups = _table_or_none(folder, "setups.csv")
+    if setups is None or not len(starts):
+        setups = pd.DataFrame({name: [] for name in ("plan_id", "taken", *SETUP_COLUMNS)})
+        index = np.zeros(0, np.int64)
+    else:
+        setups = setups[(setups["plan_id"].astype(str) == plan_id) & (setups["taken"] != 1)]
+        index = bar_index(nanoseconds(setups["bar"]), starts)
+    reasons, codes = _words(setups["reason"])
+    pack.add(f"{prefix}.refused_index", index)
+    pack.add(f"{prefix}.refused_long", (setups["side"] == "long").to_numpy(bool))
+    pack.add(f"{prefix}.refused_reason", codes)
+    return reasons
 
 
 def _words(texts: pd.Series) -> tuple[list[str], Array]:

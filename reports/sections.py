@@ -163,6 +163,8 @@ def plan_section(plan: Summary, currency: str) -> str:
     band = plan.get("band") or {}
     if band:
         text = f"{number(band.get('worst'), 0)} … {number(band.get('best'), 0)}"
+        if band.get("worst") == band.get("best"):
+            text = "no width"
         hint = "net profit of whole runs by other readings of which extreme of a bar came first"
         found.append(card("band of net profit", text, hint=hint))
     return section(
@@ -312,7 +314,9 @@ def _month_cell(month: Summary | None, worst: float | None, currency: str) -> st
         strength = 12 + 48 * abs(value) / worst
         name = "--up" if value > 0 else "--down"
         tint = f' style="background:color-mix(in srgb, var({name}) {strength:.0f}%, transparent)"'
-    colour = "" if worst else f' class="{signed_class(value)}"'
+    colour = (
+        f' class="{"quiet" if worst else signed_class(value)}"' if not (worst and value) else ""
+    )
     title = f"{number(month['pnl'])} {currency}"
     text = f'<td{tint}{colour} title="{escape(title, quote=True)}">{number(value, 1)}</td>'
     return Cell(text)
@@ -412,7 +416,7 @@ def _funnel(funnel: Summary, plan: Summary) -> str:
     steps = [(name, value) for name, value in steps if value]
     rows, before = [], None
     for name, value in steps:
-        share = f" ({number(100 * value / before, 0)} %)" if before else ""
+        share = f" ({number(100 * value / before, 0)} %)" if before and value <= before else ""
         rows.append((name.replace("_", " "), float(value), number(value, 0) + share))
         before = value
     if not rows:
@@ -469,7 +473,9 @@ def _ambiguous(plan: Summary) -> str:
     band, found = plan.get("band") or {}, plan.get("ambiguous")
     count = plan.get("ambiguous_trades")
     parts = []
-    if band:
+    if band and band.get("worst") == band.get("best"):
+        parts.append(quiet("Each reading of the bars gives the same net profit."))
+    elif band:
         parts.append(
             f"<p>Net profit by other readings: <b>{number(band.get('worst'))}</b> … "
             f"<b>{number(band.get('best'))}</b> {escape(str(plan.get('currency', '')))}.</p>"
@@ -545,7 +551,7 @@ def _filters() -> str:
 def _chart_frame() -> str:
     toggles = "".join(
         f'<button id="show-{name}" aria-pressed="true">{name}</button>'
-        for name in ("zones", "trades")
+        for name in ("zones", "trades", "refused")
     )
     return (
         '<section id="price-frame"><div class="row"><h2 id="price-title">Price</h2>'
@@ -561,9 +567,11 @@ def _chart_frame() -> str:
         '<div class="row kinds screen" id="zone-kinds"></div></div>'
         '<aside id="detail" aria-live="polite"><p class="quiet">A click on a trade, in the chart '
         "or in the table, shows how it went. Keys: n next, p previous.</p></aside></div>"
-        '<p class="quiet screen">Wheel or pinch zooms, dragging moves, a double click goes to the '
-        "last trade. A zone begins on the bar after the close at which it became known. "
-        "Triangle: entry; dots: exits; S: the setup's bar.</p></section>"
+        '<p class="quiet screen">Dragging moves; once the chart is clicked the wheel zooms (else '
+        "ctrl and wheel, or pinch); a double click goes to the last trade. A zone begins on the "
+        "bar after the close at which it became known. "
+        "Triangle: entry; dots: exits; S: the setup's bar; diamond: a setup not taken."
+        "</p></section>"
     )
 
 

@@ -16,7 +16,8 @@ function readPalette() {
 
 function fitCanvas(canvas) {
   const ratio = printing ? 2 : window.devicePixelRatio || 1;
-  const width = printing ? PRINT_WIDTH : canvas.clientWidth, height = canvas.clientHeight;
+  const share = printing ? canvas.clientWidth / document.querySelector("main").clientWidth : 0;
+  const width = printing ? Math.round(PRINT_WIDTH * share) : canvas.clientWidth, height = canvas.clientHeight;
   const across = Math.round(width * ratio), down = Math.round(height * ratio);
   if (canvas.width !== across) canvas.width = across;
   if (canvas.height !== down) canvas.height = down;
@@ -45,21 +46,17 @@ function lowerBound(values, wanted) {
   return low;
 }
 
-// Lows and highs of 4, 16, 64 ... bars.
+// Lows and highs of 2, 4, 8 ... bars.
 function buildLevels(bars) {
   const levels = [{ low: bars.low, high: bars.high, size: 1 }];
   while (levels[levels.length - 1].low.length > 1000) {
-    const finer = levels[levels.length - 1], count = Math.ceil(finer.low.length / 4);
+    const finer = levels[levels.length - 1], count = Math.ceil(finer.low.length / 2);
     const low = new Int32Array(count), high = new Int32Array(count);
     for (let i = 0; i < count; i++) {
-      let bottom = finer.low[4 * i], top = finer.high[4 * i];
-      for (let j = 4 * i + 1; j < Math.min(4 * i + 4, finer.low.length); j++) {
-        if (finer.low[j] < bottom) bottom = finer.low[j];
-        if (finer.high[j] > top) top = finer.high[j];
-      }
-      low[i] = bottom; high[i] = top;
+      const a = 2 * i, b = Math.min(a + 1, finer.low.length - 1);
+      low[i] = Math.min(finer.low[a], finer.low[b]); high[i] = Math.max(finer.high[a], finer.high[b]);
     }
-    levels.push({ low, high, size: finer.size * 4 });
+    levels.push({ low, high, size: finer.size * 2 });
   }
   return levels;
 }
@@ -101,7 +98,7 @@ class PriceChart {
   constructor(canvas, overlay, readout, choose) {
     Object.assign(this, { canvas, overlay, readout, choose, cursor: null, chosen: null });
     this.axis = { right: 70, bottom: 22, top: 8 };
-    this.show = { zones: true, trades: true };
+    this.show = { zones: true, trades: true, refused: true };
     this.hidden = new Set();
     this.listen();
   }
@@ -172,6 +169,7 @@ class PriceChart {
     if (last - first <= 2500) for (const t of trades) if (t !== this.chosen) this.tradeBox(t);
     if (this.chosen) this.chosenLevels(this.chosen);
     this.candles(first, last);
+    if (this.show.refused && last - first <= 600) this.refused(first, last);
     this.marks(trades, last - first > 2500);
     if (this.chosen) this.chosenMarks(this.chosen);
     pen.restore();
@@ -222,7 +220,8 @@ class PriceChart {
   timeLabels(first, last) {
     const { bars } = this, right = this.plotWidth, labels = [];
     const from = bars.local[first], to = bars.local[last];
-    const wanted = (to - from) / Math.max(last - first, 1) * (this.view.to - this.view.from) / (right / 86);
+    const each = (this.view.to - this.view.from) / (right / 86);
+    const inside = bars.typical * each, wanted = inside < 6 * 3600 ? inside : (to - from) / Math.max(last - first, 1) * each;
     for (const [local, step] of axisTimes(from, to, wanted)) {
       const index = lowerBound(bars.local, local);
       if (index >= bars.count) break;
@@ -318,7 +317,7 @@ class PriceChart {
   marks(trades, coarse) {
     const { pen } = this;
     pen.lineWidth = 1;
-    if (coarse) { this.specks(trades); return; }
+    if (coarse) { this.strip(trades); return; }
     for (const t of trades) {
       if (t === this.chosen) continue;
       const x0 = this.x(t.entryIndex + 0.5), y0 = this.y(t.entry);
@@ -331,19 +330,38 @@ class PriceChart {
     }
   }
 
-  // From afar a trade is a speck; of those on one place only one is drawn.
-  specks(trades) {
-    const { pen } = this;
-    for (const won of [true, false]) {
-      const taken = new Set();
-      pen.fillStyle = won ? palette.up : palette.down;
-      for (const t of trades) {
-        if (t.pnl >= 0 !== won) continue;
-        const x = Math.round(this.x(t.entryIndex + 0.5) / 3), y = Math.round(this.y(t.entry) / 3), place = x * 4096 + y;
-        if (taken.has(place)) continue;
-        taken.add(place);
-        pen.fillRect(x * 3 - 1, y * 3 - 1, 4, 4);
-      }
+  // Setups that were not taken; the readout of their bar says why.
+  refused(first, last) {
+    const { pen, bars } = this, { index, long } = this.plan.refused;
+    pen.strokeStyle = palette.quiet; pen.fillStyle = palette.paper; pen.lineWidth = 1.2;
+    for (let i = lowerBound(index, first); i < index.length && index[i] <= last; i++) {
+      const x = this.x(index[i] + 0.5), level = long[i] ? bars.low[index[i]] : bars.high[index[i]];
+      const y = this.y(level / bars.scale) + (long[i] ? 9 : -9);
+      pen.beginPath();
+      pen.moveTo(x, y - 4.5); pen.lineTo(x + 4.5, y); pen.lineTo(x, y + 4.5); pen.lineTo(x - 4.5, y); pen.closePath();
+      pen.fill(); pen.stroke();
+    }
+  }
+
+  refusedAt(bar) {
+    const { index, long, reason, reasons } = this.plan.refused, texts = [];
+    for (let i = lowerBound(index, bar); index[i] === bar; i++)
+      texts.push(`${long[i] ? "long" : "short"} setup not taken: ${reasons[reason[i]] || "no reason kept"}`);
+    return texts;
+  }
+
+  // From afar trades are a strip along the foot: winners up, losers down, by what they sum to.
+  strip(trades) {
+    const { pen } = this, wide = 4, sums = new Map(), tall = 16, base = this.plotBottom - tall - 4;
+    for (const t of trades) {
+      const place = Math.floor(this.x(t.entryIndex + 0.5) / wide);
+      sums.set(place, (sums.get(place) || 0) + t.pnl);
+    }
+    const most = Math.max(...[...sums.values()].map(Math.abs), 1e-9);
+    for (const [place, sum] of sums) {
+      const size = Math.max(2, Math.abs(sum) / most * tall);
+      pen.fillStyle = sum >= 0 ? palette.up : palette.down;
+      pen.fillRect(place * wide, sum >= 0 ? base - size : base, wide - 1, size);
     }
   }
 
@@ -469,7 +487,8 @@ class PriceChart {
     const over = this.plan.trades.find((t) => t.entryIndex <= index && t.exitIndex >= index);
     this.readout.textContent = `O ${show("open")}  H ${show("high")}  L ${show("low")}  C ${show("close")}`
       + (over ? `   trade ${over.id}: ${over.side} ${over.quantity} ${over.pattern} → ${over.reason}`
-        + `${Number.isNaN(over.r) ? "" : `  ${fixed(over.r, 2)} R`}` : "");
+        + `${Number.isNaN(over.r) ? "" : `  ${fixed(over.r, 2)} R`}` : "")
+      + this.refusedAt(index).map((text) => `   ${text}`).join("");
   }
 
   zoom(factor, x) {
@@ -509,6 +528,8 @@ class PriceChart {
       return { x: event.clientX - box.left, y: event.clientY - box.top };
     };
     overlay.addEventListener("wheel", (event) => {
+      // The page scrolls over a chart that was not clicked: no one is caught in it on the way down.
+      if (document.activeElement !== overlay && !event.ctrlKey) return;
       event.preventDefault();
       if (Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey)
         this.pan((event.deltaX || event.deltaY) / this.plotWidth * (this.view.to - this.view.from));

@@ -1,7 +1,7 @@
 // Lines over time or over trades: equity with drawdown and buy-and-hold, the filtered trades' sum.
 "use strict";
 
-// panes: [{share, lines: [{xs, values, colour, name, dashed, step, fill}]}]; xs rise.
+// panes: [{share, lines: [{xs, values, colour, name, thin, step, fill}]}]; xs rise.
 class CurveChart {
   constructor(canvas, readout, { xText, onPick, isTime }) {
     Object.assign(this, { canvas, readout, xText, onPick, isTime, cursor: null, panes: [] });
@@ -91,10 +91,9 @@ class CurveChart {
     }
   }
 
-  line(pen, { xs, values, colour, dashed, step, fill }, x, y, base) {
+  line(pen, { xs, values, colour, thin, step, fill }, x, y, base) {
     if (!xs.length) return;
-    pen.strokeStyle = palette[colour]; pen.lineWidth = dashed ? 1.1 : 1.5;
-    if (dashed) pen.setLineDash([5, 4]);
+    pen.strokeStyle = palette[colour]; pen.lineWidth = thin ? 1 : 1.5;
     pen.beginPath();
     pen.moveTo(x(xs[0]), y(values[0]));
     for (let i = 1; i < xs.length; i++) {
@@ -102,7 +101,7 @@ class CurveChart {
       if (step) pen.lineTo(at, y(values[i - 1]));  // a row is written only where equity changed
       pen.lineTo(at, y(values[i]));
     }
-    pen.stroke(); pen.setLineDash([]);
+    pen.stroke();
     if (!fill) return;
     pen.lineTo(x(xs[xs.length - 1]), base); pen.lineTo(x(xs[0]), base); pen.closePath();
     pen.globalAlpha = 0.2; pen.fillStyle = palette[colour]; pen.fill(); pen.globalAlpha = 1;

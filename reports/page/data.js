@@ -113,6 +113,9 @@ function readBars(columns, prefix, clock, decimals) {
     bars.low[i] = Math.min(open, close) - lower[i];
     before = close;
   }
+  // Seconds from a bar to the next where no closed market lies between.
+  const steps = Array.from({ length: Math.min(count - 1, 400) }, (_, i) => start[i + 1] - start[i]).sort((a, b) => a - b);
+  bars.typical = steps.length ? steps[steps.length >> 1] : 60;
   if (count) {
     let place = 0;
     const { changes } = clock;
@@ -130,7 +133,9 @@ function readPlan(columns, plan, at) {
   const zones = { kinds: plan.kinds, kind: columns.integers(`${prefix}.zone_kind`) };
   for (const name of ["side", "known", "end"]) zones[name] = columns.integers(`${prefix}.zone_${name}`);
   for (const name of ["top", "bottom"]) zones[name] = columns.numbers(`${prefix}.zone_${name}`);
-  return { ...plan, at, clock, zones, bars: readBars(columns, prefix, clock, plan.decimals), trades: [] };
+  const refused = { index: columns.integers(`${prefix}.refused_index`), long: columns.integers(`${prefix}.refused_long`),
+    reason: columns.integers(`${prefix}.refused_reason`), reasons: plan.reasons };
+  return { ...plan, at, clock, zones, refused, bars: readBars(columns, prefix, clock, plan.decimals), trades: [] };
 }
 
 const TRADE_NUMBERS = { quantity: "quantity", entry: "entry_price", exit: "exit_price", stop: "stop",
@@ -186,7 +191,7 @@ function readAccount(columns, account, at) {
 async function readRun() {
   const document_ = JSON.parse(byId("data").textContent);
   const columns = new Columns(await inflate(byId("columns").textContent), document_.columns);
-  const plans = document_.plans.map((plan, at) => readPlan(columns, plan, at));
+  const plans = document_.plans.map((plan, at) => readPlan(columns, { ...plan, run: document_.run }, at));
   return { name: document_.run, plans, trades: readTrades(columns, plans, document_.words),
     accounts: document_.accounts.map((account, at) => readAccount(columns, account, at)) };
 }

@@ -45,7 +45,7 @@ function startRun(run) {
 
   for (const button of document.querySelectorAll("[data-choose]"))
     button.addEventListener("click", () => choosePlan(run.plans.find((plan) => plan.plan_id === button.dataset.choose)));
-  for (const layer of ["zones", "trades"]) {
+  for (const layer of ["zones", "trades", "refused"]) {
     const button = byId(`show-${layer}`);
     button.addEventListener("click", () => {
       chart.show[layer] = !chart.show[layer];
@@ -128,6 +128,10 @@ function showDetail(t) {
   if (!Number.isNaN(t.target)) add("target", `${price(t.target)}${unit ? `, ${(Math.abs(t.target - basis) / unit).toFixed(2)} R` : ""}`, ...moves(true));
   if (!Number.isNaN(t.maeR)) add("worst, best", excursion(t), `${r(t.maeR)} … ${r(t.mfeR)}`);
   add("costs", `${money(t.costs)} ${currency}`);
+  if (t.setupIndex >= 0) {
+    add("explain it", element("code", `python run.py why ${t.plan.run} "${clock.stamp(bars.start[t.setupIndex])}"${
+      byId("filter-plan").parentElement.hidden ? "" : ` --plan ${t.plan.plan_id}`}`));
+  }
   if (t.ambiguous) add("ambiguous", "a bar could be read in two ways, with other fills");
   const table = element("table"), head = element("tr"), body = element("tbody");
   for (const name of ["fill", "time", "quantity", "price", "costs"]) head.append(element("th", name));
@@ -179,20 +183,24 @@ function startEquity(run, account, at, onPick) {
       { share: 1, name: "drawdown", zero: true, lines: [{ xs: curve.time, values: curve.drawdown, colour: "down", name: "drawdown", step: true, fill: true }] },
     ]);
   };
-  if (button && !hold) button.hidden = true;
-  if (button) button.addEventListener("click", () => {
+  if (!hold) button.hidden = true;
+  // Where holding moved far more than the plan, the plan would be a flat line beside it.
+  else button.setAttribute("aria-pressed", String(rangeOf(hold.values) < 4 * rangeOf(curve.equity)));
+  button.addEventListener("click", () => {
     button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true")); load();
   });
   load();
   return view;
 }
 
+const rangeOf = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity) - values.reduce((a, b) => Math.min(a, b), Infinity);
+
 // What the summary's buy-and-hold position was worth at each close.
 function holdLine(plan, cash) {
   const { bars, hold } = plan, worth = hold.quantity * hold.point_value;
   const stride = Math.max(1, Math.floor(bars.count / 3000)), xs = [], values = [];
   for (let i = 0; i < bars.count; i += stride) { xs.push(bars.start[i]); values.push(cash + worth * (bars.close[i] / bars.scale - hold.entry_price)); }
-  return { xs, values, colour: "other", name: "buy and hold", dashed: true };
+  return { xs, values, colour: "other", name: "buy and hold", thin: true };
 }
 
 // Months of one year, Monday first; a day tinted by its result, chosen as a filter by a click.
@@ -225,7 +233,8 @@ function startCalendar(account, at, onPick) {
     });
     return button;
   }));
-  choice.lastElementChild.click();
+  const lively = all.filter((year) => years.get(year).some((d) => d.trades));
+  choice.children[all.indexOf(lively.length ? lively[lively.length - 1] : all[all.length - 1])].click();
 }
 
 function calendarMonth(name, days, worst, currency, onPick) {

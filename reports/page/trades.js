@@ -53,6 +53,7 @@ class TradeBook {
   constructor(run, choose) {
     Object.assign(this, { run, choose, all: run.trades, rows: [], chosen: null, height: 27 });
     this.order = { column: 1, down: false };
+    this.currencies = new Set(run.plans.map((plan) => plan.currency)).size;
     const many = run.plans.length > 1;
     const price = (value) => (t) => fixed(t[value], Number.isNaN(t[value]) ? 0 : Math.max(t.plan.decimals, 2));
     const r = (value) => (t) => fixed(t[value], 2);
@@ -185,6 +186,8 @@ class TradeBook {
   }
 
   groups() {
+    byId("groups-section").hidden = !this.rows.length;
+    if (!this.rows.length) return;
     this.histogram();
     let total = 0;
     const inR = this.inTime.length > 0 && this.inTime.every((t) => !Number.isNaN(t.r));
@@ -224,7 +227,8 @@ class TradeBook {
       } else first.textContent = name;
       row.append(first, element("td", whole.format(f.trades)), element("td", `${fixed(100 * f.winners, 1)} %`),
         element("td", fixed(f.meanR, 2) || "–", signed(f.meanR)),
-        element("td", f.net.map((s) => rounded(s.value)).join(" / "), f.net.length === 1 ? signed(f.net[0].value) : ""));
+        element("td", f.net.map((s) => rounded(s.value) + (this.currencies > 1 ? ` ${s.currency}` : "")).join(", "),
+          `net ${f.net.length === 1 ? signed(f.net[0].value) : ""}`));
       body.append(row);
     }
     table.append(element("thead"), body);
@@ -270,12 +274,16 @@ class TradeBook {
   // Fixed widths, from the longest text of a sample: no row drawn later can shift the columns.
   widths() {
     const sample = this.all.filter((_, i) => i % Math.ceil(this.all.length / 200) === 0 || i > this.all.length - 3);
-    const sizes = this.columns.map(([name, , text]) =>
-      Math.max(name.length + 2, ...sample.map((t) => String(text(t)).length + 1)));
-    const group = element("colgroup");
-    for (const size of sizes) { const column = element("col"); column.style.width = `${size * 6.9 + 13}px`; group.append(column); }
-    byId("trade-table").prepend(group);
-    byId("trade-table").style.minWidth = `${sizes.reduce((sum, size) => sum + size * 6.9 + 13, 0)}px`;
+    const table = byId("trade-table"), pen = document.createElement("canvas").getContext("2d"), group = element("colgroup");
+    const wide = (font, text) => { pen.font = font; return pen.measureText(text).width; };
+    const { fontSize, fontFamily } = getComputedStyle(table), plain = `${fontSize} ${fontFamily}`, bold = `600 ${plain}`;
+    const sizes = this.columns.map(([name, , text]) => {
+      const longest = sample.map((t) => String(text(t))).reduce((a, b) => (b.length > a.length ? b : a), "");
+      return Math.ceil(Math.max(wide(bold, `${name} ↓`) + 13, wide(plain, longest) + 13));
+    });
+    for (const size of sizes) { const column = element("col"); column.style.width = `${size}px`; group.append(column); }
+    table.prepend(group);
+    table.style.minWidth = `${sizes.reduce((sum, size) => sum + size, 0)}px`;
   }
 
   // Rows are drawn anew only when the window leaves those that exist.
@@ -284,9 +292,9 @@ class TradeBook {
     if (!this.drawn || (top < this.drawn[0] && this.drawn[0] > 0) || (bottom > this.drawn[1] && this.drawn[1] < this.rows.length)) this.paint();
   }
 
-  // Only the rows in view exist, so ten thousand trades scroll smoothly; on paper the first 400 do.
+  // Only the rows in view exist, so ten thousand trades scroll smoothly; on paper the first 200 do.
   paint() {
-    const box = byId("trades"), most = 400;
+    const box = byId("trades"), most = 200;
     const from = printing ? 0 : Math.max(0, Math.floor(box.scrollTop / this.height) - 24);
     const to = Math.min(this.rows.length, printing ? most : from + Math.ceil(box.clientHeight / this.height) + 48);
     const rows = [], before = this.made || new Map();

@@ -138,9 +138,10 @@ def _groups(
 ) -> list[list[Entrant]]:
     """Return the plans that all runs have, each as one entrant a run, base first."""
     plans = [folder.summary["plans"] for folder in folders]
+    named = {plan["plan_id"] for plan in plans[0]}
     groups = []
     for plan in plans[0]:
-        partners = [_partner(plan, others) for others in plans[1:]]
+        partners = [_partner(plan, others, named) for others in plans[1:]]
         if all(partner is not None for partner in partners):
             found = [plan, *(partner for partner in partners if partner is not None)]
             groups.append(_group(folders, labels, found, rates))
@@ -162,14 +163,18 @@ def _groups(
 
 
 def _partner(
-    plan: Mapping[str, Any], others: Sequence[Mapping[str, Any]]
+    plan: Mapping[str, Any], others: Sequence[Mapping[str, Any]], named: set[str]
 ) -> Mapping[str, Any] | None:
-    """Return another run's plan of the same name and instrument, or its only one of that."""
+    """Return another run's plan of the same name and instrument, else its only one of that.
+
+    A plan of another name that the base has too is that one's partner.
+    """
     same = [other for other in others if other["instrument"] == plan["instrument"]]
-    named = [other for other in same if other["plan_id"] == plan["plan_id"]]
-    if named:
-        return named[0]
-    return same[0] if len(same) == 1 else None
+    for other in same:
+        if other["plan_id"] == plan["plan_id"]:
+            return other
+    free = [other for other in same if other["plan_id"] not in named]
+    return free[0] if len(free) == 1 else None
 
 
 def _group(

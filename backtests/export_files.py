@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -157,7 +158,6 @@ def write_xlsx(
     ConfigError : a table has more rows than a sheet can hold.
     """
     import xlsxwriter
-    from xlsxwriter.exceptions import FileCreateError
 
     for name, table in tables.items():
         if table.num_rows >= EXCEL_ROWS:
@@ -166,15 +166,14 @@ def write_xlsx(
                 "narrow them with --from and --to, or use --format csv or parquet"
             )
     options = {"strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}
-    book = xlsxwriter.Workbook(str(path), options)
+    whole = BytesIO()  # a file that cannot be finished is ours to report
+    book = xlsxwriter.Workbook(whole, options)
     styles = _styles(book)
     _summary_sheet(book.add_worksheet("summary"), summary, styles)
     for name, table in tables.items():
         _table_sheet(book.add_worksheet(name), table, styles)
-    try:
-        book.close()
-    except FileCreateError as cause:
-        raise OSError(str(cause)) from cause
+    book.close()
+    path.write_bytes(whole.getvalue())
 
 
 def _styles(book: Any) -> dict[str, Any]:

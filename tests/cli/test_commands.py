@@ -56,7 +56,7 @@ def test_runs_are_listed_oldest_first(tola, finished):
     said = tola("runs", "list")
     rows = json.loads(tola("runs", "list", "--json").out)["runs"]
 
-    assert [line.split()[0] for line in said.out.splitlines()[:2]] == ["0001", "0002"]
+    assert [line.split()[0] for line in said.out.splitlines()[:3]] == ["run", "0001", "0002"]
     assert [row["run"] for row in rows] == ["0001", "0002"]
 
 

@@ -216,8 +216,9 @@ def _sniffed(text: Text, lines: list[str], above: int, mapping: dict[str, str]) 
         places = _matched(headers, mapping, text.name, above + 1)
     else:
         headers, places = _headerless(headers, mapping, text.name)
-    row = rows[0]
-    if max(places[word] for word in ("open", "high", "low", "close")) >= len(row):
+    widths = [len(fields) for fields in rows]
+    row = rows[widths.index(max(set(widths), key=widths.count))]
+    if max(places.values()) >= len(row):
         raise UnknownForm(f"{len(row)} fields in a row under {len(headers)} headers")
     decimal_comma = separator != "," and "," in row[places["open"]]
     skip = above + under

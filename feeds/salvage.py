@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from core.errors import DataError
 from feeds.candles import is_json, read_candles
 from feeds.columns import Columns
 from feeds.csv import cell_fault, rows_of, stamp_text, table_columns
@@ -48,6 +49,9 @@ def salvage(
         else:
             cut = is_cut and line == rows[-1][0]
             bad.append((line, "truncated" if cut else "unreadable", fault))
+    if not kept:
+        line, _, fault = bad[0] if bad else (dialect.skip_lines + 1, "", "holds no rows")
+        raise DataError(f"{fault}; no other line is a row of prices either", file=name, line=line)
     head = text.data.split(b"\n", dialect.skip_lines)[: dialect.skip_lines]
     body = "\n".join(row for _, row in kept).encode()
     readable = Text(name, b"\n".join([*head, body]), text.sha256, text.packing)

@@ -158,8 +158,10 @@ class BacktestAccount(bt.BrokerBase):  # type: ignore[misc]
 
     def getposition(self, data: Any, clone: bool = True) -> Any:
         """Return a feed's position (a copy unless told otherwise)."""
-        position = self.positions[data]
-        return position.clone() if clone else position
+        if not clone:
+            return self.positions[data]
+        plan = self._by_data.get(id(data))
+        return self.positions[data].clone() if plan is None else plan.position_shown
 
     def getcommissioninfo(self, data: Any) -> Any:
         """Return the commission scheme of a feed's instrument."""

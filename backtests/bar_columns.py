@@ -20,7 +20,7 @@ class BarColumns:
     Attributes
     ----------
     is_plain : it is such a feed.
-    bars : BAR array. end, day : its columns.
+    bars : BAR array. start, end, day, spread : its columns.
     lower, spans : bars of a finer file (else `bars`) and each bar's items in it (`walk_bars`).
     marks : float64 of shape (2, n); where the engine writes its marks of bars played ahead.
     """
@@ -39,6 +39,7 @@ class BarColumns:
     def _take_times(self) -> None:
         self.end = np.ascontiguousarray(self.bars["end"])
         self.day = np.ascontiguousarray(self.bars["day"])
+        self.start, self.spread = self.bars["start"], self.bars["spread"]
 
     def read_line(self, data: Any, spread: float) -> None:
         """Read the current bar of a plain feed."""
@@ -53,6 +54,10 @@ class BarColumns:
         if self._nights is None:
             self._nights = np.ascontiguousarray(np.array(swap_nights(self.bars, triple_weekday)).T)
         return self._nights
+
+    def is_last_of_session(self, row: int) -> bool:
+        """Whether the session is over at the END of a bar."""
+        return bool(self.end[row] >= self.bars["close_at"][row])
 
     def row_of_day_after(self, day: int) -> int:
         """Return the first row of a later trading day."""

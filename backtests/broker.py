@@ -28,12 +28,16 @@ from core.matching.records import (
     REASONS,
     REQUESTED_FLAT,
     SWAP_EVENT,
+    Event,
+    read_events,
 )
 from core.orders import Approved, Fill, OrderChange, OrderKind, OrderRequest, Role, Side
 from core.ports import BREACH_NONE
 
 UNSUPPORTED = (bt.Order.Close, bt.Order.StopTrailLimit)
 """Backtrader's order types that these fill rules lack; they are rejected, never approximated."""
+
+_ROLE_NAMES = {role: role.name.lower() for role in Role}
 
 
 class BacktestBroker(PlayingAhead):
@@ -94,7 +98,7 @@ class BacktestBroker(PlayingAhead):
         plan = self._plan(orders[0].data)
         roles = [Role.EXIT if request.reduces else Role.ENTRY, *(c.role for c in request.children)]
         for order, role in zip(orders, roles, strict=True):
-            self._roles[int(order.ref)] = role.name.lower()
+            self._roles[int(order.ref)] = _ROLE_NAMES[role]
             order.addcomminfo(plan.commission)
             order.submit(self)
             self._log(plan, order, "submitted")
@@ -138,7 +142,7 @@ class BacktestBroker(PlayingAhead):
         plan = self._by_data.get(id(order.data))
         if plan is None or int(order.ref) not in plan.tickets:
             return False
-        happened = plan.book.cancel(int(order.ref)).copy()
+        happened = plan.book.cancel(int(order.ref))
         self._tell(plan, happened)
         return len(happened) > 0
 
@@ -146,7 +150,7 @@ class BacktestBroker(PlayingAhead):
         """Cancel every order and close every position at the next price."""
         for plan in self._plans:
             plan.flat_text = reason
-            self._tell(plan, plan.book.flatten(REQUESTED_FLAT).copy())
+            self._tell(plan, plan.book.flatten(REQUESTED_FLAT))
             plan.live = plan.live or plan.book.steps != 0
 
     # -- bars --------------------------------------------------------------------------------
@@ -187,7 +191,7 @@ class BacktestBroker(PlayingAhead):
         self._balance = plan.balance.item(0)
         breached = self._breach.item(0) != BREACH_NONE
         if count:
-            happened = plan.book.events[0, :count].copy()
+            happened = plan.book.events[0, :count]
             if breached and assumed:
                 happened["ambiguous"] |= happened["order_id"] == 0
             self._tell(plan, happened)
@@ -217,75 +221,74 @@ class BacktestBroker(PlayingAhead):
 
     def _tell(self, plan: PlanBook, happened: Array) -> None:
         before = plan.position_steps
-        for event in happened:
-            kind = int(event.kind)
+        for event in read_events(happened):
+            kind = event.kind
             if kind == FILL_EVENT:
                 self._tell_fill(plan, event, before)
-                before = int(event.steps)
+                before = event.steps
             elif kind == ACTIVE_EVENT:
-                plan.tickets[int(event.order_id)].order.activate()
+                plan.tickets[event.order_id].order.activate()
             elif kind == CHANGE_EVENT:
                 self._show_change(plan, event)
             elif kind == SWAP_EVENT:
-                paid, when = float(event.costs), int(plan.bar.start)
-                self.ledger.charge(plan.plan_id, plan.symbol, "swap", paid, when)
+                self.ledger.charge(plan.plan_id, plan.symbol, "swap", event.costs, plan.start)
             else:
                 self._tell_end(plan, event)
         plan.position_steps = before
 
-    def _tell_fill(self, plan: PlanBook, event: Any, before: int) -> None:
+    def _tell_fill(self, plan: PlanBook, event: Event, before: int) -> None:
         """Book one fill everywhere it counts: ledger, order, position, notification, guard."""
-        ticket = plan.tickets.get(int(event.order_id)) or self._forced(plan, event)
+        ticket = plan.tickets.get(event.order_id) or self._forced(plan, event)
         fill = self._fill(plan, ticket, event, before)
         self.ledger.book(
             fill,
             point_value=plan.point_value,
             planned=plan.planned(ticket.request),
-            adverse=float(event.adverse),
-            favourable=float(event.favourable),
+            adverse=event.adverse,
+            favourable=event.favourable,
         )
         order = ticket.order
         order.addinfo(reason=fill.reason, ambiguous=fill.ambiguous)
         plan.execute(ticket, event, before)
         state = "filled" if not ticket.remaining else "partial"
-        self._log(plan, order, state, fill.reason, float(event.price))
+        self._log(plan, order, state, fill.reason, event.price)
         if not ticket.remaining:
-            plan.tickets.pop(int(event.order_id), None)
+            plan.tickets.pop(event.order_id, None)
         self._notify(order)
         if self._supervisor is not None:
-            self._supervisor.on_fill(fill, float(event.equity))
+            self._supervisor.on_fill(fill, event.equity)
 
-    def _fill(self, plan: PlanBook, ticket: Ticket, event: Any, before: int) -> Fill:
-        side = Side(int(event.side))
-        opens = abs(int(event.steps)) > abs(before) or before * int(event.steps) < 0
+    def _fill(self, plan: PlanBook, ticket: Ticket, event: Event, before: int) -> Fill:
+        opens = abs(event.steps) > abs(before) or before * event.steps < 0
         role = ticket.role if opens or ticket.role is not Role.ENTRY else Role.EXIT
-        quantity = abs(plan.size(int(event.quantity)))
-        price = float(event.price)
+        quantity = abs(plan.size(event.quantity))
+        is_buy = event.side > 0
         self._fill_count += 1
+        start = plan.start
         return Fill(
             fill_id=self._fill_count,
             order_id=int(ticket.order.ref),
             plan_id=plan.plan_id,
             symbol=plan.symbol,
-            side=side,
+            side=Side.BUY if is_buy else Side.SELL,
             quantity=quantity,
-            price=price,
-            ts_event=int(plan.bar.start if event.at_open else plan.bar.end),
-            bar_start=int(plan.bar.start),
+            price=event.price,
+            ts_event=start if event.at_open else plan.end,
+            bar_start=start,
             role=role,
-            reason=ticket.reason or role.name.lower(),
-            costs=plan.costs_by_kind(side is Side.BUY, quantity, price),
-            ambiguous=bool(event.ambiguous),
+            reason=ticket.reason or _ROLE_NAMES[role],
+            costs=plan.costs_by_kind(is_buy, quantity, event.price),
+            ambiguous=event.ambiguous != 0,
         )
 
-    def _forced(self, plan: PlanBook, event: Any) -> Ticket:
+    def _forced(self, plan: PlanBook, event: Event) -> Ticket:
         """Return a real order for a close the engine made itself."""
-        code = int(event.reason)
+        code = event.reason
         reason = {FLAT_TIME: plan.flat_reason, REQUESTED_FLAT: plan.flat_text}.get(
             code, REASONS[code]
         )
         kind = bt.BuyOrder if event.side > 0 else bt.SellOrder
-        quantity = abs(plan.size(int(event.quantity)))
+        quantity = abs(plan.size(event.quantity))
         order = kind(owner=plan.owner, data=plan.data, size=quantity, exectype=bt.Order.Market)
         order.addcomminfo(plan.commission)
         order.addinfo(reason=reason)
@@ -293,13 +296,13 @@ class BacktestBroker(PlayingAhead):
             order_id=int(order.ref),
             plan_id=plan.plan_id,
             symbol=plan.symbol,
-            side=Side(int(event.side)),
+            side=Side(event.side),
             quantity=quantity,
             kind=OrderKind.MARKET,
             reduces=True,
             reason=reason,
         )
-        ticket = Ticket(order, request, None, int(event.quantity))
+        ticket = Ticket(order, request, None, event.quantity)
         plan.tickets[int(order.ref)] = ticket
         self._roles[int(order.ref)] = "exit"
         order.submit(self)
@@ -309,12 +312,12 @@ class BacktestBroker(PlayingAhead):
         self._notify(order)
         return ticket
 
-    def _tell_end(self, plan: PlanBook, event: Any) -> None:
+    def _tell_end(self, plan: PlanBook, event: Event) -> None:
         """Tell that an order ended without filling (what is left of it)."""
-        ticket = plan.tickets.pop(int(event.order_id), None)
+        ticket = plan.tickets.pop(event.order_id, None)
         if ticket is None:
             return
-        order, kind, code = ticket.order, int(event.kind), int(event.reason)
+        order, kind, code = ticket.order, event.kind, event.reason
         reason = plan.flat_text if code == REQUESTED_FLAT else REASONS[code]
         order.addinfo(reason=reason)
         if kind == EXPIRE_EVENT:
@@ -327,11 +330,11 @@ class BacktestBroker(PlayingAhead):
         self._log(plan, order, order.getstatusname().lower(), reason)
         self._notify(order)
 
-    def _show_change(self, plan: PlanBook, event: Any) -> None:
+    def _show_change(self, plan: PlanBook, event: Event) -> None:
         """Show a stop's new size and trigger on its Backtrader order."""
-        ticket = plan.tickets.get(int(event.order_id))
+        ticket = plan.tickets.get(event.order_id)
         if ticket is not None:
-            plan.show(ticket, int(event.quantity), float(event.price))
+            plan.show(ticket, event.quantity, event.price)
             self._log(plan, ticket.order, "changed")
 
     def _notify(self, order: Any) -> None:

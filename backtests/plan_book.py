@@ -12,13 +12,14 @@ import numpy as np
 from backtests.bar_columns import BarColumns
 from backtests.comminfo import InstrumentCommission
 from core.bars import BAR, Series
-from core.costs import COST_KINDS, charge_by_kind
+from core.costs import charges_of
 from core.fx import FxRate
 from core.instruments import Instrument, InstrumentFacts
 from core.ledger import Planned
 from core.matching.book import NO_NIGHTS, Array, Book, LimitFill, market_record
-from core.matching.prices_at import set_spread, side_price
-from core.orders import ChildRequest, OrderKind, OrderRequest, Role
+from core.matching.prices_at import side_price
+from core.matching.records import Event
+from core.orders import ChildRequest, OrderKind, OrderRequest, Role, TimeInForce
 from core.prices import common_step, steps_to_quantity
 
 
@@ -59,7 +60,8 @@ class PlanBook:
     Attributes
     ----------
     book : the compiled engine's arrays. tickets : Backtrader orders by order id.
-    position : Backtrader's view of the position, free of float dust.
+    position : Backtrader's view of the position, free of float dust. position_shown : a copy of
+        it as it stands, for those who ask.
     seen : bars played. live : there is a position or an order to play bars against.
     trails : order ids of trailing stops.
     facts, fx : in force on the current bar's day.
@@ -97,6 +99,7 @@ class PlanBook:
         self.book = Book(self._market(), balance=balance, limits=limits)
         self.tickets: dict[int, Ticket] = {}
         self.position = bt.Position()
+        self.position_shown = self.position.clone()
         self.position_steps = 0
         self.trails: set[int] = set()
         self.seen = 0
@@ -127,6 +130,7 @@ class PlanBook:
         self.fx = fx
         self.point_value = facts.multiplier * fx
         self.commission.use(facts, fx)
+        self._cost = facts.cost[0]
         self._has_swap = bool(facts.cost["swap_long"][0] or facts.cost["swap_short"][0])
 
     def _market(self) -> Array:
@@ -192,14 +196,19 @@ class PlanBook:
         return None if self._columns is None else self._columns.bars[self.row]
 
     @property
+    def start(self) -> int:
+        """START of the current bar."""
+        return 0 if self._columns is None else self._columns.start.item(self.row)
+
+    @property
     def end(self) -> int:
         """END of the current bar."""
-        return 0 if self._columns is None else int(self._columns.end.item(self.row))
+        return 0 if self._columns is None else self._columns.end.item(self.row)
 
     @property
     def day(self) -> int:
         """Trading day of the current bar, -1 before the first."""
-        return -1 if self._columns is None else int(self._columns.day.item(self.row))
+        return -1 if self._columns is None else self._columns.day.item(self.row)
 
     def play(self, balance: float) -> int:
         """Play the current bar with this account balance; return how many events that gave."""
@@ -235,23 +244,22 @@ class PlanBook:
 
     def add(self, request: OrderRequest, orders: list[Any]) -> None:
         """Put an approved group into the book; it works from the next price on."""
-        state = self.book.state
-        bar = self.bar
+        columns, row = self._columns, self.row
         if not self.live:
-            state.price = self.data.close[0]
-            if bar is not None:
-                set_spread(float(bar.spread), self.book.market[0], state)
-        after = bar is not None and bool(bar.end >= bar.close_at)
-        self.book.add(request, day=self.day, after_session=after)
+            spread = 0.0 if columns is None else columns.spread.item(row)
+            self.book.set_price(self.data.close[0], spread)
+        after = (
+            request.time_in_force is TimeInForce.DAY
+            and columns is not None
+            and columns.is_last_of_session(row)
+        )
+        steps = self.book.add(request, day=self.day, after_session=after)
         children: list[ChildRequest | None] = [None, *request.children]
-        for order, child in zip(orders, children, strict=True):
-            slot = self.book.slot(int(order.ref))
-            remaining = 0 if slot is None else int(slot.quantity)
-            self.tickets[int(order.ref)] = Ticket(order, request, child, remaining)
-            if request.kind is OrderKind.TRAILING_STOP or (
-                child is not None and child.kind is OrderKind.TRAILING_STOP
-            ):
-                self.trails.add(int(order.ref))
+        for order, child, remaining in zip(orders, children, steps, strict=True):
+            ref = int(order.ref)
+            self.tickets[ref] = Ticket(order, request, child, remaining)
+            if (request if child is None else child).kind is OrderKind.TRAILING_STOP:
+                self.trails.add(ref)
         self.owner = orders[0].owner
         self.live = True
 
@@ -275,14 +283,8 @@ class PlanBook:
 
     def costs_by_kind(self, is_buy: bool, quantity: float, price: float) -> dict[str, float]:
         """Return one fill's charges in account currency, the kinds that are not zero."""
-        facts = self.facts
-        kinds = np.zeros(len(COST_KINDS))
-        charge_by_kind(facts.cost[0], is_buy, quantity, price, facts.multiplier, kinds)
-        return {
-            kind: float(money) * self.fx
-            for kind, money in zip(COST_KINDS, kinds, strict=True)
-            if money
-        }
+        charges = charges_of(self._cost, is_buy, quantity, price, self.facts.multiplier)
+        return {kind: money * self.fx for kind, money in charges.items()}
 
     # -- what Backtrader sees ----------------------------------------------------------------
 
@@ -307,21 +309,25 @@ class PlanBook:
             elif not math.isnan(slot.price):
                 ticket.order.created.price = float(slot.price)
 
-    def execute(self, ticket: Ticket, event: Any, before: int) -> None:
+    def execute(self, ticket: Ticket, event: Event, before: int) -> None:
         """Execute a fill on its Backtrader order and move Backtrader's position."""
-        order, price, costs = ticket.order, float(event.price), float(event.costs)
-        signed = int(event.side) * int(event.quantity)
+        order, price, costs = ticket.order, event.price, event.costs
+        signed = event.side * event.quantity
         closed, opened = self.executed_sizes(before, signed, order.tradeid)
-        ticket.remaining -= int(event.quantity)
-        left = self.size(ticket.remaining if order.isbuy() else -ticket.remaining)
-        order.executed.remsize = closed + opened + left if ticket.remaining else closed + opened
+        ticket.remaining -= event.quantity
+        size = closed + opened
+        if ticket.remaining:
+            left = self.size(ticket.remaining if order.isbuy() else -ticket.remaining)
+            order.executed.remsize = size + left
+        else:
+            order.executed.remsize = size
         average = self.position.price
-        self._move_position(int(event.steps), float(event.average), closed, opened)
-        scheme = self.commission
-        share = closed / (closed + opened)
+        self._move_position(event.steps, event.average, closed, opened)
+        scheme, position = self.commission, self.position
+        share = closed / size
         order.execute(
             self.data.datetime[0],
-            closed + opened,
+            size,
             price,
             closed,
             scheme.getvaluesize(-closed, average),
@@ -330,9 +336,9 @@ class PlanBook:
             scheme.getvaluesize(opened, price),
             costs - costs * share,
             scheme.margin,
-            float(event.pnl),
-            self.position.size,
-            self.position.price,
+            event.pnl,
+            position.size,
+            position.price,
         )
 
     def _move_position(self, steps: int, average: float, closed: float, opened: float) -> None:
@@ -342,6 +348,7 @@ class PlanBook:
         position.price = average
         position.upclosed, position.upopened = closed, opened
         position.datetime = self.data.datetime.datetime(0)
+        self.position_shown = position.clone()
 
     # -- sizes as Backtrader adds them up ----------------------------------------------------
 

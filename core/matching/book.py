@@ -22,6 +22,7 @@ from core.matching.records import (
     REQUESTED_FLAT,
     WAITING,
     WORKING,
+    Slot,
     new_book,
     new_events,
     new_orders,
@@ -174,7 +175,13 @@ class Book:
             return None
         return self.orders[0, k]
 
-    def add(self, request: OrderRequest, *, day: int, after_session: bool = False) -> None:
+    def set_price(self, base: float, spread: float) -> None:
+        """Take a base price and a spread as the present ones, where no bar is walked."""
+        self.books["price"][0] = base
+        self.books["buy_add"][0] = spread * self.market["buy_share"].item(0)
+        self.books["sell_sub"][0] = spread * self.market["sell_share"].item(0)
+
+    def add(self, request: OrderRequest, *, day: int, after_session: bool = False) -> list[int]:
         """Take an order with its children; it works from the next price on.
 
         Parameters
@@ -182,65 +189,94 @@ class Book:
         request : quantities below one lot step are the caller's to refuse.
         day : trading day of the bar at whose close it is sent.
         after_session : that bar was the session's last: a DAY order belongs to the next day.
+
+        Returns
+        -------
+        list of int
+            Lot steps of the order and of each child.
         """
-        oco = self._join_group(request)
-        order = self._new_slot(request, request.side, Role.EXIT if request.reduces else Role.ENTRY)
-        order.status = WORKING
-        order.oco = oco
-        order.tif = request.time_in_force
-        order.expires = NEVER_NS if request.expires is None else request.expires
-        order.flat_at = NEVER_NS if request.flat_at is None else request.flat_at
-        order.day_only = request.day_only
-        order.day = day
-        if request.time_in_force is TimeInForce.DAY and after_session and not request.day_only:
-            order.day = -1
-        order.reduces = request.reduces
-        order.has_children = bool(request.children)
+        waits_a_day = request.time_in_force is TimeInForce.DAY and not request.day_only
+        oco = 0 if request.oco is None else self._join_group(request.oco)
+        role = Role.EXIT if request.reduces else Role.ENTRY
+        order = self._slot(request, request.side, role, WORKING)._replace(
+            oco=oco,
+            tif=request.time_in_force,
+            expires=NEVER_NS if request.expires is None else request.expires,
+            flat_at=NEVER_NS if request.flat_at is None else request.flat_at,
+            day_only=request.day_only,
+            day=-1 if waits_a_day and after_session else day,
+            reduces=request.reduces,
+            has_children=len(request.children) > 0,
+        )
+        k = self._put(order)
         if request.kind is OrderKind.TRAILING_STOP and request.price is None:
-            trail_stop(order, self.market[0], self.books[0])
+            trail_stop(self.orders[0, k], self.market[0], self.books[0])
+        steps = [order.quantity]
+        side = Side.SELL if request.side is Side.BUY else Side.BUY
         for child in request.children:
-            slot = self._new_slot(child, Side(-request.side), child.role)
-            slot.status = WAITING
-            slot.parent = request.order_id
-            slot.expires = slot.flat_at = NEVER_NS
-            slot.day = -1
-            slot.stop_to = order_price(
-                child.stop_to, OrderKind.STOP, Role.STOP, Side(-request.side), self._tick
-            )
+            slot = self._slot(child, side, child.role, WAITING, request.order_id)
+            self._put(slot)
+            steps.append(slot.quantity)
+        return steps
 
     @property
     def _tick(self) -> float:
-        return float(self.market["tick"][0])
+        return self.market["tick"].item(0)  # type: ignore[no-any-return]
 
-    def _join_group(self, request: OrderRequest) -> int:
-        """Return the key of the order's group, 0 if no other order of it is left."""
-        if request.oco is None:
-            return 0
-        first = self.slot(request.oco)
+    def _join_group(self, first_id: int) -> int:
+        """Return the key of an order's group, 0 if no other order of it is left."""
+        first = self.slot(first_id)
         if first is not None:
-            first.oco = request.oco
-        elif request.oco not in self.working()["oco"]:
+            first.oco = first_id
+        elif first_id not in self.working()["oco"]:
             return 0
-        return request.oco
+        return first_id
 
-    def _new_slot(self, wanted: OrderRequest | ChildRequest, side: Side, role: Role) -> Any:
-        k = int(self.state.count)
+    def _slot(
+        self,
+        wanted: OrderRequest | ChildRequest,
+        side: Side,
+        role: Role,
+        status: int,
+        parent: int = 0,
+    ) -> Slot:
+        """Return an order slot with what every order has; the rest as it is for a child."""
+        tick, kind = self._tick, wanted.kind
+        stop_to = wanted.stop_to if isinstance(wanted, ChildRequest) else None
+        return Slot(
+            order_id=wanted.order_id,
+            parent=parent,
+            oco=0,
+            expires=NEVER_NS,
+            flat_at=NEVER_NS,
+            quantity=quantity_to_steps(wanted.quantity, self.market["lot"].item(0)),
+            filled=0,
+            open_steps=0,
+            price=order_price(wanted.price, kind, role, side, tick),
+            limit=order_price(wanted.limit_price, OrderKind.LIMIT, role, side, tick),
+            trail_amount=wanted.trail_amount or 0.0,
+            trail_percent=wanted.trail_percent or 0.0,
+            stop_to=order_price(stop_to, OrderKind.STOP, Role.STOP, side, tick),
+            day=-1,
+            status=status,
+            side=side,
+            kind=kind,
+            role=role,
+            tif=TimeInForce.GTC,
+            day_only=0,
+            triggered=0,
+            reduces=0,
+            has_children=0,
+        )
+
+    def _put(self, slot: Slot) -> int:
+        """Write a slot after the last and return its number."""
+        k: int = self.books["count"].item(0)
         if k == self.orders.shape[1]:
             self._grow()
-        self.state.count = k + 1
-        self.orders[0, k : k + 1] = np.zeros(1, self.orders.dtype)
-        order = self.orders[0, k]
-        order.order_id = wanted.order_id
-        order.side = side
-        order.kind = wanted.kind
-        order.role = role
-        order.quantity = quantity_to_steps(wanted.quantity, float(self.market["lot"][0]))
-        order.price = order_price(wanted.price, wanted.kind, role, side, self._tick)
-        order.limit = order_price(wanted.limit_price, OrderKind.LIMIT, role, side, self._tick)
-        order.trail_amount = wanted.trail_amount or 0.0
-        order.trail_percent = wanted.trail_percent or 0.0
-        order.stop_to = math.nan
-        return order
+        self.books["count"][0] = k + 1
+        self.orders[0, k] = slot
+        return k
 
     def _grow(self) -> None:
         capacity = 2 * self.orders.shape[1]

@@ -10,7 +10,7 @@ spread, by which side of the market the bars hold (`buy_add`, `sell_sub`).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -231,6 +231,59 @@ steps, average : the position after it. costs, pnl : money of this fill (pnl bef
 price : the fill price, or a moved stop's new trigger.
 adverse, favourable : excursions up to and with this fill of the position before it.
 """
+
+
+class Slot(NamedTuple):
+    """An `ORDER` as one value: what Python callers write a slot with."""
+
+    order_id: int
+    parent: int
+    oco: int
+    expires: int
+    flat_at: int
+    quantity: int
+    filled: int
+    open_steps: int
+    price: float
+    limit: float
+    trail_amount: float
+    trail_percent: float
+    stop_to: float
+    day: int
+    status: int
+    side: int
+    kind: int
+    role: int
+    tif: int
+    day_only: int
+    triggered: int
+    reduces: int
+    has_children: int
+
+
+class Event(NamedTuple):
+    """An `EVENT` as one value: what Python callers read (`read_events`)."""
+
+    order_id: int
+    quantity: int
+    steps: int
+    average: float
+    price: float
+    costs: float
+    pnl: float
+    equity: float
+    adverse: float
+    favourable: float
+    kind: int
+    side: int
+    reason: int
+    at_open: int
+    ambiguous: int
+
+
+def read_events(events: np.ndarray[Any, Any]) -> list[Event]:
+    """Return EVENT records as values: one access of a record's field costs more than all this."""
+    return [Event._make(item) for item in events.tolist()]
 
 
 KEPT = 3

@@ -16,7 +16,7 @@ from typing import Any
 import backtrader as bt
 
 from backtests.timeline import Timeline, read_timeline
-from backtests.walk import Walk
+from backtests.walk import Walk, Watch
 
 
 class Cerebro(bt.Cerebro):  # type: ignore[misc]
@@ -26,6 +26,9 @@ class Cerebro(bt.Cerebro):  # type: ignore[misc]
     ----------
     use_masks : bool
         Whether entry masks of strategies are believed (`backtests.entry_mask`).
+    watch : callable(strategy, step), optional
+        Called where a strategy says that its `next` does nothing, to call it and see
+        (`backtests.check_mask`); every bar is played then.
     fallback : str
         Why the last run used Backtrader's own loop; empty where it did not.
     no_skipping : str
@@ -33,6 +36,7 @@ class Cerebro(bt.Cerebro):  # type: ignore[misc]
     """
 
     use_masks = True
+    watch: Watch | None = None
     fallback = ""
     no_skipping = ""
 
@@ -59,7 +63,13 @@ class Cerebro(bt.Cerebro):  # type: ignore[misc]
         self._walk(runstrats, timeline)
 
     def _walk(self, runstrats: list[Any], timeline: Timeline) -> None:
-        walk = Walk(self, runstrats, timeline, use_masks=self.use_masks)
+        walk = Walk(
+            self,
+            runstrats,
+            timeline,
+            use_masks=self.use_masks and self.watch is None,
+            watch=self.watch,
+        )
         self.no_skipping = walk.no_skipping
         cheats = self.p.cheat_on_open or self._timerscheat
         begin = None if cheats else getattr(self._broker, "begin_walk", None)

@@ -89,6 +89,7 @@ def run_account(
     settings: Settings,
     intrabar: str,
     progress: Progress,
+    prepare: Callable[[Cerebro, Guard], None] | None = None,
 ) -> AccountRun:
     """Run an account's plans over their bars.
 
@@ -98,6 +99,8 @@ def run_account(
         The bars of each plan, in the request's order.
     intrabar : str
         Which path through each bar counts (the settings' own, or one of a band).
+    prepare : callable(cerebro, guard), optional
+        Called before the run begins.
 
     Raises
     ------
@@ -113,6 +116,8 @@ def run_account(
         asked = plan.loaded.request
         cerebro.addstrategy(_factory(plan, alone=len(plans) == 1), **asked.params)
     _add_analyzers(cerebro, progress, plans)
+    if prepare is not None:
+        prepare(cerebro, guard)
     with stopping(cerebro.runstop, lambda: _has_begun(plans), progress.tell) as was_interrupted:
         try:
             cerebro.run()
@@ -158,6 +163,7 @@ def _own_bars_only(kind: type[Any]) -> type[Any]:
     """
 
     class OwnBars(kind):  # type: ignore[misc]
+        only_forwards = True  # what the strategy declares of its `next` holds for this one
         _bars_seen = 0
 
         def _is_news(self) -> bool:

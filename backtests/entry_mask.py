@@ -12,6 +12,8 @@ A strategy of any author may define
 - `position_mask(self)`: an array as above; bars on which `next` must run although a position is
   open and `idle_in_position` holds. Without it there are none.
 
+A subclass that overrides `next` must declare its own mask: an inherited one is not believed.
+
 `next` runs on every bar that brings a notification, on every bar while orders are at work but no
 position is open, and wherever a mask is true. `python run.py backtest --check-mask` tests the
 promise.
@@ -74,7 +76,7 @@ def read_mask(strategy: Any, name: str) -> Any | None:
     ConfigError : it is not one bool a bar of the first data.
     """
     declared = getattr(type(strategy), name, None)
-    if declared is None:
+    if declared is None or _is_outdated(type(strategy), name):
         return None
     given = declared(strategy)
     if given is None:
@@ -87,6 +89,17 @@ def read_mask(strategy: Any, name: str) -> Any | None:
             f"expected bool, one item for each of the {count} bars of its first data"
         )
     return mask
+
+
+def _is_outdated(kind: type[Any], name: str) -> bool:
+    """Whether a subclass has another `next` than the one its inherited mask speaks of."""
+    for base in kind.__mro__:
+        own = vars(base)
+        if name in own:
+            return False
+        if "only_forwards" not in own and ("next" in own or "prenext" in own):
+            return True
+    return False
 
 
 def must_be_awake(strategy: Any, status: Any) -> Any:

@@ -48,7 +48,7 @@ def run(request: BacktestRequest, progress: Progress) -> RunResult:
     with helped_compiling(ours), compile_clock() as compiled:
         load = _Stopwatch(compiled)
         progress.note("loading prices")
-        loaded = [_load_account(account, request) for account in request.accounts]
+        loaded = [load_account(account, request) for account in request.accounts]
         load.stop()
         progress.note("starting (compiling takes up to a minute the first time)")
         main = _Stopwatch(compiled)
@@ -92,7 +92,7 @@ class _Stopwatch:
         self.seconds = max(passed - (self._compiled() - self._before), 0.0)
 
 
-def _load_account(account: AccountRequest, request: BacktestRequest) -> list[LoadedPlan]:
+def load_account(account: AccountRequest, request: BacktestRequest) -> list[LoadedPlan]:
     return [
         load_plan(plan, request.settings, _flats(plan, account), account.limits)
         for plan in account.plans

@@ -121,3 +121,9 @@ def planned_of(request: OrderRequest | None) -> Planned | None:
         target=targets[-1] if targets else None,
         pattern=request.pattern,
     )
+
+
+def order_words(order: Any) -> str:
+    """Return an order in words, such as `a buy order (Market, 1)`."""
+    side = "buy" if order.isbuy() else "sell"
+    return f"a {side} order ({order.getordername()}, {abs(order.created.size):g})"

@@ -21,6 +21,8 @@ _COLLECT_EVERY = 1 << 16
 
 _NAN = float("nan")
 
+Watch = Callable[[Any, int], None]
+
 
 class Walk:
     """One run over the steps of a timeline, as Backtrader's `Cerebro._runonce` makes it.
@@ -33,6 +35,9 @@ class Walk:
     timeline : Timeline
     use_masks : bool
         Whether what strategies declare is believed.
+    watch : callable(strategy, step), optional
+        Calls `next` of a strategy that should sleep, to see whether it does anything; with it
+        every bar is played.
 
     Attributes
     ----------
@@ -41,7 +46,13 @@ class Walk:
     """
 
     def __init__(
-        self, cerebro: Any, strategies: list[Any], timeline: Timeline, *, use_masks: bool
+        self,
+        cerebro: Any,
+        strategies: list[Any],
+        timeline: Timeline,
+        *,
+        use_masks: bool,
+        watch: Watch | None = None,
     ) -> None:
         self._cerebro = cerebro
         self._timeline = timeline
@@ -51,8 +62,11 @@ class Walk:
             for data, rows in zip(timeline.datas, timeline.rows, strict=True)
         ]
         self._steppers = [_Stepper(strategy, timeline, self._times) for strategy in strategies]
-        self._can_sleep = use_masks and any(item.may_sleep for item in self._steppers)
+        wanted = use_masks or watch is not None
+        self._can_sleep = wanted and any(item.may_sleep for item in self._steppers)
         self.no_skipping = self._why_every_bar(use_masks)
+        for stepper in self._steppers:
+            stepper.watch = watch
         for data in timeline.datas:
             _show_no_ticks(data)
 
@@ -122,7 +136,7 @@ class Walk:
         strategies = cerebro.runningstrats
         has_timers = bool(cerebro._timers or cerebro._timerscheat)
         cheats, writes = cerebro.p.cheat_on_open, bool(cerebro.runwriters)
-        standing = getattr(broker, "standing", None) if self._can_sleep else None
+        standing = broker.standing if self._can_sleep and can_skip(broker) else None
 
         def play(step: int, time: float) -> bool:
             if has_timers:
@@ -187,6 +201,7 @@ class _Stepper:
         self.strategy = strategy
         self.may_sleep = False
         self.wake = 0
+        self.watch: Watch | None = None
         self.feeds: list[Any] | str = f"{type(strategy).__name__} has inner methods of its own"
         groups = _lines_by_feed(strategy, timeline)
         if groups is None or not _is_plain(strategy):
@@ -259,6 +274,8 @@ class _Stepper:
             strategy._notify()
         strategy._minperstatus = status = self._status[step]
         is_awake = has_news or step >= self.wake
+        if self.watch is not None and not is_awake:
+            self.watch(strategy, step)
         if status < 0:
             if is_awake:
                 strategy.next()

@@ -52,6 +52,8 @@ class Guard:
         Rule name -> refused order groups and changes of this run.
     wrong_stops : Counter
         plan_id -> entries that were sent on with a stop on the wrong side: no rule forbade it.
+    asked : tuple
+        What was asked for last (sent, cancelled or changed) and the order.
     events : list of GuardEvent
         Refusals, breaches, locks, unlocks, flattenings, oldest first.
     limits : ndarray of LIMITS, shape (1,)
@@ -81,6 +83,7 @@ class Guard:
     _notifications: deque[Any]
     _blocked_end: int
     _quiet_until: dict[str, int]
+    asked: tuple[str, Any]
 
     def __init__(self, inner: Any, *sources: RiskSettings | str) -> None:
         if not hasattr(inner, "submit_approved"):
@@ -128,6 +131,7 @@ class Guard:
         self._notifications = deque()
         self._blocked_end = 0
         self._quiet_until = {}
+        self.asked = ("", None)
 
     def start(self) -> None:
         """Start the inner broker and forget the last run."""
@@ -190,6 +194,7 @@ class Guard:
 
     def cancel(self, order: Any) -> bool:
         """Cancel an order; one still held or waiting is dropped with its whole group."""
+        self.asked = ("cancelled", order)
         for group in (*self._held.values(), *self._waiting):
             if any(item is order or item.ref == order.ref for item in group.orders):
                 self._drop(group)
@@ -207,6 +212,7 @@ class Guard:
 
         A protecting stop may only move to less risk. An entry is judged again as changed.
         """
+        self.asked = ("changed", order)
         change = OrderChange(int(order.ref), price, limit_price, size)
         refusal = judge_change(order, change, self.rules, self.context)
         if refusal is not None:
@@ -255,6 +261,7 @@ class Guard:
         order.addinfo(**keywords)
         if is_day_order(valid):
             order.addinfo(valid_day=True)
+        self.asked = ("sent", order)
         return self._group(order)
 
     def _group(self, order: Any) -> Any:
@@ -341,6 +348,12 @@ class Guard:
                 self._drop(group)
             else:
                 self._send(group)
+
+    def standing(self, strategy: Any) -> int:
+        """Return what a strategy has at work; 2 (orders) as long as a notification is due."""
+        if self._notifications or self._waiting or self._held:
+            return 2
+        return int(self.inner.standing(strategy))
 
     # -- the supervisor (called by the inner broker) -----------------------------------------
 

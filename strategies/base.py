@@ -238,6 +238,29 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
         for setup in self.machine.setups_at(index):
             self._offer(setup, index, bar, facts)
 
+    # -- when it sleeps (docs/entry-masks.md) -----------------------------------------------
+
+    def entry_mask(self) -> Any | None:
+        """Return the bars on which the machine emits setups; None in next mode, bar by bar.
+
+        Without a setup, a position and an entry at work there is nothing to manage.
+        """
+        return self.machine.emits()
+
+    def position_mask(self) -> Any | None:
+        """Return the same bars: a setup met in a position is logged as refused."""
+        return self.machine.emits()
+
+    @property
+    def idle_in_position(self) -> bool:
+        """Whether an open position needs nothing at each close: its stop does not move."""
+        bracket = self._bracket
+        if bracket is None:
+            return True
+        return bracket.is_filled and bracket.plan.stop_rule.kind is StopRuleKind.FIXED
+
+    # -- orders and trades ------------------------------------------------------------------
+
     def notify_order(self, order: Any) -> None:
         """Follow the entry of the setup at work."""
         bracket = self._bracket

@@ -172,6 +172,14 @@ class MachineLine(bt.Indicator):  # type: ignore[misc]
             for back in range(fresh - 1, -1, -1):
                 machine.take_further(reader.ago(back), machine.state, machine.params)
 
+    def emits(self) -> Records | None:
+        """Return for every bar whether it emits a setup; None in next mode, bar by bar."""
+        if self._outcome is None:
+            return None
+        emits = np.zeros(len(self._bars), np.bool_)
+        emits[list(self._outcome.setups)] = True
+        return emits
+
     def has_setups(self, index: int) -> bool:
         """Say whether bar `index` emits anything."""
         if self._outcome is not None:

@@ -10,7 +10,7 @@ from backtests.outcome import FAILED, Outcome, command_line
 from backtests.progress import Progress
 from core.config import DEFAULT_FILE
 from core.errors import ConfigError, TolaError
-from core.results import RunFolder, RunWriter, find_run, list_runs
+from core.results import RunFolder, RunWriter, find_run
 
 RUNS = Path("runs")
 ROOT = Path(__file__).resolve().parent.parent
@@ -193,31 +193,6 @@ def _without_trades(summary: Mapping[str, Any], once_more: str) -> str:
     if "wrong_stop" in refused:
         return f"put the stop of a buy below its entry, of a sell above it, then {once_more}"
     return f"see in {summary['run']}/orders.csv why no order filled, then {once_more}"
-
-
-def runs_list() -> Outcome:
-    """List the finished runs, oldest first."""
-    rows = [_run_row(folder) for folder in list_runs(RUNS)]
-    if not rows:
-        return Outcome({"runs": []}, ["no runs yet"], "python run.py backtest")
-    lines = [
-        f"{row['run']:<6} {row['mode']:<9} {row['trades']:>5} trades  {', '.join(row['plans'])}"
-        + ("  INTERRUPTED" if row["interrupted"] else "")
-        for row in rows
-    ]
-    return Outcome({"runs": rows}, lines, "python run.py runs show last")
-
-
-def _run_row(folder: RunFolder) -> dict[str, Any]:
-    summary = folder.summary
-    return {
-        "run": folder.name,
-        "mode": summary.get("mode", "backtest"),
-        "plans": [f"{plan['plan_id']} {plan['instrument']}" for plan in summary["plans"]],
-        "trades": sum(plan["trades"] for plan in summary["plans"]),
-        "net_profit": {a["account"]: a["net_profit"] for a in summary["accounts"]},
-        "interrupted": bool(summary.get("interrupted")),
-    }
 
 
 def runs_show(wanted: str) -> Outcome:

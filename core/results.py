@@ -283,7 +283,8 @@ def find_run(wanted: str, runs: Path) -> RunFolder:
         return RunFolder(Path(wanted))
     if len(Path(wanted).parts) > 1 and Path(wanted).is_dir():
         raise ConfigError(
-            f"{wanted}: holds no summary.json; it is no run, or one that did not finish: make it again"
+            f"{wanted}: holds no summary.json; it is no run, or one that did not finish: "
+            "make it again"
         )
     matches = [run for run in known if run.name.startswith(wanted)]
     exact = [run for run in known if run.name in (wanted, wanted.zfill(4))]

@@ -55,6 +55,12 @@ _WHY = {
 }
 """Why an idea was dropped, in a clause."""
 
+_CANCELLED = {
+    "time": "the hours of entries ended before the fill",
+    "window": "the entry window ended before the fill",
+}
+"""Where a code of both lists means another thing for a working entry."""
+
 _SETTINGS = {
     "no_zone": ("entry_mode",),
     "no_retest": ("max_retest_bars",),
@@ -94,6 +100,12 @@ def drop_name(reason: str) -> str:
 def drop_text(reason: str) -> str:
     """Return a reason as a clause of a sentence."""
     return _WHY.get(reason, f"refused by {reason.replace('_', ' ')}")
+
+
+def cancel_text(reason: str) -> str:
+    """Return why a working entry was never filled, as a clause."""
+    plain = reason.replace("_", " ")
+    return _CANCELLED.get(reason, _WHY.get(reason, f"the order ended ({plain})"))
 
 
 def funnel_line(funnel: Counts, refused: Counts) -> str:
@@ -151,7 +163,8 @@ def biggest_drop(
     why = _no_shift(params)
     if reason is not None:
         share_of = "" if counts[reason] >= lost else f"{counts[reason]:,} of them "
-        why = f"{share_of}because {drop_text(reason)}"
+        say = cancel_text if after == "filled" else drop_text
+        why = f"{share_of}because {say(reason)}"
     decided = ", ".join(f"{name}={_shown(value)}" for name, value in settings.items())
     return {
         "step": [before, after],

@@ -348,6 +348,14 @@ def _funnel(plan: PlanRun, refused: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
+_SAMPLE_KEYS = tuple(sample_figures(np.zeros(0), np.zeros(0)))
+
+
+def _sample_of(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a plan's own sample figures: those of the whole where it is alone."""
+    return {key: plan[key] for key in _SAMPLE_KEYS}
+
+
 def _totals(runs: Sequence[AccountRun], plans: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what all plans' trades show together; R has no currency, money only where one has."""
     trades = [trade for run in runs for trade in run.broker.ledger.trades]
@@ -355,7 +363,7 @@ def _totals(runs: Sequence[AccountRun], plans: Sequence[Mapping[str, Any]]) -> d
     first = min((begin for begin, _ in spans), default=0)
     last = max((end for _, end in spans), default=0)
     pnl, r_multiples = _pnl_and_r(trades)
-    figures = sample_figures(pnl, r_multiples)
+    figures = sample_figures(pnl, r_multiples) if len(plans) > 1 else _sample_of(plans[0])
     if len({run.request.currency for run in runs}) > 1:
         figures |= {"expectancy_pnl": None, "expectancy_pnl_ci95": None}
         if figures["verdict_on"] == "money":

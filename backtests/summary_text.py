@@ -252,6 +252,17 @@ def _remarks(summary: Summary) -> list[str]:
     return lines
 
 
+FEW_NAMED = 5
+
+
+def _named(summary: Summary) -> str:
+    """Return the numbers of the ambiguous trades in trades.csv, where they are few."""
+    rows = [row for plan in summary["plans"] for row in plan.get("ambiguous") or ()]
+    if not 0 < len(rows) <= FEW_NAMED:
+        return ""
+    return f" (number {', '.join(str(row['trade_id']) for row in rows)})"
+
+
 def _last_line(summary: Summary) -> str:
     parts = []
     for plan in summary["plans"]:
@@ -262,7 +273,7 @@ def _last_line(summary: Summary) -> str:
             parts.append(f"{name}band worst..best {low:+.1f}..{high:+.1f} %")
     ambiguous = sum(plan.get("ambiguous_trades") or 0 for plan in summary["plans"])
     if ambiguous:
-        parts.append(f"{ambiguous} ambiguous trade{'s' if ambiguous > 1 else ''}")
+        parts.append(f"{ambiguous} ambiguous trade{'s' if ambiguous > 1 else ''}{_named(summary)}")
     files = summary.get("files", {})
     parts.append(f"report {files['report']}" if files.get("report") else f"run {summary['run']}")
     parts.append(f"{sum(summary['seconds'].values()):.1f} s")

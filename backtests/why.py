@@ -16,6 +16,7 @@ import numpy as np
 from backtests.commands import RUNS
 from backtests.funnel_text import biggest_drop, funnel_line
 from backtests.outcome import Outcome
+from backtests.why_needs import setup_needs
 from backtests.why_replay import Replay, open_replay
 from backtests.why_text import bar_lines, day_lines
 from backtests.why_there import Tables, There
@@ -226,9 +227,12 @@ class _Explained:
                 name: values.get(name)
                 for name in ("max_trades_day", "max_losses_row", "max_spread_risk", "order_bars")
             },
+            "rules": self._tables.rules,
             "news": self._news(int(record["end"])),
             **_seen(sight, self._bars, float(record["close"])),
         }
+        for setup in found["setups"]:
+            setup["needed"] = setup_needs(setup, found, values)
         return found
 
     def _there(self, there: There) -> Found:
@@ -250,10 +254,26 @@ class _Explained:
     def _setup(self, row: Mapping[str, Any], emitted: Records | None, index: int) -> Found:
         names = ("side", "entry", "stop", "target", "pattern", "reason", "cancel")
         found = {**{name: row[name] for name in names}, "taken": bool(row["taken"])}
+        found["filled"] = self._filled(index) if found["taken"] else None
         found["cash_needed"], found["currency"] = None, self._plan["currency"]
         if row["reason"] == "size_zero" and emitted is not None:
             found["cash_needed"] = self._cash_needed(row, emitted, index)
         return found
+
+    def _filled(self, index: int) -> Found | None:
+        """Return when and where the entry sent at a bar's close was filled, None if it was not."""
+        sent = [
+            order["order_id"]
+            for order in self._tables.at(index).orders
+            if order["role"] == "entry" and order["state"] == "submitted"
+        ]
+        if not sent:
+            return None
+        last = self._tables.end_of(sent[0])
+        if last["state"] != "filled":
+            return None
+        when = self._bars.local(int(last["time"]))
+        return {"by": f"{when:%Y-%m-%d %H:%M}", "price": last["fill_price"]}
 
     def _cash_needed(self, row: Mapping[str, Any], emitted: Records, index: int) -> float | None:
         """Return the equity one lot of a setup would have taken; None without a known rate."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backtests.funnel_text import drop_text
+from backtests.funnel_text import cancel_text, drop_text
 from strategies.sight import price_text, span_text
 
 Found = Mapping[str, Any]
@@ -30,7 +30,7 @@ def bar_lines(bar: Found) -> list[str]:
         *_part("levels", _levels(bar["levels"])),
         *_part("zones", _zones(bar["zones"])),
         *_part("filters", _filters(bar)),
-        *_part("needed", _needs(bar["patterns"])),
+        *_part("needed", _needs(bar)),
     ]
 
 
@@ -44,8 +44,11 @@ def _part(title: str, texts: Sequence[str]) -> list[str]:
     ]
 
 
-def _needs(patterns: Sequence[Found]) -> list[str]:
-    return [f"{item['name']}: {'; '.join(item['needs'])}" for item in patterns if item["needs"]]
+def _needs(bar: Found) -> list[str]:
+    """Return what the bar's setups needed, and what each pattern needs next."""
+    setups = [f"this {item['side']} setup: {item['needed']}" for item in bar["setups"]]
+    waiting = [item for item in bar["patterns"] if item["needs"]]
+    return [*setups, *(f"{item['name']}, next: {'; '.join(item['needs'])}" for item in waiting)]
 
 
 def _answer(bar: Found) -> str:
@@ -71,8 +74,11 @@ def setup_text(setup: Found) -> str:
         f"{price_text(setup['stop'])}, target {price_text(setup['target'])}"
     )
     if setup["taken"]:
-        fate = "sent" if not setup["cancel"] else f"sent, not filled: {drop_text(setup['cancel'])}"
-        return f"{text}: {fate}"
+        filled = setup["filled"]
+        if filled:
+            return f"{text}: sent, filled at {price_text(filled['price'])} by {filled['by']}"
+        why = f", not filled: {cancel_text(setup['cancel'])}" if setup["cancel"] else ""
+        return f"{text}: sent{why}"
     text = f"{text}: not taken, {drop_text(setup['reason'])}"
     if setup["cash_needed"]:
         text += f" (one lot takes {setup['cash_needed']:,.0f} {setup['currency']} of equity)"
@@ -94,7 +100,7 @@ def _here(bar: Found) -> list[str]:
         texts.append(
             f"in a position: {position['side']} {position['quantity']:g} from "
             f"{price_text(position['entry_price'])} since {position['since']}"
-            + (f", stop {price_text(position['stop'])}" if position["stop"] else "")
+            + (f", first stop {price_text(position['stop'])}" if position["stop"] else "")
             + (f", target {price_text(position['target'])}" if position["target"] else "")
         )
     fresh = {order["order_id"] for order in bar["orders"] if order["state"] == "submitted"}
@@ -160,6 +166,8 @@ def _filters(bar: Found) -> list[str]:
         today += f", losses in a row {bar['losses_row']} of {limits['max_losses_row']}"
     locked = ", ".join(str(rule).replace("_", " ") for rule in bar["locks"])
     texts.append(f"{today}; {'locked by ' + locked if locked else 'not locked'}")
+    if bar["rules"]:
+        texts.append(f"account's rules: {'; '.join(bar['rules'])}")
     news = bar["news"]
     if news:
         minutes = abs(news["minutes"])

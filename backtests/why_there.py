@@ -48,6 +48,7 @@ class Tables:
     ----------
     setups : DataFrame of setups.csv. refused : END of each bar at which an order was refused.
     rate : account money per quote money at the last fill, None before any.
+    rules : the account's, as texts.
     """
 
     def __init__(self, folder: RunFolder, plan_id: str, bars: Bars) -> None:
@@ -61,6 +62,7 @@ class Tables:
         plan = next(item for item in summary["plans"] if item["plan_id"] == plan_id)
         account = next(a for a in summary["accounts"] if a["account"] == plan["account"])
         self._open = [_timed(row) for row in plan.get("open_positions") or ()]
+        self.rules: list[str] = list(account.get("rules") or ())
         self._locks = [_timed(row) for row in account.get("locks") or ()]
 
     @property
@@ -95,6 +97,10 @@ class Tables:
             losses_row=_losses_row(trades, day_start, start),
             locks=self._locked(day_start, end),
         )
+
+    def end_of(self, order_id: int) -> Row:
+        """Return the last state an order entered."""
+        return _rows(self._orders[self._orders["order_id"] == order_id])[-1]
 
     def _position(self, start: int, opened: Sequence[Row]) -> Row | None:
         trades = self._trades

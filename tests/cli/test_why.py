@@ -80,6 +80,18 @@ def test_a_filled_entry_is_told_at_its_bar_and_the_position_after_it(why, bundle
     assert bar["entries_today"] >= 1
 
 
+def test_a_taken_setup_tells_when_its_entry_was_filled(why, bundled, setups):
+    trades = pd.read_csv(bundled / "runs/0001/trades.csv")
+    trade = trades[trades["plan_id"] == "gold"].iloc[0]
+    taken = setups[(setups["plan_id"] == "gold") & setups["taken"].eq(1) & setups["cancel"].isna()]
+    row = taken.iloc[0]
+
+    said = why("last", local(row["bar"], "America/New_York"))
+
+    assert f": sent, filled at {trade['entry_price']:g}" in said.out
+    assert "nothing more: it was filled" in said.out
+
+
 def test_a_date_lists_the_bars_of_that_trading_day_with_what_stopped_each(why, setups, bundled):
     row = setups[setups["plan_id"] == "nifty"].iloc[0]
     day = local(row["bar"], "Asia/Kolkata")[:10]

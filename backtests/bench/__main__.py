@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 from backtests.bench import GROUPS, Row, Task
@@ -103,7 +104,8 @@ def _measure(chosen: dict[str, frozenset[str]], as_json: bool, quick: bool) -> i
     if as_json:
         print(text)
     else:
-        print(f"{summary_line(rows)}; written to {OUT}")
+        small = "; small sizes, the targets are those of the full ones" if quick else ""
+        print(f"{summary_line(rows)}{small}; written to {OUT}")
     return int(any(row["status"] == "failed" for row in rows))
 
 
@@ -112,6 +114,9 @@ def _group_rows(group: str, wanted: frozenset[str], session: Session) -> Iterato
     module = importlib.import_module(f"backtests.bench.{group}")
     try:
         yield from module.measure(session, wanted)
+    except CalledProcessError as error:
+        last = (str(error.stderr or "").strip().splitlines() or ["no message"])[-1]
+        yield Row(group, "seconds", failed=f"exit code {error.returncode}: {last}")
     except (TolaError, ValueError, OSError) as error:
         yield Row(group, "seconds", failed=f"{type(error).__name__}: {error}")
 

@@ -63,7 +63,11 @@ def _wall(*arguments: str, repeats: int = 1) -> float:
     for _ in range(repeats):
         began = time.perf_counter()
         subprocess.run(
-            [sys.executable, "run.py", *arguments], cwd=ROOT, check=True, capture_output=True
+            [sys.executable, "run.py", *arguments],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
         )
         taken.append(time.perf_counter() - began)
     return median(taken)

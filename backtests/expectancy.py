@@ -3,11 +3,10 @@
 The interval is a BCa bootstrap (Efron 1987; DiCiccio and Efron 1996): R is far from normal, many
 at -1 and a few at the target. Its tails are widened as Student's t widens the normal's, because a
 bootstrap of n trades is narrow by a factor sqrt((n - 1) / n) and knows no t (Hesterberg 2015,
-"What Teachers Should Know about the Bootstrap", section 4.1.1). Measured on 1,500 samples each of
-four trade distributions (docs/decisions/metrics.md): from 20 trades on it holds the true mean in
-94 to 98 % of samples, the plain percentile interval in 92 to 95 %, and at 10 trades in 89 to 94 %.
-No interval can know of winners that a sample lacks, so below
-TOO_FEW trades there is none, and no verdict.
+"What Teachers Should Know about the Bootstrap"). Measured on 1,500 samples each of four trade
+distributions (docs/decisions/metrics.md): from 20 trades on it holds the true mean in 94 to 98 % of
+samples, the plain percentile interval in 92 to 95 %, and at 10 trades in 89 to 94 %. No interval
+can know of winners that a sample lacks, so below TOO_FEW trades there is none, and no verdict.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from backtests.export_files import FORMATS, write_csv, write_parquet, write_whole, write_xlsx
 from backtests.export_tables import KINDS, TABLES, YEARS, Source, build
-from backtests.outcome import FAILED, Outcome
+from backtests.outcome import FAILED, Outcome, command_line
 from core.config_fields import first_date, last_date
 from core.errors import ConfigError, near_name
 from core.results import RunFolder, find_run
@@ -332,8 +332,10 @@ def _check_lines(checks: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _next_step(files: Sequence[Mapping[str, Any]], wanted: str) -> str:
     if len(files) == 1 and files[0]["table"] == "trades" and not files[0]["path"].endswith("xlsx"):
-        return f"python run.py export all --run {wanted} --format xlsx (a workbook of everything)"
-    return f"open {files[0]['path']} (its columns: docs/export.md)"
+        everything = ["export", "all", "--run", wanted, "--format", "xlsx"]
+        return f"a workbook of everything: {command_line(everything)}"
+    shown = command_line(["runs", "show", wanted])
+    return f"docs/export.md explains the columns; what the run came to: {shown}"
 
 
 def _summary_rows(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from backtests.outcome import Outcome
+from backtests.outcome import Outcome, command_line
 from core.errors import ConfigError, TolaError, near_name
 from core.results import RunFolder, find_run, list_runs
 
@@ -186,10 +186,11 @@ def runs_compare(
         document["files"] = dict(draw(page_content(document), folders, place))
         wrote = [f"wrote {path}" for path in document["files"].values()]
     page = document.get("files", {}).get("page")
+    alone = command_line(["runs", "show", wanted[-1]])
     return Outcome(
         document,
         [*comparison_lines(document, _columns()), *([""] if wrote else []), *wrote],
-        f"open {page} in a browser" if page else f"python run.py runs show {wanted[-1]}",
+        f"open {page} in a browser; one run alone: {alone}" if page else alone,
         verdict_lines(document),
     )
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.cli.run_samples import make_runs
+from tests.cli.test_next_step import parses
 
 
 @pytest.fixture(scope="module")
@@ -233,3 +234,8 @@ def test_a_broken_run_does_not_hide_the_others(tola, runs):
     assert "cannot be read: summary.json lacks 'plans'" in said.out
     assert "not valid JSON" in said.out
     assert "0007" in said.out
+
+
+@pytest.mark.parametrize("words", ["compare 1 2", "compare -7 -6 --no-report", "list --last 1"])
+def test_the_next_line_ends_with_a_command_that_parses(tola, runs, words):
+    parses(tola("runs", *words.split()).out.splitlines()[-1])

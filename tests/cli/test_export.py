@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.run_samples import make_runs
+from tests.cli.test_next_step import parses
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = ("commission", "brokerage", "stt", "ctt", "exchange", "sebi", "stamp", "gst", "swap")
@@ -346,3 +347,8 @@ def test_books_that_do_not_add_up_are_told_and_fail(tola, runs):
 
     assert said.code == 1
     assert "home: the run does NOT add up" in said.out
+
+
+@pytest.mark.parametrize("words", ["trades", "all --format xlsx", "fills orders --out ."])
+def test_the_next_line_ends_with_a_command_that_parses(tola, runs, words):
+    parses(tola("export", *words.split(), "--run", "1").out.splitlines()[-1])

@@ -27,7 +27,8 @@ VERBS = [path for path, command in ALL.items() if path and not hasattr(command, 
 def test_all_verbs_are_there():
     assert {" ".join(path) for path in VERBS} == {
         "setup", "init", "backtest", "report", "strategies", "doctor",
-        "runs list", "runs show", "data check", "data list", "data fix", "data convert",
+        "export", "why", "runs list", "runs show", "runs compare", "data check", "data list",
+        "data fix", "data convert",
     }  # fmt: skip
 
 

@@ -201,6 +201,7 @@ class Ledger:
     plan_costs: dict[str, dict[str, float]] = field(default_factory=dict)
     open: dict[tuple[str, str], OpenTrade] = field(default_factory=dict)
     _count: int = 0
+    _charges: Mapping[str, float] = field(default_factory=dict)
 
     def book(
         self,
@@ -292,6 +293,9 @@ class Ledger:
         costs = sum(fill.costs.values()) * share
         trade.costs += costs
         trade.ambiguous = trade.ambiguous or fill.ambiguous
+        charges = fill.costs if share == 1.0 else _scaled(fill.costs, share)
+        if charges != self._charges:  # fills that cost the same share one mapping: memory
+            self._charges = charges
         self.fills.append(
             TradeFill(
                 trade_id=trade.trade_id,
@@ -305,7 +309,7 @@ class Ledger:
                 costs=costs,
                 bar_start=fill.bar_start,
                 order_id=fill.order_id,
-                charges=fill.costs if share == 1.0 else _scaled(fill.costs, share),
+                charges=self._charges,
                 gross=gross,
                 point_value=value,
             )

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The command line and nothing else: parse, call, print. Every verb's work is in a package."""
 
 from __future__ import annotations
@@ -287,6 +288,19 @@ def strategies(
     from backtests import commands
 
     _show(commands.strategies(name), as_json)
+
+
+@app.command(epilog=_examples("completion bash", "completion powershell"))
+def completion(
+    context: typer.Context,
+    shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh, fish or powershell.")],
+    words: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the script by which a shell completes command lines; its end says how to install it."""
+    from backtests.completion import completion
+
+    _show(completion(shell, words or [], context.find_root().command), as_json)
 
 
 @app.command(epilog=_examples("doctor"))

@@ -112,7 +112,10 @@ class Console:
         lines = outcome.short if self.quiet and outcome.short else outcome.lines
         columns = width() if sys.stdout.isatty() else None
         shown = [part for line in lines for part in (fold(line, columns) if columns else [line])]
-        self.say(*shown, f"next: {outcome.next}")
+        if outcome.next:
+            shown.append(f"next: {outcome.next}")
+        if shown:
+            self.say(*shown)
 
     def explain(self, error: BaseException) -> int:
         """Print an error as one line on stderr, with `--json` an object too; return its code."""

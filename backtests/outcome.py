@@ -31,7 +31,7 @@ class Outcome:
     lines : list of str
         The same for people.
     next : str
-        What makes sense now; it ends with a command.
+        What makes sense now; it ends with a command. Empty where the lines are for a program.
     short : list of str
         What `--quiet` leaves of the lines.
     exit_code : int

@@ -26,7 +26,7 @@ VERBS = [path for path, command in ALL.items() if path and not hasattr(command, 
 
 def test_all_verbs_are_there():
     assert {" ".join(path) for path in VERBS} == {
-        "setup", "init", "backtest", "report", "strategies", "doctor",
+        "setup", "init", "backtest", "report", "strategies", "doctor", "completion",
         "export", "why", "runs list", "runs show", "runs compare", "data check", "data list",
         "data fix", "data convert",
     }  # fmt: skip

@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import CalledProcessError
 from typing import Any
@@ -22,7 +23,10 @@ OUT = Path("bench.json")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure the named rows or groups (all by default), print a table, write bench.json."""
+    """Measure the named rows or groups (all by default), print a table, write bench.json.
+
+    Named rows replace themselves in bench.json; the others measured at such sizes stay.
+    """
     given = _parser().parse_args(arguments)
     try:
         if given.list:
@@ -31,10 +35,11 @@ def main(arguments: Sequence[str]) -> int:
         if given.readme:
             print(write_readme(_stored(), ROOT / "README.md"))
             return 0
-        return _measure(_chosen(given.names), given.json, _is_quick())
+        rows = _measure(_chosen(given.names), given, _is_quick())
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
+    return int(any(row["status"] == "failed" for row in rows))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("names", nargs="*", metavar="NAME", help="rows or groups; see --list")
     parser.add_argument("--list", action="store_true", help="what can be measured")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON, nothing else")
+    parser.add_argument("--rounds", type=int, help="processes of each entrant, at most")
     parser.add_argument("--readme", action="store_true", help="bench.json into the README's table")
     return parser
 
@@ -90,23 +96,39 @@ def _chosen(names: Sequence[str]) -> dict[str, frozenset[str]]:
     }
 
 
-def _measure(chosen: dict[str, frozenset[str]], as_json: bool, quick: bool) -> int:
+def _measure(
+    chosen: dict[str, frozenset[str]], given: argparse.Namespace, quick: bool
+) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="tola-bench-") as folder:
-        session = Session(quick, Path(folder))
+        session = Session(quick, Path(folder), rounds=given.rounds or (1 if quick else 2))
         for group, wanted in chosen.items():
             for row in _group_rows(group, wanted, session):
-                rows.append({**row.as_dict(), "quick": quick, "machine": machine()})
-                if not as_json:
+                about = {"quick": quick, "machine": machine(), "when": _now()}
+                rows.append({**row.as_dict(), **about})
+                if not given.json:
                     print(screen_line(rows[-1]), flush=True)
-    text = json.dumps(rows, indent=2)
-    OUT.write_text(text + "\n", encoding="utf-8")
-    if as_json:
-        print(text)
+    kept = _others(rows) if given.names else []
+    OUT.write_text(json.dumps([*kept, *rows], indent=2) + "\n", encoding="utf-8")
+    if given.json:
+        print(json.dumps(rows, indent=2))
     else:
         small = "; small sizes, the targets are those of the full ones" if quick else ""
         print(f"{summary_line(rows)}{small}; written to {OUT}")
-    return int(any(row["status"] == "failed" for row in rows))
+    return rows
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _others(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of bench.json that were not measured anew; those of other sizes go."""
+    if not rows or not OUT.exists():
+        return []
+    new = {row["task"] for row in rows}
+    stored: list[dict[str, Any]] = json.loads(OUT.read_text(encoding="utf-8"))
+    return [row for row in stored if row["task"] not in new and row["quick"] == rows[0]["quick"]]
 
 
 def _group_rows(group: str, wanted: frozenset[str], session: Session) -> Iterator[Row]:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,7 +26,8 @@ class Entrant:
 
     key : its name among the results. title : for progress lines.
     module : run as `python -m module` with `python`; data : the folder with the prices.
-    repeats : runs in a process; of several the first counts as cold alone. rounds : processes.
+    repeats : runs in a process; of several the first counts as cold alone. rounds : processes, at
+        most those of the session.
     environment : variables set for it. warm_up : a folder of a few bars to run before.
     """
 
@@ -66,7 +67,7 @@ class Result:
 
 def race(entrants: Iterable[Entrant], session: Session) -> dict[str, Result]:
     """Run all entrants round by round; return their results by key."""
-    field_ = list(entrants)
+    field_ = [replace(entrant, rounds=min(entrant.rounds, session.rounds)) for entrant in entrants]
     reports: dict[str, list[dict[str, Any]]] = {entrant.key: [] for entrant in field_}
     results: dict[str, Result] = {}
     for number in range(max((entrant.rounds for entrant in field_), default=0)):

@@ -22,11 +22,13 @@ class Session:
     """What every group is given.
 
     quick : small sizes, for a look in two minutes. folder : scratch, removed afterwards.
+    rounds : the most processes an entrant of a race may have.
     """
 
     quick: bool
     folder: Path
     stream: TextIO = field(default_factory=lambda: sys.stderr)
+    rounds: int = 2
     find_python: Callable[[Peer, Callable[[str], None]], Path] = python_of
     _began: float = field(default_factory=time.monotonic)
 

@@ -113,7 +113,7 @@ def _duels(sizes: Sizes) -> Iterator[Duel]:
         yield Duel(task, (ours, "next"), _timed(task, whole, "t1_next_every_bar", rules, goal))
     yield from _against_others(whole, small)
     yield Duel("t1_first_run_100k", ("first_run", "stock_100k"), _first_run(small), exact=True)
-    yield Duel("t1_memory", ("memory", "stock_dense"), _memory(whole), exact=True)
+    yield Duel("t1_memory", ("whole_next", "stock_dense"), _memory(whole), exact=True)
     yield Duel("t1_growth", ("next", "half", "quarter"), _growth(whole))
 
 

@@ -30,7 +30,7 @@ class Variant:
     title: str
     size: str = "whole"
     options: Mapping[str, Any] = field(default_factory=lambda: DENSE)
-    repeats: int = 2
+    repeats: int = 1
     rounds: int = 2
     fills: str = "backtrader"
     masked: bool = False
@@ -58,6 +58,10 @@ def _tola(title: str, **values: Any) -> Variant:
 
 
 VARIANTS = {
+    # Those that take longest come first: each runs once, and is not followed by repeats of others.
+    "stock_dense": Variant("stock Backtrader, dense", rounds=1, module="stock"),
+    "stock_sparse": Variant("stock Backtrader, sparse", rounds=1, module="stock", options=SPARSE),
+    "stock_100k": Variant("stock Backtrader, 100k", size="hundredk", rounds=1, module="stock"),
     "next": _tola("untouched strategy"),
     "mask": _tola("entry mask, dense", masked=True),
     "sparse": _tola("entry mask, sparse", masked=True, options=SPARSE, repeats=4),
@@ -74,19 +78,12 @@ VARIANTS = {
     "tola_next_100k": _tola("whole run, own fills, untouched, 100k", fills="tola", whole=True,
                             size="hundredk", repeats=3),
     "tola_mask_100k": _tola("whole run, own fills, entry mask, 100k", fills="tola", whole=True,
-                            masked=True, size="hundredk", repeats=4),
-    "first_run": _tola("whole run, nothing compiled", whole=True, size="hundredk", repeats=1,
-                       rounds=1),
-    "memory": _tola("whole run, memory", whole=True, repeats=1, rounds=1),
+                            masked=True, size="hundredk", repeats=3),
+    "first_run": _tola("whole run, nothing compiled", whole=True, size="hundredk", rounds=1),
     "half": _tola("untouched strategy, half the bars", size="half"),
     "quarter": _tola("untouched strategy, a quarter of the bars", size="quarter"),
-    "stock_dense": Variant("stock Backtrader, dense", repeats=1, rounds=1, module="stock"),
-    "stock_sparse": Variant("stock Backtrader, sparse", repeats=1, rounds=1, module="stock",
-                            options=SPARSE),
-    "stock_100k": Variant("stock Backtrader, 100k", size="hundredk", repeats=1, rounds=1,
-                          module="stock"),
-    "backtesting": Variant("backtesting.py", peer=BACKTESTING, module="backtesting_py"),
-    "nautilus": Variant("NautilusTrader", "hundredk", peer=NAUTILUS, module="nautilus"),
+    "backtesting": Variant("backtesting.py", peer=BACKTESTING, module="backtesting_py", repeats=2),
+    "nautilus": Variant("NautilusTrader", "hundredk", peer=NAUTILUS, module="nautilus", repeats=2),
     "vectorbt": Variant("vectorbt", repeats=4, rounds=1, peer=VECTORBT, module="vectorbt_t1"),
 }  # fmt: skip
 """By the names the rows use."""
@@ -112,8 +109,9 @@ class Field:
                 self.missing[name] = str(cause)
 
     def entrants(self, names: Iterable[str]) -> list[Entrant]:
-        """Return the entrants, each once; their peers are installed."""
-        return [self._entrant(name, VARIANTS[name]) for name in dict.fromkeys(names)]
+        """Return the entrants, each once and as VARIANTS order them; their peers are installed."""
+        wanted = set(names)
+        return [self._entrant(name, made) for name, made in VARIANTS.items() if name in wanted]
 
     def _entrant(self, name: str, variant: Variant) -> Entrant:
         python = Path(sys.executable)
@@ -126,16 +124,15 @@ class Field:
             options |= {"fills": variant.fills, "masked": variant.masked}
             options |= {"whole": variant.whole, "risk": variant.risk}
         data = self._data(self.sizes.of(variant.size))
-        rounds = 1 if self.session.quick else variant.rounds
         entrant = Entrant(
-            name, variant.title, python, module, data, options, variant.repeats, rounds
+            name, variant.title, python, module, data, options, variant.repeats, variant.rounds
         )
-        if name == "memory":
-            return replace(entrant, warm_up=self._data(_WARM_UP_BARS))
         if name == "first_run":
             empty = self.session.folder / "nothing-compiled"
             empty.mkdir(exist_ok=True)
             return replace(entrant, environment={"TOLA_CACHE_DIR": str(empty)})
+        if variant.repeats == 1 and not variant.module:
+            return replace(entrant, warm_up=self._data(_WARM_UP_BARS))
         return entrant
 
     def _data(self, count: int) -> Path:

@@ -90,3 +90,21 @@ def test_figures_of_a_quick_run_do_not_enter_the_readme(monkeypatch, capsys):
     assert main(["--readme"]) == 2
     assert "quick run" in capsys.readouterr().err
     assert __main__.OUT.exists()
+
+
+def test_named_rows_replace_themselves_and_leave_the_others(monkeypatch, here):
+    def tasks():
+        return {
+            row["task"]: row["ours"]
+            for row in json.loads((here / "bench.json").read_text(encoding="utf-8"))
+        }
+
+    rows_of(monkeypatch, Row("a", "seconds", 1.0), Row("b", "seconds", 1.0))
+    main(["load"])
+    rows_of(monkeypatch, Row("b", "seconds", 2.0))
+    main(["load"])
+    assert tasks() == {"a": 1.0, "b": 2.0}
+
+    monkeypatch.setenv("QUICK", "1")
+    main(["load"])
+    assert tasks() == {"b": 2.0}

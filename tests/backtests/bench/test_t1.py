@@ -25,7 +25,7 @@ def offline(peer, tell):
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
-    session = Session(True, tmp_path_factory.mktemp("t1"), io.StringIO(), offline)
+    session = Session(True, tmp_path_factory.mktemp("t1"), io.StringIO(), find_python=offline)
     return {row.task: row for row in t1.measure(session, WANTED, Sizes(2_000, 1_000))}
 
 

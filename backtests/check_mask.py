@@ -43,10 +43,11 @@ class NextWatch:
             return
         what, order = asked
         when = iso_time(int(bar_of(strategy.data0).start))
+        count = len(strategy.data0)
         raise StrategyError(
-            f"{type(strategy).__name__}.entry_mask is false at the bar of {when} (bar "
-            f"{len(strategy.data0)}), but next {what} {order_words(order.parent or order)} there; the mask "
-            "must be true on every bar on which next may act"
+            f"{type(strategy).__name__}.entry_mask is false at the bar of {when} (bar {count}), "
+            f"but next {what} {order_words(order.parent or order)} there; the mask must be true "
+            "on every bar on which next may act"
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from backtrader.order import Order
 
+from backtests.stock_records import role_of
 from risk.moment import symbol_of
 
 _STATES = {
@@ -28,23 +29,21 @@ class OrderLog(Sequence[dict[str, Any]]):
 
     def __init__(self) -> None:
         self._orders: list[Any] = []
-        self._roles: list[str] = []
         self._plans: list[str] = []
         self._reasons: list[str] = []
         self._states = bytearray()
         self._times = array("q")
         self._numbers = array("d")
 
-    def add(self, order: Any, plan_id: str, role: str, time: int, reason: str) -> None:
+    def add(self, order: Any, plan_id: str, time: int, reason: str, *, reduces: bool) -> None:
         """Note the state an order is in now."""
         executed, created, status = order.executed, order.created, order.status
         is_filled = status in (Order.Partial, Order.Completed) and len(executed)
         price, limit = created.price, created.pricelimit
         self._orders.append(order)
-        self._roles.append(role)
         self._plans.append(plan_id)
         self._reasons.append(reason)
-        self._states.append(status)
+        self._states.append(status | reduces << 4)
         self._times.append(time)
         self._numbers.extend(
             (
@@ -71,13 +70,13 @@ class OrderLog(Sequence[dict[str, Any]]):
             "order_id": int(order.ref),
             "plan_id": self._plans[index],
             "symbol": symbol_of(order.data),
-            "role": self._roles[index],
+            "role": role_of(order, not self._states[index] >> 4).name.lower(),
             "side": "buy" if order.isbuy() else "sell",
             "kind": order.getordername(),
             "quantity": _number(abs(size), whole),
             "price": _given(price),
             "limit_price": _given(limit),
-            "state": _STATES[self._states[index]],
+            "state": _STATES[self._states[index] & 15],
             "time": self._times[index],
             "filled": _number(abs(filled), whole),
             "fill_price": _given(fill_price),

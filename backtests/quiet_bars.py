@@ -9,15 +9,17 @@ it by that addition alone, in the same order, so that cash and value stay equal 
 from __future__ import annotations
 
 from array import array
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from backtrader.order import Order
 
 from backtests.lean_broker import Scheme, charges_interest, is_known
-from backtests.timeline import Array, Timeline, stamps_of
+from backtests.timeline import Array, Timeline
+from core.bars import NEVER_NS
 from core.compile import kernel
-from risk.moment import ends_of, starts_of, trading_days_of
+from risk.moment import ends_of, starts_of, symbol_of, trading_days_of
 
 _INF = float("inf")
 _FIRST_WINDOW = 64
@@ -93,10 +95,20 @@ class _FeedPrices:
             np.frombuffer(getattr(lines, name).array, count=count)
             for name in ("open", "high", "low", "close")
         )
-        self.times = stamps_of(data)
-        self.ends = ends_of(data, count)
+        self.times = np.frombuffer(lines.datetime.array, count=count)
+        self.symbol = symbol_of(data)
+        self.ends, self.starts = ends_of(data, count), starts_of(data, count)
         self.is_finite = bool(np.isfinite(self.close).all())
-        self.length_ns = self.ends - starts_of(data, count)
+
+    @cached_property
+    def expected_ends(self) -> Array:
+        """END of the bar expected after each (ns UTC)."""
+        return self.ends + (self.ends - self.starts)
+
+    def bounds(self) -> tuple[int, int]:
+        """Return START and END of the bar the feed stands on, ns UTC."""
+        row = self.data.lines.datetime._idx
+        return self.starts.item(row), self.ends.item(row)
 
     def low_high(self, first: int, last: int) -> tuple[float, float]:
         """Return the extremes of the rows first .. last."""
@@ -124,6 +136,7 @@ class QuietBars:
             _FeedPrices(data, rows)
             for data, rows in zip(timeline.datas, timeline.rows, strict=True)
         ]
+        self._by_data = {id(feed.data): feed for feed in self.feeds}
         self._is_finite = all(feed.is_finite for feed in self.feeds)
         self.values = array("d", bytes(8 * timeline.count))
         self._value_view = np.frombuffer(self.values)
@@ -244,6 +257,10 @@ class QuietBars:
             unlevered = (held - open_profit) / scheme.leverage + open_profit
         self._broker.take_figures(cash, held, unlevered, open_profit)
 
+    def bounds(self, data: Any) -> tuple[int, int]:
+        """Return START and END of the bar a feed stands on, ns UTC."""
+        return self._by_data[id(data)].bounds()
+
     def fresh_feeds(self) -> list[Any]:
         """Return the feeds that have a new bar at the present step."""
         step = self._timeline.step
@@ -358,8 +375,10 @@ class QuietBars:
         if limits.trail_intraday:
             self._peak = float(limits.trail_peak)
         for index, feed in enumerate(self.feeds):
-            quiet = guard.quiet_until(self._broker.symbol_of(feed.data))
-            row = int(np.searchsorted(feed.ends + feed.length_ns, quiet, "right"))
+            quiet = guard.quiet_until(feed.symbol)
+            if quiet == NEVER_NS:
+                continue
+            row = int(np.searchsorted(feed.expected_ends, quiet, "right"))
             until = min(until, self._timeline.step_of(index, row))
         return until
 

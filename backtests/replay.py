@@ -35,6 +35,12 @@ def acts_each_bar(analyzer: Any) -> bool:
     return any(is_own(analyzer, name, bt.Analyzer) for name in _EACH_BAR)
 
 
+def listens(analyzer: Any, hook: str) -> bool:
+    """Whether an analyzer does anything in `notify_order` or `notify_trade`."""
+    own = any(is_own(analyzer, name, bt.Analyzer) for name in (hook, f"_{hook}"))
+    return own or bool(analyzer._children)
+
+
 def wants_account(analyzer: Any) -> bool:
     """Whether an analyzer wants to be told of cash and value on every bar."""
     if any(is_own(analyzer, name, bt.Analyzer) for name in _ACCOUNT):
@@ -68,8 +74,12 @@ def _analyzer_feed(analyzer: Any) -> Feed | None:
     if own is not None:
         return own  # type: ignore[no-any-return]
     if type(analyzer) is bt.analyzers.DrawDown and not analyzer._fundmode:
-        return lambda span: _draw_down(analyzer, span)
+        return lambda span: _feed_draw_down(analyzer, span)
     return None
+
+
+def _feed_draw_down(analyzer: Any, span: Span) -> None:
+    _draw_down(analyzer, span)
 
 
 def _draw_down(analyzer: Any, span: Span) -> tuple[Any, Any]:

@@ -19,7 +19,7 @@ from backtests.lean_broker import LeanBroker
 from backtests.order_log import OrderLog
 from backtests.quiet_bars import QuietBars
 from backtests.skipping import FLAT, OPEN, WORKING
-from backtests.stock_records import StockCommission, fill_of, planned_of, role_of
+from backtests.stock_records import StockCommission, fill_of, planned_of
 from backtests.timeline import Array, Timeline
 from core.errors import ConfigError
 from core.fx import FxRate
@@ -28,7 +28,7 @@ from core.ledger import Ledger
 from core.orders import Approved, Fill, OrderChange, OrderRequest, Role
 from core.ports import BREACH_DAY, BREACH_TRAIL, Supervisor
 from risk.lean_orders import make_order, noted
-from risk.moment import bar_of, day_of, end_of, next_bar, symbol_of
+from risk.moment import bar_of, bounds_of, day_of, end_of, next_bar, symbol_of
 
 _DUST = 1e-9
 
@@ -313,8 +313,9 @@ class StockBroker(LeanBroker):
             for bit in order.executed.exbits[seen:count]:
                 self._note_fill(order, bit, request, plan_id)
             self._bits_seen[ref] = count
-        role = role_of(order, not reduces).name.lower()
-        self.orders_log.add(order, plan_id, role, end_of(data), str(noted(order, "reason") or ""))
+        end = end_of(data) if self._quiet is None else self._quiet.bounds(data)[1]
+        reason = str(noted(order, "reason") or "")
+        self.orders_log.add(order, plan_id, end, reason, reduces=reduces)
         if not order.alive():
             self._requests.pop(ref, None)
             self._bits_seen.pop(ref, None)
@@ -324,7 +325,8 @@ class StockBroker(LeanBroker):
         data = order.data
         self._fill_count += 1
         scheme = self.getcommissioninfo(data)
-        fill = fill_of(order, bit, self._fill_count, plan_id, scheme)
+        bounds = bounds_of(data) if self._quiet is None else self._quiet.bounds(data)
+        fill = fill_of(order, bit, self._fill_count, plan_id, scheme, bounds)
         self._open_sizes[data, order.tradeid] += bit.size
         self._owners[data, order.tradeid] = order.owner
         self._new_fills.append((fill, data, request))

@@ -16,7 +16,7 @@ from core.ledger import Planned
 from core.orders import Fill, OrderRequest, Role, Side
 from risk.groups import is_stop
 from risk.lean_orders import noted
-from risk.moment import bar_of, symbol_of
+from risk.moment import symbol_of
 
 _REASONS = {Role.ENTRY: "entry", Role.STOP: "stop", Role.TARGET: "target"}
 
@@ -64,9 +64,16 @@ class StockCommission(InstrumentCommission):
         }
 
 
-def fill_of(order: Any, bit: Any, fill_id: int, plan_id: str, commission: Any) -> Fill:
-    """Return one execution of an order; its reason is noted on the order too."""
-    bar = bar_of(order.data)
+def fill_of(
+    order: Any,
+    bit: Any,
+    fill_id: int,
+    plan_id: str,
+    commission: Any,
+    bounds: tuple[int, int],
+) -> Fill:
+    """Return one execution of an order on a bar of these bounds; its reason is noted on it too."""
+    start, end = bounds
     role = role_of(order, bool(bit.opened))
     reason = str(noted(order, "reason") or _REASONS.get(role) or _exit_reason(order))
     order.addinfo(reason=reason, ambiguous=False)
@@ -78,8 +85,8 @@ def fill_of(order: Any, bit: Any, fill_id: int, plan_id: str, commission: Any) -
         side=Side.BUY if order.isbuy() else Side.SELL,
         quantity=abs(float(bit.size)),
         price=float(bit.price),
-        ts_event=int(bar.start if bit.price == bar.open else bar.end),
-        bar_start=int(bar.start),
+        ts_event=start if bit.price == order.data.open[0] else end,
+        bar_start=start,
         role=role,
         reason=reason,
         costs=_costs(bit, commission),

@@ -11,10 +11,10 @@ import backtrader as bt
 import numpy as np
 
 from backtests.entry_mask import Sleeper, must_be_awake
-from backtests.replay import acts_each_bar, feeds_of, is_own, wants_account
+from backtests.replay import acts_each_bar, feeds_of, is_own, listens, wants_account
 from backtests.skipping import Span, can_skip
 from backtests.timeline import Timeline
-from risk.lean_orders import OrderHistory
+from risk.lean_orders import OrderHistory, is_lean
 
 _COLLECT_EVERY = 1 << 16
 """Steps between collections of young cycles: a user's own garbage must not pile up."""
@@ -56,7 +56,7 @@ class Walk:
     ) -> None:
         self._cerebro = cerebro
         self._timeline = timeline
-        self._times: list[float] = timeline.times.tolist()
+        self._times = array("d", timeline.times.tobytes())
         self._feeds = [
             _Feed(list(data.lines), None if rows is None else rows.tolist())
             for data, rows in zip(timeline.datas, timeline.rows, strict=True)
@@ -149,7 +149,10 @@ class Walk:
             broker.next()
             while (order := broker.get_notification()) is not None:
                 owner = strategies[0] if order.owner is None else order.owner
-                owner._addnotification(order, quicknotify=quick)
+                if quick or order.executed.size or not is_lean(order):
+                    owner._addnotification(order, quicknotify=quick)
+                else:
+                    owner._orderspending.append(order)  # all that method would do
             if cerebro._event_stop:
                 return False
             if has_timers:
@@ -197,7 +200,7 @@ class _Stepper:
         What to call with skipped bars, or why none may be skipped.
     """
 
-    def __init__(self, strategy: Any, timeline: Timeline, times: list[float]) -> None:
+    def __init__(self, strategy: Any, timeline: Timeline, times: array[float]) -> None:
         self.strategy = strategy
         self.may_sleep = False
         self.wake = 0
@@ -216,7 +219,7 @@ class _Stepper:
         self._lines = list(strategy.lines)
         self._datetime = strategy.lines.datetime
         self._times = times
-        self._status: list[int] = _periods_missing(strategy, timeline)
+        self._status = _periods_missing(strategy, timeline)
         analyzers = [*strategy.analyzers, *strategy._slave_analyzers]
         self._is_notified_each_bar = (
             is_own(strategy, "notify_cashvalue", bt.Strategy)
@@ -224,6 +227,8 @@ class _Stepper:
             or is_own(strategy, "_notify", bt.Strategy)
             or any(wants_account(item) for item in analyzers)
         )
+        self._on_order = [item._notify_order for item in analyzers if listens(item, "notify_order")]
+        self._on_trade = [item._notify_trade for item in analyzers if listens(item, "notify_trade")]
         busy = [item for item in strategy.analyzers if acts_each_bar(item)]
         self._ready = [item._next for item in busy]
         self._first = [item._nextstart for item in busy]
@@ -257,6 +262,21 @@ class _Stepper:
         for feed in self.feeds:
             feed(span)  # type: ignore[operator]
 
+    def _tell(self) -> None:
+        """Call the hooks for orders and trades, `Strategy._notify` without cash and value."""
+        strategy = self.strategy
+        if strategy.cerebro.p.quicknotify:
+            return
+        for order in strategy._orderspending:
+            if order.exectype != bt.Order.Historical or order.histnotify:
+                strategy.notify_order(order)
+            for call in self._on_order:
+                call(order)
+        for trade in strategy._tradespending:
+            strategy.notify_trade(trade)
+            for call in self._on_trade:
+                call(trade)
+
     def _step_as_it_is(self, step: int, time: float) -> None:
         self.strategy._oncepost(time)
 
@@ -270,8 +290,10 @@ class _Stepper:
             line.array.append(_NAN)
         self._datetime[0] = time
         has_news = strategy._orderspending or strategy._tradespending
-        if has_news or self._is_notified_each_bar:
+        if self._is_notified_each_bar:
             strategy._notify()
+        elif has_news:
+            self._tell()
         strategy._minperstatus = status = self._status[step]
         is_awake = has_news or step >= self.wake
         if self.watch is not None and not is_awake:
@@ -299,13 +321,20 @@ class _Stepper:
 def _is_plain(strategy: Any) -> bool:
     """Whether a strategy's inner methods are Backtrader's own, which we know."""
     kind = type(strategy)
-    names = ("_oncepost", "_getminperstatus", "_next_analyzers", "_next_observers", "forward")
+    names = (
+        "_oncepost",
+        "_getminperstatus",
+        "_next_analyzers",
+        "_next_observers",
+        "_addnotification",
+        "forward",
+    )
     return not strategy._oldsync and all(
         getattr(kind, name) is getattr(bt.Strategy, name) for name in names
     )
 
 
-def _periods_missing(strategy: Any, timeline: Timeline) -> list[int]:
+def _periods_missing(strategy: Any, timeline: Timeline) -> array[int]:
     """Return Backtrader's `_minperstatus` at every step: <0 next, 0 nextstart, >0 prenext."""
     missing = None
     for period, data in zip(strategy._minperiods, strategy.datas, strict=True):
@@ -314,8 +343,7 @@ def _periods_missing(strategy: Any, timeline: Timeline) -> list[int]:
         left = period - (steps + 1)
         missing = left if missing is None else np.maximum(missing, left)
     assert missing is not None
-    status: list[int] = missing.tolist()
-    return status
+    return array("q", missing.astype(np.int64).tobytes())
 
 
 def _lines_by_feed(strategy: Any, timeline: Timeline) -> list[list[Any]] | None:

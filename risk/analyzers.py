@@ -242,18 +242,19 @@ class TradeRisk(bt.Analyzer):  # type: ignore[misc]
         self._entries: dict[int, Any] = {}
         self._open: dict[int, _OpenTrade] = {}
         self._rows: list[dict[str, Any]] = []
-        self._limits: dict[tuple[str, str], float | None] = {}
+        self._limits: dict[tuple[str, str], float] = {}
         self._plans = _plans_of(self.strategy, self._broker)
 
     def notify_order(self, order: Any) -> None:
         """Learn the stop of a bracket and the order a trade was opened by."""
-        if order.parent is not None and is_stop(order):
+        if self._ledger is None and order.parent is not None and is_stop(order):
             self._stops.setdefault(int(order.parent.ref), float(order.created.price))
-        if order.executed.size and order.parent is None:
+        if order.parent is None and order.executed.size:
             self._entries[id(order.data)] = order
-            bar_start = iso_time(int(bar_of(order.data).start))
-            plan = self._plans.get(id(order.data), "")
-            self._limits.setdefault((plan, bar_start), self._limit_now())
+            limit = self._limit_now()
+            if limit is not None:
+                bar_start = iso_time(int(bar_of(order.data).start))
+                self._limits.setdefault((self._plans.get(id(order.data), ""), bar_start), limit)
 
     def notify_trade(self, trade: Any) -> None:
         """Open or close a row."""

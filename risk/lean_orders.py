@@ -109,6 +109,10 @@ class LeanData(OrderData):  # type: ignore[misc]
         owner = self if self._live is None else self._live
         return len(owner._bits) if owner._bits else 0
 
+    def markpending(self) -> None:
+        """Take what was executed since the last copy as the news of the next."""
+        self.p1, self.p2 = self.p2, len(self)
+
     def snapshot(self) -> LeanData:
         """Return a copy of the present state."""
         new: LeanData = _make(LeanData)
@@ -336,7 +340,7 @@ class _Lean:
         new = order._copy()
         executed = order.executed
         snap = order._snap
-        if executed._bits is None and snap is not None and _same(snap, executed):
+        if not executed._bits and snap is not None and _same(snap, executed):
             new.executed = snap
         else:
             new.executed = order._snap = executed.clone()
@@ -404,6 +408,11 @@ class LeanSellOrder(_Lean, SellOrder):  # type: ignore[misc]
 
 for _kind in (LeanBuyOrder, LeanSellOrder):
     _kind.params = _kind.p = property(_Given)
+
+
+def is_lean(order: Any) -> bool:
+    """Whether an order is one of these."""
+    return isinstance(order, _Lean)
 
 
 _NOTHING: Mapping[str, Any] = {}
@@ -533,16 +542,22 @@ class OrderHistory(Sequence[Any]):
 
     def append(self, order: Any) -> None:
         """Append a copy of an order."""
-        original = getattr(order, "_of", None)
-        if original is None or not isinstance(order, _Lean):
+        original = order._of if isinstance(order, _Lean) else None  # type: ignore[attr-defined]
+        if original is None:
             self._orders.append(order)
-            self._executed.append(None)
+            self._executed.append(_AS_IT_IS)
             self._states.append(0)
             return
+        lean: Any = order
+        executed = lean.executed
+        if not executed.size and executed.dt is None and executed.remsize == lean.created.size:
+            executed = None  # nothing happened yet: made again from what was asked for
+        elif original.status == lean.status and original.status not in _ALIVE:
+            executed = original.executed  # it moves no more
         self._orders.append(original)
-        self._executed.append(order.executed)
-        state = order.status | order.triggered << 4 | order._active << 5
-        self._states.append(state | (order.comminfo is None) << 6)
+        self._executed.append(executed)
+        state = lean.status | lean.triggered << 4 | lean._active << 5
+        self._states.append(state | (lean.comminfo is None) << 6)
 
     def __len__(self) -> int:
         return len(self._states)
@@ -552,10 +567,13 @@ class OrderHistory(Sequence[Any]):
             return [self[i] for i in range(*index.indices(len(self)))]
         executed = self._executed[index]
         original = self._orders[index]
-        if executed is None:
+        if executed is _AS_IT_IS:
             return original
         state = self._states[index]
         copy = original._copy()
+        if executed is None:
+            executed = LeanData(remsize=original.created.size)
+            executed._live = original.executed
         copy.executed = executed
         copy.status = state & 15
         copy.triggered = bool(state & 16)
@@ -563,3 +581,7 @@ class OrderHistory(Sequence[Any]):
         if state & 64:
             copy.comminfo = None
         return copy
+
+
+_AS_IT_IS = object()
+"""Stands for the executions of an order that is kept itself, not as a copy."""

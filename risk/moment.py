@@ -50,6 +50,12 @@ def end_of(data: Any) -> int:
     return float_day_to_ns(data.datetime[0])
 
 
+def bounds_of(data: Any) -> tuple[int, int]:
+    """Return START and END of the bar a feed stands on, ns UTC."""
+    bar = bar_of(data)
+    return int(bar.start), int(bar.end)
+
+
 def ends_of(data: Any, count: int) -> np.ndarray[Any, Any]:
     """Return END of a preloaded feed's first `count` bars, ns UTC."""
     if _has(data, "bars"):

@@ -96,6 +96,7 @@ class Field:
     session: Session
     sizes: Sizes
     missing: dict[str, str] = field(default_factory=dict)
+    _bars: Any = None
 
     def note_missing(self, names: Iterable[str]) -> None:
         """Install the peers of these variants; note in `missing` which can't be, and why."""
@@ -139,6 +140,8 @@ class Field:
         """Return the folder with the walk's first bars."""
         folder = self.session.folder / f"walk-{count}"
         if not folder.exists():
-            self.session.tell(f"making {count:,} bars")
-            write_bars(t1_bars(max(count, self.sizes.whole))[:count], folder)
+            if self._bars is None:
+                self.session.tell(f"making {self.sizes.whole:,} bars")
+                self._bars = t1_bars(max(self.sizes.whole, self.sizes.hundredk, _WARM_UP_BARS))
+            write_bars(self._bars[:count], folder)
         return folder

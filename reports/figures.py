@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Array = np.ndarray[Any, np.dtype[Any]]
+
 UP, DOWN, ACCENT, QUIET = "#17806d", "#c2413b", "#9a6b00", "#667080"
 TRADE_CHARTS = 4
 BARS_AROUND = 40
@@ -47,11 +49,17 @@ def write_plots(folder: RunFolder) -> list[Path]:
 def _new_figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=110, layout="constrained")
+    # Margins in inches: a layout engine would draw each figure twice.
+    figure = Figure(figsize=(width, height), dpi=110)
+    figure.subplots_adjust(
+        left=1.15 / width, right=1 - 0.2 / width, bottom=0.55 / height, top=1 - 0.4 / height,
+        hspace=0.12, wspace=0.16,
+    )  # fmt: skip
+    return figure
 
 
 def _save(figure: Figure, path: Path) -> Path:
-    figure.savefig(path)
+    figure.savefig(path, pil_kwargs={"compress_level": 4})
     return path
 
 
@@ -59,6 +67,12 @@ def _plain_axes(axes: Axes) -> None:
     axes.grid(True, color="#e4e8ee", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _money_axis(axes: Axes) -> None:
+    """Show thousands parted on the left axis, and no gap beside the first and last day."""
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.margins(x=0.01)
 
 
 def _equity_figure(folder: RunFolder, account: dict[str, Any]) -> Figure:
@@ -73,8 +87,11 @@ def _equity_figure(folder: RunFolder, account: dict[str, Any]) -> Figure:
         curve["time"], curve["drawdown"], 0, step="post", color=DOWN, alpha=0.35, linewidth=0
     )
     lower.set_ylabel("drawdown")
+    lower.locator_params(axis="y", nbins=3, integer=True)
+    lower.set_ylim(min(1.05 * float(curve["drawdown"].min()), -1.0), 0.0)
     for axes in (upper, lower):
         _plain_axes(axes)
+        _money_axis(axes)
     return figure
 
 
@@ -86,7 +103,8 @@ def _days_figure(folder: RunFolder, account: dict[str, Any]) -> Figure:
     axes = figure.subplots()
     colours = np.where(pnl >= 0, UP, DOWN)
     stamps = np.array(list(by_day), dtype="datetime64[D]")
-    axes.bar(stamps, pnl, color=colours, width=1.0)
+    axes.vlines(stamps, 0, pnl, color=colours, linewidth=max(0.6, min(6.0, 450 / (len(pnl) + 1))))
+    axes.axhline(0, color=QUIET, linewidth=0.8)
     limits = days["limit"].astype(float).to_numpy()
     if not np.isnan(limits).all():
         axes.plot(stamps, -limits, color=QUIET, linewidth=1, linestyle="--", label="daily limit")
@@ -94,6 +112,7 @@ def _days_figure(folder: RunFolder, account: dict[str, Any]) -> Figure:
     axes.set_ylabel(str(account.get("currency", "")))
     axes.set_title(f"{account['account']}: profit and loss by trading day")
     _plain_axes(axes)
+    _money_axis(axes)
     return figure
 
 
@@ -120,12 +139,15 @@ def _trades_figure(folder: RunFolder, plan: dict[str, Any], trades: pd.DataFrame
     """Show the last trades of a plan with the zones known at their entry."""
     plan_id = str(plan["plan_id"])
     bars = folder.bars(plan_id)
-    zones = folder.zones(plan_id)
+    zones, zone = folder.zones(plan_id), str(plan.get("zone") or "UTC")
     chosen = records(trades.tail(TRADE_CHARTS))
-    figure = _new_figure(13, 8)
-    grid = figure.subplots(2, 2).ravel()
+    rows = 2 if len(chosen) > 2 else 1
+    figure = _new_figure(13, 4 * rows)
+    grid = figure.subplots(rows, 2).ravel()
+    figure.subplots_adjust(left=0.05, right=0.985, hspace=0.24)
+    figure.text(0.985, 0.01, f"times: {zone}", ha="right", va="bottom", fontsize=8, color=QUIET)
     for axes, trade in zip(grid, chosen, strict=False):
-        _trade_chart(axes, bars, zones, trade, str(plan.get("zone") or "UTC"))
+        _trade_chart(axes, bars, zones, trade, zone)
     for axes in grid[len(chosen) :]:
         axes.set_visible(False)
     return figure
@@ -160,7 +182,8 @@ def _trade_chart(
     axes.set_title(
         f"{trade['side']} {trade['pattern']} {when}, {trade['exit_reason']}{r}", fontsize=10
     )
-    places = np.linspace(first, last, 6).astype(int)
+    edge = (last - first) / 14  # a label at the very edge would be cut off
+    places = np.linspace(first + edge, last - edge, 5).astype(int)
     stamps = pd.to_datetime(starts[places], utc=True).tz_convert(zone)
     axes.set_xticks(places, [stamp.strftime("%d %b %H:%M") for stamp in stamps], fontsize=8)
     axes.set_xlim(first - 1, last + 1)
@@ -173,27 +196,37 @@ def _candles(axes: Axes, bars: pd.DataFrame, first: int, last: int) -> None:
     x = np.arange(first, last + 1)
     colours = np.where(part["close"] >= part["open"], UP, DOWN)
     axes.vlines(x, part["low"], part["high"], color=colours, linewidth=0.8)
-    bottom = np.minimum(part["open"], part["close"])
-    tall = np.maximum((part["close"] - part["open"]).abs(), 1e-9)
-    axes.bar(x, tall, bottom=bottom, width=0.65, color=colours)
+    bottom = part[["open", "close"]].to_numpy(float).min(axis=1)
+    top = part[["open", "close"]].to_numpy(float).max(axis=1)
+    _boxes(axes, x - 0.33, x + 0.33, bottom, top, facecolors=colours, edgecolors=colours, lw=0.4)
+
+
+def _boxes(axes: Axes, left: Array, right: Array, bottom: Array, top: Array, **style: Any) -> None:
+    """Draw rectangles as one collection: hundreds of patches would take a second a chart."""
+    from matplotlib.collections import PolyCollection
+
+    corners = np.stack(
+        [
+            np.stack([x, y], axis=1)
+            for x, y in ((left, bottom), (left, top), (right, top), (right, bottom))
+        ],
+        axis=1,
+    )
+    axes.add_collection(PolyCollection(list(corners), **style), autolim=False)
 
 
 def _zone_boxes(axes: Axes, zones: pd.DataFrame, first: int, last: int) -> None:
     """Draw each zone from the bar after its close became known, never before."""
-    from matplotlib.patches import Rectangle
-
-    ends = zones["end"].to_numpy(int)
-    ends = np.where(ends < 0, last + 1, ends)
-    seen = zones[(zones["known"].to_numpy(int) + 1 <= last) & (ends >= first)]
-    for zone in records(seen):
-        left = max(int(zone["known"]) + 1, first) - 0.5
-        right = (last if zone["end"] < 0 else min(int(zone["end"]), last)) + 0.5
-        colour = UP if zone["side"] > 0 else DOWN
-        if zone["top"] == zone["bottom"]:
-            axes.hlines(zone["top"], left, right, color=colour, linewidth=0.8, linestyle=":")
-            continue
-        box = Rectangle(
-            (left, zone["bottom"]), right - left, zone["top"] - zone["bottom"],
-            facecolor=colour, alpha=0.13, linewidth=0,
-        )  # fmt: skip
-        axes.add_patch(box)
+    ends = np.where(zones["end"].to_numpy(int) < 0, last, zones["end"].to_numpy(int))
+    known, sides = zones["known"].to_numpy(int), zones["side"].to_numpy(int)
+    tops, bottoms = zones["top"].to_numpy(float), zones["bottom"].to_numpy(float)
+    seen = (known + 1 <= last) & (ends >= first)
+    left, right = np.maximum(known + 1, first) - 0.5, np.minimum(ends, last) + 0.5
+    colours = np.where(sides > 0, UP, DOWN)
+    flat = seen & (tops == bottoms)
+    axes.hlines(tops[flat], left[flat], right[flat], color=colours[flat], lw=0.8, linestyle=":")
+    boxes = seen & ~flat
+    _boxes(
+        axes, left[boxes], right[boxes], bottoms[boxes], tops[boxes],
+        facecolors=colours[boxes], alpha=0.13, linewidths=0,
+    )  # fmt: skip

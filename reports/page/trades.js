@@ -18,13 +18,14 @@ function sumByCurrency(trades, value) {
   return [...sums].map(([currency, cents]) => ({ currency, value: cents / 100 }));
 }
 
+// trades: in order of exit.
 function figuresOf(trades) {
   const inR = trades.map((t) => t.r).filter((r) => !Number.isNaN(r));
   const won = trades.filter((t) => t.pnl > 0), lost = trades.filter((t) => t.pnl < 0);
   const gain = won.reduce((sum, t) => sum + t.pnl, 0), loss = lost.reduce((sum, t) => sum - t.pnl, 0);
   const mean = (values) => (values.length ? values.reduce((sum, v) => sum + v, 0) / values.length : NaN);
   let run = 0, longest = 0;
-  for (const t of [...trades].sort(byExit)) longest = Math.max(longest, run = t.pnl < 0 ? run + 1 : 0);
+  for (const t of trades) longest = Math.max(longest, run = t.pnl < 0 ? run + 1 : 0);
   return { trades: trades.length, net: sumByCurrency(trades, (t) => t.pnl), costs: sumByCurrency(trades, (t) => t.costs),
     winners: trades.length ? won.length / trades.length : NaN, meanR: mean(inR), sumR: inR.reduce((sum, r) => sum + r, 0),
     factor: loss > 0 ? gain / loss : NaN, meanWin: mean(won.map((t) => t.r).filter((r) => !Number.isNaN(r))),
@@ -46,12 +47,23 @@ const FILTERS = {
 };
 
 const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-const weekdayOf = (t) => WEEKDAYS[(new Date(t.plan.clock.local(t.entryTime) * 1000).getUTCDay() + 6) % 7];
-const hourOf = (t) => `${clockText(new Date(t.plan.clock.local(t.entryTime) * 1000)).slice(0, 2)}:00`;
+const weekdayOf = (t) => WEEKDAYS[(Math.floor(t.plan.clock.local(t.entryTime) / DAY) + 3) % 7];  // 1 January 1970: a Thursday
+const hourOf = (t) => `${String(Math.floor(t.plan.clock.local(t.entryTime) / 3600) % 24).padStart(2, "0")}:00`;
+
+// Makes these the children in this order; those that stay are not touched, so not laid out anew.
+function placeChildren(parent, wanted) {
+  const stay = new Set(wanted);
+  for (const child of [...parent.children]) if (!stay.has(child)) child.remove();
+  let next = parent.firstChild;
+  for (const child of wanted) {
+    if (child === next) next = next.nextSibling;
+    else parent.insertBefore(child, next);
+  }
+}
 
 class TradeBook {
   constructor(run, choose) {
-    Object.assign(this, { run, choose, all: run.trades, rows: [], chosen: null, height: 27 });
+    Object.assign(this, { run, choose, all: run.trades, rows: [], chosen: null, height: 27, fillers: {} });
     this.order = { column: 1, down: false };
     this.currencies = new Set(run.plans.map((plan) => plan.currency)).size;
     const many = run.plans.length > 1;
@@ -161,7 +173,7 @@ class TradeBook {
   }
 
   figures() {
-    const f = figuresOf(this.rows), box = byId("figures");
+    const f = figuresOf(this.inTime), box = byId("figures");
     const one = f.net.length === 1 ? f.net[0].currency : "";
     const many = (sums) => sums.map(({ currency, value }) => money(value) + (one ? "" : ` ${currency}`)).join(", ") || "0.00";
     const r = (value) => (Number.isNaN(value) ? "–" : `${fixed(value, 2)} R`);
@@ -208,7 +220,7 @@ class TradeBook {
 
   group(key, title, of, filter) {
     const groups = new Map();
-    for (const t of this.rows) { const name = of(t); if (!groups.has(name)) groups.set(name, []); groups.get(name).push(t); }
+    for (const t of this.inTime) { const name = of(t); if (!groups.has(name)) groups.set(name, []); groups.get(name).push(t); }
     const names = [...groups.keys()].sort(key === "hour" ? undefined
       : key === "weekday" ? (a, b) => WEEKDAYS.indexOf(a) - WEEKDAYS.indexOf(b)
         : (a, b) => groups.get(b).length - groups.get(a).length || (a < b ? -1 : 1));
@@ -273,7 +285,12 @@ class TradeBook {
 
   // Fixed widths, from the longest text of a sample: no row drawn later can shift the columns.
   widths() {
-    const sample = this.all.filter((_, i) => i % Math.ceil(this.all.length / 200) === 0 || i > this.all.length - 3);
+    const words = new Set();
+    const sample = this.all.filter((t, i) => {
+      const isNew = !words.has(t.pattern) || !words.has(t.reason) || !words.has(t.plan);
+      words.add(t.pattern).add(t.reason).add(t.plan);
+      return isNew || i % Math.ceil(this.all.length / 200) === 0 || i > this.all.length - 3;
+    });
     const table = byId("trade-table"), pen = document.createElement("canvas").getContext("2d"), group = element("colgroup");
     const wide = (font, text) => { pen.font = font; return pen.measureText(text).width; };
     const { fontSize, fontFamily } = getComputedStyle(table), plain = `${fontSize} ${fontFamily}`, bold = `600 ${plain}`;
@@ -286,10 +303,9 @@ class TradeBook {
     table.style.minWidth = `${sizes.reduce((sum, size) => sum + size, 0)}px`;
   }
 
-  // Rows are drawn anew only when the window leaves those that exist.
+  // A few rows come and go at a time, well before they are in view.
   scrolled() {
-    const box = byId("trades"), top = box.scrollTop / this.height, bottom = top + box.clientHeight / this.height;
-    if (!this.drawn || (top < this.drawn[0] && this.drawn[0] > 0) || (bottom > this.drawn[1] && this.drawn[1] < this.rows.length)) this.paint();
+    if (Math.abs(byId("trades").scrollTop - this.drawnAt) >= 5 * this.height) this.paint();
   }
 
   // Only the rows in view exist, so ten thousand trades scroll smoothly; on paper the first 200 do.
@@ -298,23 +314,27 @@ class TradeBook {
     const from = printing ? 0 : Math.max(0, Math.floor(box.scrollTop / this.height) - 24);
     const to = Math.min(this.rows.length, printing ? most : from + Math.ceil(box.clientHeight / this.height) + 48);
     const rows = [], before = this.made || new Map();
-    this.drawn = [from, to];
+    this.drawnAt = box.scrollTop;
     this.made = new Map();
     for (let place = from; place < to; place++) rows.push(this.row(this.rows[place], place, before));
-    if (!printing && from) rows.unshift(this.filler(from));
-    if (!printing && to < this.rows.length) rows.push(this.filler(this.rows.length - to));
+    if (!printing && from) rows.unshift(this.filler("above", from));
+    if (!printing && to < this.rows.length) rows.push(this.filler("below", this.rows.length - to));
     if (printing && this.rows.length > most) rows.push(this.note(`and ${whole.format(this.rows.length - most)} more: trades.csv holds all`));
     if (!this.rows.length) rows.push(this.note(this.all.length ? "no trade passes these filters" : "this run made no trades"));
-    byId("trade-rows").replaceChildren(...rows);
+    placeChildren(byId("trade-rows"), rows);
     byId("trade-table").setAttribute("aria-rowcount", this.rows.length + 1);
   }
 
-  filler(count) {
-    const row = element("tr", null, "filler"), cell = element("td");
-    cell.colSpan = this.columns.length; cell.style.height = `${count * this.height}px`;
-    row.setAttribute("aria-hidden", "true");
-    row.append(cell);
-    return row;
+  filler(where, count) {
+    if (!this.fillers[where]) {
+      const row = element("tr", null, "filler"), cell = element("td");
+      cell.colSpan = this.columns.length;
+      row.setAttribute("aria-hidden", "true");
+      row.append(cell);
+      this.fillers[where] = row;
+    }
+    this.fillers[where].firstChild.style.height = `${count * this.height}px`;
+    return this.fillers[where];
   }
 
   note(text) {

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ConfigError, TolaError
+from core.files import put_in_place
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,7 +45,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         ) from cause
     try:
         write(fresh)
-        fresh.replace(path)
+        put_in_place(fresh, path)
     except OSError as cause:
         raise TolaError(
             f"{path} could not be written ({cause.strerror or cause}); nothing was kept: free "

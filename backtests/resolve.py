@@ -31,7 +31,7 @@ from risk.presets import PRESETS, get_preset
 from risk.settings import RiskSettings, from_mapping
 from strategies.base import SetupStrategy
 
-_PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
+_NOT_IN_FILES = re.compile(r"[^\w.-]+")
 
 
 def resolve(names: Sequence[str], flags: Mapping[str, Any], config_file: str) -> BacktestRequest:
@@ -52,6 +52,7 @@ def resolve(names: Sequence[str], flags: Mapping[str, Any], config_file: str) ->
     told = _told_by_file(select, given)
     config = load(config_file, flags=given, select=select, known=_known(), derived=told)
     plans = [_plan(_with_data(plan), config) for plan in config.selected]
+    _check_file_names(plans)
     accounts = _accounts(plans, config)
     return BacktestRequest(
         tuple(accounts), config.settings, config.stored(), tuple(_overrides(config))
@@ -220,7 +221,18 @@ def _file_name(name: str) -> str:
     if is_file_name(name):
         file, wanted = split_file_name(name)
         name = wanted or Path(file).stem
-    return _PLAIN.sub("-", name).strip("-")
+    return _NOT_IN_FILES.sub("-", name).strip("-")
+
+
+def _check_file_names(plans: Sequence[PlanRequest]) -> None:
+    """Raise ConfigError where two plans would write the same files (case counts on some disks)."""
+    taken: dict[str, str] = {}
+    for plan in plans:
+        other = taken.setdefault(plan.plan_id.casefold(), plan.plan.name)
+        if other != plan.plan.name:
+            raise ConfigError(
+                f"plans {other!r} and {plan.plan.name!r} would write the same files; rename one"
+            )
 
 
 def _plain_params(plan: Plan, strategy: type[Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from backtests.warm import helped_compiling
 from core.compile import compile_clock
 from core.config_fields import is_file_name
 from core.errors import ConfigError
+from core.files import put_in_place
 from core.results import RunFolder, RunWriter, json_text
 from core.schedule import FlatRule
 from strategies.base import SetupStrategy
@@ -237,5 +238,5 @@ def _finished(folder: RunFolder, files: dict[str, Any], report_secs: float) -> d
     summary["files"] = files
     fresh = folder.path / "summary.json.new"
     fresh.write_text(json_text(summary) + "\n", encoding="utf-8")
-    fresh.replace(folder.path / "summary.json")
+    put_in_place(fresh, folder.path / "summary.json")
     return summary

@@ -259,8 +259,8 @@ def load(
 
 def _read_document(path: Path) -> tuple[dict[str, Any], bool]:
     try:
-        with path.open("rb") as stream:
-            return tomllib.load(stream), True
+        text = path.read_text(encoding="utf-8-sig")  # Windows editors write the mark
+        return tomllib.loads(text), True
     except FileNotFoundError as cause:
         if path.name == DEFAULT_FILE:
             return {}, False
@@ -268,15 +268,18 @@ def _read_document(path: Path) -> tuple[dict[str, Any], bool]:
             f"settings file {path}: not found; python run.py init makes one"
         ) from cause
     except tomllib.TOMLDecodeError as cause:
-        raise ConfigError(f"settings file {path}: not valid TOML: {cause}") from cause
-    except (OSError, UnicodeDecodeError) as cause:
+        hint = "; write Windows paths in single quotes, or with /" if "\\" in text else ""
+        raise ConfigError(f"settings file {path}: not valid TOML: {cause}{hint}") from cause
+    except UnicodeDecodeError as cause:
+        raise ConfigError(f"settings file {path}: not UTF-8: save it as such") from cause
+    except OSError as cause:
         raise ConfigError(f"settings file {path}: cannot be read: {cause}") from cause
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:
     """Return the KEY=VALUE lines of a `.env` file; an absent file is an empty one."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as cause:

@@ -106,6 +106,8 @@ def files(value: Any) -> tuple[str, ...]:
         isinstance(path, str) and path.strip() for path in paths
     ):
         raise ValueError("expected a file's path in quotes, or a list of them")
+    if any(ord(letter) < 32 for path in paths for letter in path):
+        raise ValueError("a \\ in double quotes means something else; write '...' or / in paths")
     return tuple(paths)
 
 

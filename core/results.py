@@ -41,6 +41,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.errors import ConfigError, TolaError
+from core.files import put_in_place
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -233,14 +234,14 @@ class RunWriter:
         """
         if self._out is not None:
             try:
-                self.path.rename(self._out)
+                put_in_place(self.path, self._out)
             except OSError as cause:
                 raise ConfigError(f"--out {self._out}: exists already; name a new one") from cause
             return RunFolder(self._out)
         while True:
             final = self._runs / f"{_next_number(self._runs):04d}"
             try:
-                self.path.rename(final)
+                put_in_place(self.path, final)
             except OSError:
                 if not final.exists():
                     raise

@@ -26,6 +26,7 @@ from core.bars import EARLY_CLOSE, REGULAR, SPECIAL
 from core.calendar import Calendar, day_date, day_number
 from core.compile import user_cache_folder
 from core.errors import ConfigError, near_name
+from core.files import put_in_place
 from core.zones import NS_PER_DAY, NS_PER_MINUTE, Times, zone_table
 
 logger = logging.getLogger(__name__)
@@ -151,7 +152,7 @@ def _write_cache(path: Path, table: np.ndarray[Any, Any]) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
         with os.fdopen(handle, "wb") as stream:
             np.save(stream, table, allow_pickle=False)
-        Path(temporary).replace(path)
+        put_in_place(Path(temporary), path)
     except OSError as cause:
         logger.debug("calendar cache not written: %s", cause)
 

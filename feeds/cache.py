@@ -24,6 +24,7 @@ import numpy as np
 from core.bars import BAR, Series
 from core.calendar import Calendar
 from core.compile import user_cache_folder
+from core.files import put_in_place
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +109,7 @@ def _put(path: Path, data: bytes | memoryview) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        Path(name).replace(path)
+        put_in_place(Path(name), path)
     except OSError:
         Path(name).unlink(missing_ok=True)
         raise

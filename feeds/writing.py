@@ -13,6 +13,7 @@ import numpy as np
 
 from core.bars import Series
 from core.errors import ConfigError
+from core.files import put_in_place
 from feeds.columns import PRICES
 from feeds.kinds import Kind
 from feeds.provenance import KEY, MARK, Provenance
@@ -59,7 +60,7 @@ def write_whole(path: Path, data: bytes) -> None:
         mask = os.umask(0)
         os.umask(mask)
         Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(path)
+        put_in_place(Path(name), path)
     except OSError as cause:
         raise ConfigError(f"{path}: cannot be written: {cause.strerror}") from cause
     finally:

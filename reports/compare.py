@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import ConfigError, DataError, TolaError
+from core.files import put_in_place
 from core.results import RunFolder, json_text
 
 POINTS = 1500
@@ -66,7 +67,7 @@ def _publish(path: Path, write: Callable[[Path], Any]) -> None:
     fresh = path.with_name(f".{path.name}-{os.getpid()}.new")
     try:
         write(fresh)
-        fresh.replace(path)
+        put_in_place(fresh, path)
     except OSError as cause:
         raise TolaError(
             f"{path} could not be written ({cause.strerror}); free space or choose another --out"

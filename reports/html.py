@@ -8,6 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from core.files import put_in_place
 from core.results import RunFolder, json_text
 from reports import sections
 from reports.page_data import page_data
@@ -38,7 +39,7 @@ def write_report(folder: RunFolder) -> Path:
     fresh = path.with_name(f"{REPORT_NAME}.new")
     try:
         fresh.write_text(page, encoding="utf-8")
-        fresh.replace(path)
+        put_in_place(fresh, path)
     finally:
         fresh.unlink(missing_ok=True)
     return path

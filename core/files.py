@@ -1,0 +1,37 @@
+"""Putting a finished file or folder in its place, on every system alike."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+PATIENCE_SECS = 2.0
+_PAUSE_SECS = 0.05
+
+
+def put_in_place(fresh: Path, target: Path) -> None:
+    """Give a finished file or folder its final name; a file of that name is replaced.
+
+    Windows refuses while another program (a virus scanner, an indexer, a spreadsheet) holds one
+    of the two open. Most let go in a moment, so it is tried again for PATIENCE_SECS.
+
+    Raises
+    ------
+    OSError : it is still refused, or refused for another reason.
+    """
+    end = time.monotonic() + PATIENCE_SECS
+    while True:
+        try:
+            fresh.replace(target)
+        except PermissionError:
+            if time.monotonic() > end or not _waiting_helps(fresh, target):
+                raise
+            time.sleep(_PAUSE_SECS)
+        else:
+            return
+
+
+def _waiting_helps(fresh: Path, target: Path) -> bool:
+    """Say whether waiting may help: not where the folder itself may not be written."""
+    return os.name == "nt" and fresh.exists() and target.parent.is_dir()

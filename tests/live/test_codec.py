@@ -1,0 +1,113 @@
+"""Events as bytes and back: exactly what they were, and damage is seen."""
+
+import contextlib
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core import events
+from core.bars import BAR
+from core.ticks import TICK
+from live.journal.codec import DamagedBlock, decode_events, encode_event, pack_block
+
+floats = st.floats(allow_nan=False, allow_infinity=False)
+texts = st.text(max_size=8)
+times = st.integers(0, 2**62)
+SCALARS = {
+    "float": floats, "int": st.integers(-(2**60), 2**60), "str": texts, "bool": st.booleans(),
+    "OrderStatus": st.sampled_from(list(events.OrderStatus)),
+    "Side | None": st.none() | st.sampled_from(list(events.Side)),
+    "Side": st.sampled_from(list(events.Side)),
+    "Verb": st.sampled_from(list(events.Verb)), "Outcome": st.sampled_from(list(events.Outcome)),
+    "LinkState": st.sampled_from(list(events.LinkState)),
+    "float | None": st.none() | floats,
+    "Mapping[str, float] | None": st.none() | st.dictionaries(texts, floats, max_size=3),
+    "Mapping[str, Any]": st.dictionaries(texts, floats | texts | st.none(), max_size=3),
+}  # fmt: skip
+
+
+@st.composite
+def records(draw, dtype):
+    rows = np.zeros(draw(st.integers(0, 4)), dtype)
+    for name in dtype.names:
+        kind = dtype[name].kind
+        values = floats | st.just(math.nan) if kind == "f" else st.integers(0, 100)
+        rows[name] = [draw(values) for _ in rows]
+    return rows
+
+
+def event_of(kind):
+    values = {"ts_event": times, "ts_init": times}
+    for item in dataclasses.fields(kind):
+        if item.name in values:
+            continue
+        if item.name == "ticks":
+            values[item.name] = records(TICK)
+        elif item.name in ("bars", "bar"):
+            values[item.name] = records(BAR)
+        elif item.name == "account":
+            values[item.name] = st.none() | event_of(events.AccountUpdate)
+        elif item.name in ("orders", "positions", "executions"):
+            nested = {"orders": events.OrderUpdate, "positions": events.PositionUpdate,
+                      "executions": events.Execution}[item.name]  # fmt: skip
+            values[item.name] = st.lists(event_of(nested), max_size=2).map(tuple)
+        else:
+            values[item.name] = SCALARS[item.type]
+    return st.builds(kind, **values)
+
+
+KINDS = [events.Ticks, events.HistoryBars, events.VenueBar, events.Clock, events.OrderUpdate,
+         events.Execution, events.Answer, events.PositionUpdate, events.AccountUpdate,
+         events.Snapshot, events.Link, events.Command]  # fmt: skip
+
+
+def same(one, other):
+    assert type(one) is type(other)
+    for item in dataclasses.fields(one):
+        a, b = getattr(one, item.name), getattr(other, item.name)
+        if isinstance(a, np.ndarray):
+            assert a.dtype == b.dtype and len(a) == len(b)
+            for name in a.dtype.names:
+                assert a[name].tobytes() == b[name].tobytes()
+        else:
+            assert a == b and type(a) is type(b)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.one_of([event_of(kind) for kind in KINDS]), max_size=6))
+def test_a_block_of_events_comes_back_as_it_was(told):
+    block = pack_block(b"".join(map(encode_event, told)))
+
+    back = list(decode_events(block))
+
+    assert len(back) == len(told)
+    for one, other in zip(told, back, strict=True):
+        same(one, other)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_any_changed_byte_is_seen(data):
+    event = events.Execution("f1", "v1", "MGC", events.Side.BUY, 1.0, 2400.1)
+    block = bytearray(pack_block(encode_event(event) * 3))
+    place = data.draw(st.integers(0, len(block) - 1))
+    block[place] ^= data.draw(st.integers(1, 255))
+
+    with pytest.raises(DamagedBlock):
+        list(decode_events(bytes(block)))
+
+
+@given(st.binary(max_size=64))
+def test_junk_is_called_damaged_and_nothing_else(junk):
+    with pytest.raises(DamagedBlock):
+        list(decode_events(junk))
+
+
+@given(st.binary(max_size=64))
+def test_junk_with_a_right_checksum_is_called_damaged_too(junk):
+    with contextlib.suppress(DamagedBlock):
+        assert isinstance(list(decode_events(pack_block(junk))), list)

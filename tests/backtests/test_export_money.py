@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backtests.export_money import cents_that_add_up, split_cents
 
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 AMOUNT = st.integers(-(10**13), 10**13).map(lambda value: value / 1e7)
 TABLE = st.lists(st.tuples(AMOUNT, st.integers(0, 2)), min_size=1, max_size=20)
 
@@ -17,6 +18,7 @@ def columns(table):
     return np.array(amounts), np.array(groups, np.int64)
 
 
+@UNHURRIED
 @given(TABLE)
 def test_each_groups_rows_add_up_to_its_rounded_total(table):
     amounts, groups = columns(table)
@@ -28,6 +30,7 @@ def test_each_groups_rows_add_up_to_its_rounded_total(table):
         assert abs(cents[groups == group].sum() - total) <= 0.5 + 1e-4
 
 
+@UNHURRIED
 @given(TABLE)
 def test_no_row_is_a_cent_off(table):
     amounts, groups = columns(table)
@@ -37,6 +40,7 @@ def test_no_row_is_a_cent_off(table):
     assert np.all(np.abs(cents - amounts * 100.0) <= 1.0 + 1e-4)
 
 
+@UNHURRIED
 @given(st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=60))
 def test_whole_cents_stay_as_they_are(table):
     cents = np.array(table, np.int64)
@@ -46,6 +50,7 @@ def test_whole_cents_stay_as_they_are(table):
     assert kept.tolist() == cents.tolist()
 
 
+@UNHURRIED
 @given(
     TABLE, st.lists(AMOUNT, min_size=20, max_size=20), st.lists(AMOUNT, min_size=20, max_size=20)
 )

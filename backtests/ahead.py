@@ -39,6 +39,8 @@ class PlayingAhead(BacktestAccount):
 
     def standing(self, strategy: Any) -> int:
         """Return what a strategy has at work: FLAT, OPEN or WORKING."""
+        if self._notifications:
+            return WORKING
         plans = self._traded.get(id(strategy))
         if plans is None:
             own = {id(data) for data in strategy.datas}
@@ -117,8 +119,8 @@ class PlayingAhead(BacktestAccount):
             ends = ends[ends > 0]
             for plan, index in zip(self._plans, self._indices, strict=True):
                 plan.seen = timeline.row(index, stop - 1) + 1
-        self._ends.frombytes(ends)  # type: ignore[arg-type]
-        self._equities.frombytes(value)  # type: ignore[arg-type]
+        self._ends.frombytes(ends.tobytes())
+        self._equities.frombytes(value.tobytes())
         self._value_account()
 
     def _ends_between(self, first: int, stop: int) -> Array:

@@ -11,7 +11,7 @@ from core.bars import SPECIAL, format_timeframe
 from core.calendar import Calendar, day_date
 from core.zones import NS_PER_DAY, Times
 from feeds.findings import NOTE, WARNING, Finding, clock_text, plural, runs
-from feeds.origin import outside_week
+from feeds.origin import is_among, outside_week
 
 _Array = np.ndarray[Any, Any]
 _LineOf = Callable[[int], int | None]
@@ -38,8 +38,7 @@ def gaps(start: Times, market: Calendar, step: int, line_of: _LineOf) -> Iterato
     if (market.name == "24/7" and step >= NS_PER_DAY) or not len(start):
         return
     expected = market.expected_starts(int(start[0]), int(start[-1]), step)
-    present = np.unique(market.grid_starts(start, step))
-    missing = expected[~np.isin(expected, present)]
+    missing = expected[~is_among(expected, market.grid_starts(start, step))]
     habit, missing = _habits(missing, expected, market, step)
     if habit:
         yield Finding("source_hours", NOTE, habit)

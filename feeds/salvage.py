@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from core.errors import DataError
 from feeds.candles import is_json, read_candles
 from feeds.columns import Columns
 from feeds.csv import cell_fault, rows_of, stamp_text, table_columns
-from feeds.dialects import Text, read_text, sniff
-from feeds.stamps import DAY_FIRST, MONTH_FIRST, YEAR_FIRST, is_stamp
+from feeds.dialects import Dialect, Text, read_text, sniff
+from feeds.stamps import unreadable
 
 
 def salvage(
@@ -36,19 +39,30 @@ def salvage(
         return read_candles(text, mapping), []
     dialect = sniff(text, dict(mapping))
     rows = rows_of(text, dialect)
-    orders = (YEAR_FIRST, DAY_FIRST, MONTH_FIRST)
-    bad: list[tuple[int, str, str]] = []
+    usual = _usual_row(dialect)
     is_cut = not text.data.endswith(b"\n")
+    bad: list[tuple[int, str, str]] = []
     kept: list[tuple[int, str]] = []
+    stamps: list[str] = []
     for line, row in rows:
+        # Nearly all rows have the usual form, which one expression tells at once.
+        form = usual.fullmatch(row)
+        if form is not None:
+            kept.append((line, row))
+            stamps.append(" ".join(form.groups()))
+            continue
         fault = cell_fault(row, dialect)
-        if fault is None and not any(is_stamp(stamp_text(row, dialect), o) for o in orders):
-            fault = f"stamp is {stamp_text(row, dialect)!r}"
         if fault is None:
             kept.append((line, row))
+            stamps.append(stamp_text(row, dialect))
         else:
             cut = is_cut and line == rows[-1][0]
             bad.append((line, "truncated" if cut else "unreadable", fault))
+    odd = unreadable(stamps)
+    for place in np.flatnonzero(odd).tolist():
+        bad.append((kept[place][0], "unreadable", f"stamp is {stamps[place]!r}"))
+    kept = [pair for pair, is_odd in zip(kept, odd.tolist(), strict=True) if not is_odd]
+    bad.sort()
     if not kept:
         line, _, fault = bad[0] if bad else (dialect.skip_lines + 1, "", "holds no rows")
         raise DataError(f"{fault}; no other line is a row of prices either", file=name, line=line)
@@ -58,3 +72,15 @@ def salvage(
     columns = table_columns(readable, dialect, mapping)
     lines = [line for line, _ in kept]
     return replace(columns, line_of=lambda row: lines[row] if row < len(lines) else None), bad
+
+
+def _usual_row(dialect: Dialect) -> re.Pattern[str]:
+    """Return the form of a row of plain numbers; rows of another form are looked at closer."""
+    mark = re.escape(dialect.separator)
+    number = r"[-+]?\d+(?:[.]\d*)?".replace("[.]", "," if dialect.decimal_comma else r"\.")
+    words = {place: word for word, place in dialect.places.items()}
+    forms = {None: f'[^{mark}"]*', "datetime": f'([^{mark}"]*)', "time": f'([^{mark}"]*)'}
+    cells = [forms.get(words.get(place), number) for place in range(dialect.fields)]
+    if dialect.places.get("time", dialect.fields) < dialect.places["datetime"]:
+        return re.compile("(?!)")  # the groups would come in the wrong order
+    return re.compile(mark.join(cells))

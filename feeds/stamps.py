@@ -366,6 +366,32 @@ def parse_rows(
     return -1
 
 
+@kernel
+def _mark_bad(
+    text: np.ndarray[Any, Any],
+    offsets: np.ndarray[Any, Any],
+    order: int,
+    bad: np.ndarray[Any, Any],
+) -> None:
+    """Clear the marks of stamps that can be read in this order of day and month."""
+    for i in range(len(bad)):
+        if bad[i]:
+            _, kind = parse_one(text, offsets[i], offsets[i + 1], order)
+            bad[i] = kind % 2 != 0 and kind != EPOCH
+
+
+def unreadable(stamps: list[str]) -> np.ndarray[Any, Any]:
+    """Return which texts are no stamp in any order of day and month."""
+    parts = [stamp.encode() for stamp in stamps]
+    offsets = np.zeros(len(parts) + 1, np.int64)
+    np.cumsum([len(part) for part in parts], out=offsets[1:])
+    letters = np.frombuffer(b"".join(parts) or b" ", np.uint8)
+    bad = np.ones(len(parts), np.bool_)
+    for order in (YEAR_FIRST, DAY_FIRST, MONTH_FIRST):
+        _mark_bad(letters, offsets, order, bad)
+    return bad
+
+
 def is_stamp(text: str, order: int = YEAR_FIRST) -> bool:
     """Say whether one text is a stamp we read."""
     letters = np.frombuffer(text.encode(), np.uint8)

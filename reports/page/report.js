@@ -62,7 +62,8 @@ function startRun(run) {
     if (event.key === "n" || event.key === "j") book.step(1);
     else if (event.key === "p" || event.key === "k") book.step(-1);
   });
-  window.addEventListener("hashchange", open);
+  // A link to a section is no view of its own: it leaves filters and trade as they are.
+  window.addEventListener("hashchange", () => { if (window.location.hash.includes("=")) open(); });
 
   const curves = run.accounts.map((account, at) => startEquity(run, account, at, (seconds) => { chart.goTo(seconds); showChart(); }));
   run.accounts.forEach((account, at) => startCalendar(account, at, (day) => {

@@ -213,3 +213,16 @@ def test_keys_and_clicks_go_through_the_trades_shown(finished_run: RunFolder, br
     assert after_key == "6"
     assert browser.run(chosen) == "2"
     assert browser.run("location.hash") == "#trade=2&side=short"
+
+
+def test_a_link_to_a_section_leaves_filters_and_trade_as_they_are(
+    finished_run: RunFolder, browser: Browser
+):
+    browser.open(write_report(finished_run), "#side=short&trade=4")
+
+    browser.run("document.querySelector('nav a[href=\"#equity\"]').click()")
+    browser.wait_for("location.hash === '#equity'")
+    browser.run("new Promise((done) => setTimeout(done, 50))")
+
+    assert browser.run("document.getElementById('filter-count').textContent") == "11 of 22 trades"
+    assert browser.run("page.book.chosen.id") == 4

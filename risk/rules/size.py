@@ -54,15 +54,8 @@ def _wrong_stop(request: OrderRequest, context: GuardContext) -> str:
     return f"the stop {stop:g} is not {side} the {entry} at {price:g}"
 
 
-class TradeRisk(Rule):
-    """Refuse an entry that could lose more than the limit between its price and its stop.
-
-    Costs and slippage are not counted: planned risk is the unit R of the trade. An entry without
-    a stop is refused as `no_stop`, unless `assume_stop_ticks` says what to count; one whose stop
-    is not on the losing side of the entry as `wrong_stop`.
-    """
-
-    name = "trade_risk"
+class _StopRisk(Rule):
+    """What rules on money at risk down to a stop share: a limit in money, in percent, or both."""
 
     def __init__(
         self,
@@ -74,6 +67,28 @@ class TradeRisk(Rule):
         self.percent = percent
         self.assume_stop_ticks = assume_stop_ticks
 
+    def limit(self, context: GuardContext) -> float:
+        """Return the largest risk allowed now, the stricter of the two, account currency."""
+        limits = [] if self.money is None else [self.money]
+        limits += [] if self.percent is None else [context.equity * self.percent / 100.0]
+        return min(limits)
+
+    def _amounts(self) -> str:
+        parts = [] if self.money is None else [f"{self.money:g}"]
+        parts += [] if self.percent is None else [f"{self.percent:g} % of equity"]
+        return " or ".join(parts)
+
+
+class TradeRisk(_StopRisk):
+    """Refuse an entry that could lose more than the limit between its price and its stop.
+
+    Costs and slippage are not counted: planned risk is the unit R of the trade. An entry without
+    a stop is refused as `no_stop`, unless `assume_stop_ticks` says what to count; one whose stop
+    is not on the losing side of the entry as `wrong_stop`.
+    """
+
+    name = "trade_risk"
+
     @classmethod
     def from_settings(cls, settings: RiskSettings) -> TradeRisk | None:
         """Return the rule, None where neither money nor percent is limited."""
@@ -83,17 +98,9 @@ class TradeRisk(Rule):
 
     def describe(self) -> str:
         """Return the rule in one line."""
-        parts = [] if self.money is None else [f"{self.money:g}"]
-        parts += [] if self.percent is None else [f"{self.percent:g} % of equity"]
         ticks = self.assume_stop_ticks
         stop = "entries need a stop" if ticks is None else f"no stop counts as {ticks} ticks"
-        return f"trade_risk {' or '.join(parts)}; {stop}"
-
-    def limit(self, context: GuardContext) -> float:
-        """Return the largest planned loss of one entry, account currency."""
-        limits = [] if self.money is None else [self.money]
-        limits += [] if self.percent is None else [context.equity * self.percent / 100.0]
-        return min(limits)
+        return f"trade_risk {self._amounts()}; {stop}"
 
     def check(self, request: OrderRequest, context: GuardContext) -> Refusal | None:
         """Refuse a missing or misplaced stop, and too much risk."""
@@ -214,7 +221,7 @@ def working_entries(groups: list[Group], request: OrderRequest) -> float:
     return single + sum(grouped.values())
 
 
-class OpenRisk(Rule):
+class OpenRisk(_StopRisk):
     """Limit the money lost if every stop of open and working entries were hit.
 
     An open trade counts from its average entry to its present stop (a stop in profit counts
@@ -222,16 +229,6 @@ class OpenRisk(Rule):
     """
 
     name = "open_risk"
-
-    def __init__(
-        self,
-        money: float | None = None,
-        percent: float | None = None,
-        assume_stop_ticks: int | None = None,
-    ) -> None:
-        self.money = money
-        self.percent = percent
-        self.assume_stop_ticks = assume_stop_ticks
 
     @classmethod
     def from_settings(cls, settings: RiskSettings) -> OpenRisk | None:
@@ -242,15 +239,7 @@ class OpenRisk(Rule):
 
     def describe(self) -> str:
         """Return the rule in one line."""
-        parts = [] if self.money is None else [f"{self.money:g}"]
-        parts += [] if self.percent is None else [f"{self.percent:g} % of equity"]
-        return f"open_risk {' or '.join(parts)} over all open and working entries"
-
-    def limit(self, context: GuardContext) -> float:
-        """Return the largest open risk, account currency."""
-        limits = [] if self.money is None else [self.money]
-        limits += [] if self.percent is None else [context.equity * self.percent / 100.0]
-        return min(limits)
+        return f"open_risk {self._amounts()} over all open and working entries"
 
     def check(self, request: OrderRequest, context: GuardContext) -> Refusal | None:
         """Refuse what would bring the sum above the limit."""

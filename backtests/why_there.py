@@ -113,6 +113,8 @@ class Tables:
         """Return the entries that were sent and not done by the end of a bar."""
         spans = self._entries
         ids = spans.index[(spans["sent"] <= end) & (spans["done"] > end)]
+        if not len(ids):
+            return []
         rows = self._orders[self._orders["order_id"].isin(ids) & (self._orders["time"] <= end)]
         return _rows(rows.drop_duplicates("order_id", keep="last"))
 
@@ -165,6 +167,8 @@ def _fills(folder: RunFolder, plan_id: str) -> pd.DataFrame | None:
 
 def _rows(frame: pd.DataFrame) -> list[Row]:
     """Return a few rows as mappings, empty cells as None."""
+    if frame.empty:
+        return []
     rows: list[Row] = frame.astype(object).where(frame.notna(), None).to_dict("records")  # type: ignore[assignment]
     return rows
 

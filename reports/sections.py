@@ -139,7 +139,7 @@ def plan_section(plan: Summary, currency: str) -> str:
     )
     gap, streak = plan.get("longest_gap") or {}, plan.get("longest_losing_streak") or {}
     found = [
-        card(f"net profit, {currency}", number(net), signed_class(net)),
+        card(f"net profit, {currency}", number(net, _cents(net)), signed_class(net)),
         card("return", number(plan.get("return_pct"), 2, " %"), signed_class(net)),
         card("max drawdown", number(plan.get("max_drawdown_pct"), 2, " %")),
         card("trades", number(plan.get("trades"), 0)),
@@ -204,6 +204,11 @@ def verdict(plan: Summary) -> str:
     if plan.get("expectancy_method"):
         lines.append(quiet(str(plan["expectancy_method"])))
     return "".join(lines)
+
+
+def _cents(value: Any) -> int:
+    """Return the decimals of a sum on a card: none beyond a million."""
+    return 0 if value is not None and abs(value) >= 1e6 else 2
 
 
 def _sentence(text: str) -> str:

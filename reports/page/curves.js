@@ -80,7 +80,7 @@ class CurveChart {
     for (let n = Math.ceil(low / step); n * step <= high; n++) {
       const at = Math.round(y(n * step)) + 0.5;
       pen.moveTo(0, at); pen.lineTo(right, at);
-      pen.fillText(step < 1 ? fixed(n * step, stepDecimals(step)) : rounded(n * step), right + 7, at);
+      pen.fillText(step < 1 ? fixed(n * step, stepDecimals(step)) : short(n * step), right + 7, at);
     }
     pen.stroke();
     for (const line of pane.lines) this.line(pen, line, x, y, y(Math.min(Math.max(0, low), high)));

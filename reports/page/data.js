@@ -98,6 +98,9 @@ const amount = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximu
 const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const money = (value) => amount.format(value).replace("-", "−");
 const rounded = (value) => whole.format(value).replace(/^-0$/, "0").replace("-", "−");
+// Sums on cards and axes: no cents beyond a million, millions beyond ten.
+const large = (value) => (Math.abs(value) >= 1e6 ? rounded(value) : money(value));
+const short = (value) => (Math.abs(value) >= 1e7 ? `${fixed(value / 1e6, Math.abs(value) < 1e8 && value % 1e6 ? 1 : 0)} M` : rounded(value));
 const fixed = (value, digits) => (Number.isNaN(value) ? "" : value.toFixed(digits).replace("-", "−"));
 
 function readBars(columns, prefix, clock, decimals) {

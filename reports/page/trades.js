@@ -175,14 +175,14 @@ class TradeBook {
   figures() {
     const f = figuresOf(this.inTime), box = byId("figures");
     const one = f.net.length === 1 ? f.net[0].currency : "";
-    const many = (sums) => sums.map(({ currency, value }) => money(value) + (one ? "" : ` ${currency}`)).join(", ") || "0.00";
+    const many = (sums) => sums.map(({ currency, value }) => large(value) + (one ? "" : ` ${currency}`)).join(", ") || "0.00";
     const r = (value) => (Number.isNaN(value) ? "–" : `${fixed(value, 2)} R`);
     const shown = [
       ["trades", "trades", whole.format(f.trades), f.trades],
       ["net", one ? `net, ${one}` : "net of costs", many(f.net), f.net.map((s) => s.value).join(" "), f.net.length === 1 ? signed(f.net[0].value) : ""],
       ["winners", "winners", f.trades ? `${fixed(100 * f.winners, 1)} %` : "–", f.winners],
       ["mean-r", "mean result", r(f.meanR), f.meanR, signed(f.meanR)],
-      ["sum-r", "sum", f.hasR ? r(f.sumR) : "–", f.sumR, signed(f.sumR)],
+      ["sum-r", "sum", f.hasR ? `${money(f.sumR)} R` : "–", f.sumR, signed(f.sumR)],
       ["factor", "profit factor", Number.isNaN(f.factor) ? "–" : fixed(f.factor, 2), f.factor],
       ["mean-win", "mean win", r(f.meanWin), f.meanWin], ["mean-loss", "mean loss", r(f.meanLoss), f.meanLoss],
       ["longest", "losses in a row", String(f.longest), f.longest],

@@ -96,6 +96,8 @@ class Walk:
         """Leave the feeds as Backtrader's loop does."""
         for data in self._timeline.datas:
             data._tick_nullify()
+            if 0 < len(data) < data.buflen():  # stopped early
+                data._tick_fill()
 
     def _jump(self, first: int) -> int:
         """Let the broker play on while every strategy sleeps; return the next step to play."""

@@ -98,6 +98,7 @@ def convert(
                 cache=False,
             )
         )
+    parts.sort(key=lambda part: int(part.bars["start"][0]))
     joined, merged = join(parts, keep)
     if timeframe is not None:
         joined = _coarser(joined, timeframe)
@@ -130,7 +131,7 @@ def _expanded(sources: Sequence[str]) -> list[str]:
 
 
 def join(parts: Sequence[Series], keep: str | None = None) -> tuple[Series, dict[str, int]]:
-    """Return several files of one instrument as one series, and how many rows were merged.
+    """Return several files of one instrument, by first bar, as one series; and the rows merged.
 
     Raises
     ------
@@ -139,14 +140,13 @@ def join(parts: Sequence[Series], keep: str | None = None) -> tuple[Series, dict
     """
     if keep not in (None, "first", "last"):
         raise ConfigError(f"keep={keep}: expected first or last")
-    ordered = sorted(parts, key=lambda part: int(part.bars["start"][0]))
-    first = ordered[0]
-    for part in ordered[1:]:
+    first = parts[0]
+    for part in parts[1:]:
         _require_alike(first, part)
-    if len(ordered) == 1:
+    if len(parts) == 1:
         return first, {}
-    bars = np.concatenate([part.bars for part in ordered])
-    owner = np.repeat(np.arange(len(ordered)), [len(part) for part in ordered])
+    bars = np.concatenate([part.bars for part in parts])
+    owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     order = np.argsort(bars["start"], kind="stable")
     bars, owner = bars[order], owner[order]
     again = np.flatnonzero(bars["start"][1:] == bars["start"][:-1]) + 1
@@ -156,7 +156,7 @@ def join(parts: Sequence[Series], keep: str | None = None) -> tuple[Series, dict
     if differs.any() and keep is None:
         row = int(again[np.argmax(differs)])
         count = int(np.count_nonzero(differs))
-        raise _differing(ordered, bars, owner, row, count)
+        raise _differing(parts, bars, owner, row, count)
     out = np.ones(len(bars), bool)
     out[again if keep != "last" else again - 1] = False
     merged = {"equal rows merged": int(np.count_nonzero(~differs))}

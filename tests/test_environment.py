@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -114,7 +115,7 @@ def test_lock_files_cover_what_the_project_asks_for():
     locked = (ROOT / "requirements-dev.lock").read_text().lower().replace("-", "_")
 
     for requirement in asked:
-        name = requirement.split(";")[0].split("=")[0].split(">")[0].strip().lower()
+        name = re.split(r"[;=>\[]", requirement)[0].strip().lower()
         assert f"\n{name.replace('-', '_')}==" in "\n" + locked
 
 

@@ -243,6 +243,12 @@ def _group_notes(group: Sequence[Entrant]) -> list[str]:
         )
     if len({one.plan["timeframe"] for one in group}) > 1:
         notes.append(f"{plan_id}: the timeframes differ, so few entries share a bar")
+    shared = [one.label for one in group if len(one.account["plans"]) > 1]
+    if shared:
+        notes.append(
+            f"{plan_id}: equity and days are those of the whole account, which in "
+            f"{', '.join(shared)} trades other plans too"
+        )
     if len({one.account["cash_start"] * one.rate for one in group}) > 1:
         notes.append(f"{plan_id}: starting cash differs; compare percent and R rather than money")
     if any(one.rate != 1.0 for one in group):

@@ -74,25 +74,30 @@ def export(wanted: str, runs: Path, request: ExportRequest) -> Outcome:
         {"table": name, "path": paths[name].as_posix(), "rows": table.num_rows}
         for name, table in tables.items()
     ]
-    document = {
-        "run": folder.path.as_posix(),
+    document = _head(source, request) | {"files": files, "totals": totals, "checks": checks}
+    wrote = _file_lines(files, request)
+    notes = [_CUT_SHORT] if document["interrupted"] else []
+    return Outcome(
+        document,
+        [*wrote, *notes, *_total_lines(totals), *_check_lines(checks)],
+        _next_step(files, wanted),
+        wrote,
+        0 if all(check["adds_up"] for check in checks) else FAILED,
+    )
+
+
+_CUT_SHORT = "note: the run was interrupted: what it holds ends early"
+
+
+def _head(source: Source, request: ExportRequest) -> dict[str, Any]:
+    return {
+        "run": source.folder.path.as_posix(),
         "mode": source.mode,
+        "interrupted": bool(source.summary.get("interrupted")),
         "format": request.kind,
         "from": None if request.first is None else request.first.isoformat(),
         "to": None if request.last is None else request.last.isoformat(),
-        "files": files,
-        "totals": totals,
-        "checks": checks,
     }
-    wrong = [check for check in checks if not check["adds_up"]]
-    lines = [*_file_lines(files, request), *_total_lines(totals), *_check_lines(checks)]
-    return Outcome(
-        document,
-        lines,
-        _next_step(files, wanted),
-        _file_lines(files, request),
-        FAILED if wrong else 0,
-    )
 
 
 def read_request(tables: Sequence[str], flags: Mapping[str, Any]) -> ExportRequest:

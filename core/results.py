@@ -282,9 +282,10 @@ def find_run(wanted: str, runs: Path) -> RunFolder:
         return known[-back]
     if (Path(wanted) / "summary.json").is_file():
         return RunFolder(Path(wanted))
-    if len(Path(wanted).parts) > 1 and Path(wanted).is_dir():
+    place = Path(wanted) if len(Path(wanted).parts) > 1 else runs / wanted.zfill(4)
+    if place.is_dir() and place.name not in {run.name for run in known}:
         raise ConfigError(
-            f"{wanted}: holds no summary.json; it is no run, or one that did not finish: "
+            f"{place.as_posix()}: holds no summary.json; it is no run, or one that did not finish: "
             "make it again"
         )
     matches = [run for run in known if run.name.startswith(wanted)]
@@ -335,7 +336,7 @@ class RunFolder:
         """Return a CSV of the run; columns that hold times become aware UTC stamps."""
         import pandas as pd
 
-        frame = pd.read_csv(self.path / name)
+        frame = pd.read_csv(self.path / name, dtype={"plan_id": str})  # a plan may be named 01
         for column in frame.columns:
             if column == "time" or column.endswith(("_time", "_bar")) or column == "bar":
                 frame[column] = pd.to_datetime(frame[column], utc=True, format="ISO8601")

@@ -137,7 +137,11 @@ def test_each_plan_finds_its_own_and_the_rest_are_named(tola, runs):
     document = compared(tola, "4", "1")
 
     assert [plan["plan"] for plan in document["plans"]] == ["gold"]
-    assert document["notes"] == ["0004: nifty, metal has no partner in every run and is left out"]
+    assert document["notes"] == [
+        "0004: nifty, metal has no partner in every run and is left out",
+        "gold: equity and days are those of the whole account, which in 0004 trades other plans "
+        "too",
+    ]
 
 
 def test_the_page_and_the_picture_stand_alone(tola, runs):
@@ -176,6 +180,7 @@ WRONG = {
     "rate": (["1", "3", "--fx", "83"], 2, "--fx 83: expected PAIR=RATE, such as USDINR=83.5"),
     "no rate": (["1", "3", "--fx", "USDINR=-1"], 2, "expected a rate above 0"),
     "unfinished": (["1", "half/run"], 2, "half/run: holds no summary.json"),
+    "cut off": (["1", "8"], 2, "runs/0008: holds no summary.json; it is no run, or one that"),
     "broken": (["1", "half/broken"], 2, "summary.json: not valid JSON"),
     "no trades": (["1", "half/bare"], 1, "trades.csv: is missing; make the run again"),
     "out": (["1", "2", "--out", "file/here"], 2, "file/here: cannot be made"),
@@ -187,6 +192,7 @@ def test_runs_that_cannot_be_compared_get_one_line_with_the_remedy(tola, runs, c
     words, code, text = WRONG[case]
     Path("file").write_text("")
     Path("half/run").mkdir(parents=True)
+    Path("runs/0008").mkdir()
     shutil.copytree(runs / "0002", "half/broken")
     Path("half/broken/summary.json").write_text('{"plans": [')
     shutil.copytree(runs / "0002", "half/bare")
@@ -197,6 +203,17 @@ def test_runs_that_cannot_be_compared_get_one_line_with_the_remedy(tola, runs, c
     assert said.code == code
     assert text in said.error
     assert not list(runs.glob("compare-*"))
+
+
+def test_a_plan_named_by_digits_keeps_its_zeros(tola, runs):
+    for name in ("0001", "0002"):
+        for file in ("run.json", "summary.json", "trades.csv"):
+            path = runs / name / file
+            path.write_text(path.read_text().replace('"gold"', '"01"').replace(",gold,", ",01,"))
+
+    ((pair,),) = [plan["pairs"] for plan in compared(tola, "1", "2")["plans"]]
+
+    assert pair["both"] == 7
 
 
 def test_runs_without_trades_are_compared(tola, runs):

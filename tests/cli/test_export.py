@@ -316,6 +316,16 @@ def test_a_full_disk_leaves_the_older_file_and_no_half_of_the_new(runs, tmp_path
     assert not list(tmp_path.glob(".*partial"))
 
 
+def test_an_interrupted_run_is_exported_and_said_to_end_early(tola, runs):
+    path = runs / "0001" / "summary.json"
+    path.write_text(path.read_text().replace('"interrupted": false', '"interrupted": true'))
+
+    said = tola("export", "trades", "--run", "1")
+
+    assert said.code == 0
+    assert "note: the run was interrupted: what it holds ends early" in said.out
+
+
 def test_a_run_of_an_older_version_is_to_be_made_again(tola, runs):
     (runs / "0001" / "ledger.parquet").unlink()
 

@@ -100,6 +100,8 @@ class PlayingAhead(BacktestAccount):
         last = timeline.row(index, stop - 1) + 1
         played = plan.play_ahead(self._balance, last)
         self._balance = plan.balance.item(0)
+        if plan.trails:
+            plan.show_trails()
         return stop if played == last else min(stop, timeline.step_of(index, played))
 
     def _pass(self, first: int, stop: int) -> None:

@@ -19,7 +19,6 @@ from tests.backtests.plain_feed import MINUTE, ListFeed
 from tests.backtests.test_stock_parity import RandomOrders
 
 BARS = 90
-SEEDS = 120
 
 
 class Values(bt.Analyzer):
@@ -144,10 +143,12 @@ def run(seed, kind, cerebro, broker):
     return strategy, (strategy.seen, strategy.analyzers.values.rows, history, left)
 
 
-@pytest.mark.parametrize("kind", [RandomOrders, SleepyOrders, MovesTheStop])
-def test_orders_trades_cash_and_value_are_those_of_stock_backtrader(kind):
+@pytest.mark.parametrize(
+    ("kind", "seeds"), [(RandomOrders, 25), (SleepyOrders, 50), (MovesTheStop, 15)]
+)
+def test_orders_trades_cash_and_value_are_those_of_stock_backtrader(kind, seeds):
     saved = 0
-    for seed in range(SEEDS):
+    for seed in range(seeds):
         expected_strategy, expected = run(
             seed, kind, bt.Cerebro(stdstats=False), bt.brokers.BackBroker()
         )
@@ -162,11 +163,11 @@ def test_orders_trades_cash_and_value_are_those_of_stock_backtrader(kind):
         if kind is SleepyOrders:
             saved += expected_strategy.calls - strategy.calls
 
-    assert saved > SEEDS * BARS / 4 or kind is not SleepyOrders
+    assert saved > seeds * BARS / 4 or kind is not SleepyOrders
 
 
 def test_a_stock_broker_in_our_loop_gives_the_same_run():
-    for seed in range(40):
+    for seed in range(8):
         _, expected = run(seed, RandomOrders, bt.Cerebro(stdstats=False), bt.brokers.BackBroker())
         _, found = run(seed, RandomOrders, Cerebro(stdstats=False), bt.brokers.BackBroker())
 

@@ -97,6 +97,13 @@ def drop_name(reason: str) -> str:
     return DROP_NAMES.get(reason, reason.replace("_", " "))
 
 
+def plain_names(funnel: Counts) -> dict[str, str]:
+    """Return the funnel's steps and drop reasons in plain words, by their codes."""
+    told = STEP_NAMES if "sweeps" in funnel else BREAKOUT_NAMES
+    steps = {name: told.get(name, name.replace("_", " ")) for name in funnel if name != "dropped"}
+    return steps | {reason: drop_name(reason) for reason in funnel.get("dropped", {})}
+
+
 def drop_text(reason: str) -> str:
     """Return a reason as a clause of a sentence."""
     return _WHY.get(reason, f"refused by {reason.replace('_', ' ')}")

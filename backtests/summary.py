@@ -11,8 +11,9 @@ trades_to_tell * : trades at which a mean of this size is told from zero.
 power * : {alpha, power, trades, needed, detectable}: the same, and the smallest mean (R, or money
     where `verdict_on` is "money") that this many trades would tell from zero.
 verdict, verdict_on * : the words, and what they judge: "r", or "money" where no trade had a stop.
-funnel_text : the funnel in one line. funnel_drop : the step that lost most, and why: {step:
-    [from, to], before, after, lost_share, reason, settings, text}; None for a plain strategy.
+funnel_text : the funnel in one line. funnel_names : its codes in plain words.
+funnel_drop : the step that lost most, and why: {step: [from, to], before, after, lost_share,
+    reason, settings, text}; None for a plain strategy.
 buy_and_hold : {basis, quantity, notional, entry_price, exit_price, point_value, costs, net_profit,
     return_pct, max_drawdown_pct}; basis is full_notional (whole lots that the cash pays for) or
     one_lot. Its equity at a bar is cash + quantity x point_value x (close - entry_price).
@@ -46,7 +47,7 @@ from backtests.answers import (
 )
 from backtests.engine import AccountRun, PlanRun
 from backtests.expectancy import sample_figures
-from backtests.funnel_text import biggest_drop, funnel_line
+from backtests.funnel_text import biggest_drop, funnel_line, plain_names
 from core.bars import format_timeframe, parse_timeframe
 from core.instruments import Instrument
 from core.ledger import Trade
@@ -343,6 +344,7 @@ def _funnel(plan: PlanRun, refused: Mapping[str, int]) -> dict[str, Any]:
     return {
         "funnel": funnel,
         "funnel_text": funnel_line(funnel, refused),
+        "funnel_names": plain_names(funnel),
         "funnel_drop": biggest_drop(funnel, plan.loaded.request.params, reasons, cancels),
         "refused": dict(refused),
     }

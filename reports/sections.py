@@ -182,7 +182,9 @@ def verdict(plan: Summary) -> str:
     if not text:
         return ""
     unit, interval = "R", plan.get("expectancy_ci95")
-    if plan.get("verdict_on") == "pnl" or (mean is None and plan.get("expectancy_pnl") is not None):
+    if plan.get("verdict_on") == "money" or (
+        mean is None and plan.get("expectancy_pnl") is not None
+    ):
         unit, mean = str(plan.get("currency", "")), plan.get("expectancy_pnl")
         interval = plan.get("expectancy_pnl_ci95")
     lines = [f'<p class="verdict">{escape(_sentence(str(text)))}</p>']
@@ -405,7 +407,7 @@ def plan_details(plan: Summary, funnel: Summary, currency: str) -> str:
         ),
         columns(
             part("from bars to fills", _funnel(funnel, plan)),
-            part("setups dropped, by reason", _drops(funnel)),
+            part("setups dropped, by reason", _drops(funnel, plan)),
         ),
         columns(
             part("inside and outside news", _news(plan)),
@@ -422,13 +424,13 @@ def _funnel(funnel: Summary, plan: Summary) -> str:
     rows, before = [], None
     for name, value in steps:
         share = f" ({number(100 * value / before, 0)} %)" if before and value <= before else ""
-        rows.append((name.replace("_", " "), float(value), number(value, 0) + share))
+        rows.append((_named(plan, name), float(value), number(value, 0) + share))
         before = value
     if not rows:
         return quiet("this strategy counts no steps")
     bars = quiet(
         ", ".join(
-            f"{name.replace('_', ' ')} {number(funnel[name], 0)}"
+            f"{_named(plan, name)} {number(funnel[name], 0)}"
             for name in ("bars", "in_window")
             if _is_number(funnel.get(name))
         )
@@ -438,10 +440,15 @@ def _funnel(funnel: Summary, plan: Summary) -> str:
     return bars + bar_rows(rows) + text
 
 
-def _drops(funnel: Summary) -> str:
+def _named(plan: Summary, code: str) -> str:
+    """Return a funnel's step or drop reason in plain words."""
+    return str((plan.get("funnel_names") or {}).get(code) or code.replace("_", " "))
+
+
+def _drops(funnel: Summary, plan: Summary) -> str:
     dropped = funnel.get("dropped") or {}
     rows = sorted(dropped.items(), key=lambda item: -item[1])
-    lines = [(reason.replace("_", " "), float(n), number(n, 0)) for reason, n in rows if n]
+    lines = [(_named(plan, reason), float(n), number(n, 0)) for reason, n in rows if n]
     return bar_rows(lines, "--down") if lines else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -112,6 +113,8 @@ def read_request(tables: Sequence[str], flags: Mapping[str, Any]) -> ExportReque
         if name not in TABLES:
             raise ConfigError(f"export {name!r}{near_name(name, (*TABLES, 'all'))}")
     out = None if flags["out"] is None else Path(flags["out"])
+    if out is not None and str(flags["out"]).endswith(("/", os.sep)) and not out.is_dir():
+        raise ConfigError(f"--out {flags['out']}: no such folder; make it, or choose another")
     first, last = _date(flags, "from", first_date), _date(flags, "to", last_date)
     if first is not None and last is not None and first > last:
         raise ConfigError(f"--from {first} is after --to {last}: exchange them")
@@ -178,8 +181,8 @@ def _paths(folder: RunFolder, request: ExportRequest) -> dict[str, Path]:
     bounds = [day.isoformat() for day in (request.first, request.last) if day is not None]
     if request.first is None and bounds:
         bounds.insert(0, "to")
-    several = request.kind == "xlsx" and len(request.tables) > 1
-    stems = {name: "_".join([folder.name if several else name, *bounds]) for name in request.tables}
+    one_book = request.kind == "xlsx" and len(request.tables) > 1
+    stems = {name: "_".join(["all" if one_book else name, *bounds]) for name in request.tables}
     out = request.out
     if out is None:
         place = folder.path / "export"

@@ -225,6 +225,14 @@ def test_a_text_that_looks_like_a_formula_stays_text(tola, runs):
         assert "=HYPERLINK" in book.read("xl/sharedStrings.xml").decode()
 
 
+def test_a_range_is_named_in_the_file(tola, runs):
+    tola("export", "all", "--run", "1", "--to", "2025-03-03", "--format", "xlsx", "--out", ".")
+    tola("export", "trades", "--run", "1", "--from", "2025-03", "--to", "2025-03")
+
+    assert Path("0001-all_to_2025-03-03.xlsx").is_file()
+    assert Path("runs/0001/export/trades_2025-03-01_2025-03-31.csv").is_file()
+
+
 def test_several_tables_go_into_a_folder(tola, runs):
     Path("here").mkdir()
 
@@ -249,6 +257,7 @@ WRONG = {
     "empty": (["trades", "--from", "2026"], "its 7 lie between 2025-03-03 and 2025-03-05"),
     "folder": (["trades", "--out", "gone/trades.csv"], "gone: no such folder; make it"),
     "below a file": (["trades", "--out", "tola.txt/trades.csv"], "tola.txt: no such folder"),
+    "no folder": (["trades", "--out", "gone/"], "--out gone/: no such folder; make it"),
     "one file": (["trades", "fills", "--out", "both.csv"], "2 tables make 2 csv files"),
     "ending": (["trades", "--out", "a.csv", "--format", "xlsx"], "named .csv, but --format"),
     "own": (["trades", "--out", "runs/0001/trades.csv"], "is the run's own file"),

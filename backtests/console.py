@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from backtests.outcome import Outcome, describe
+from backtests.progress import Progress
 from core.log import configure
 from core.terminal import can_hold, fold, make_writable, paint, wants_color, width
 
@@ -127,6 +128,10 @@ class Console:
             self._write(sys.stdout, json.dumps(fault), plain=True)
         return code
 
+    def progress(self) -> Progress:
+        """Return the display of a run's progress, on stderr: stdout holds results alone."""
+        return Progress(sys.stderr, wanted=not self.quiet)
+
     def say(self, *lines: str) -> None:
         """Print lines on stdout."""
         self._write(sys.stdout, "\n".join(lines), plain=self._as_json)
@@ -142,6 +147,17 @@ class Console:
             if fault.errno not in (errno.EPIPE, errno.EINVAL):  # Windows says EINVAL
                 raise
             _silence(stream)
+
+
+console = Console()
+"""The one of this process; `open` begins each command anew."""
+
+
+def show(outcome: Outcome, as_json: bool) -> None:
+    """Print an outcome and leave the verb with its exit code."""
+    console.show(outcome, as_json)
+    if outcome.exit_code:
+        raise typer.Exit(outcome.exit_code)
 
 
 def _silence(stream: TextIO) -> None:

@@ -1,0 +1,25 @@
+"""Options that several verbs of the command line share, and how their help is written."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+
+def examples(*commands: str) -> str:
+    """Return a help page's examples, one a line (the mark keeps the lines apart)."""
+    return "\b\nExamples:\n" + "\n".join(f"  python run.py {command}" for command in commands)
+
+
+def option(metavar: str, text: str, *names: str) -> Any:
+    """Return an option whose value the help page calls `metavar` (completion goes by it)."""
+    return typer.Option(*names, metavar=metavar, help=text)
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
+Config = Annotated[str, option("FILE", "Settings file.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="last, -1, a number or its beginning.")]
+Timezone = Annotated[
+    str | None, option("ZONE", "Zone of the file's stamps: UTC, Asia/Kolkata, ny+7 (MT5).")
+]

@@ -110,6 +110,9 @@ def backtest(
     ] = False,
     out: Annotated[str | None, option("FOLDER", "Run folder; default: the next in runs/.")] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="No HTML and no plots.")] = False,
+    check_mask: Annotated[
+        bool, typer.Option("--check-mask", help="Test the strategies' entry masks; no run is kept.")
+    ] = False,
     config: Config = "tola.toml",
     as_json: Json = False,
 ) -> None:
@@ -124,6 +127,11 @@ def backtest(
         "band": band or None, "report": False if no_report else None, "out": out,
     }  # fmt: skip
     progress = console.progress()
+    if check_mask:
+        from backtests.mask_commands import check_mask as check
+
+        show(check(plans or [], flags, config, progress), as_json)
+        return
     done = commands.backtest(plans or [], flags, config, progress, _draw_report, console.words)
     show(done, as_json)
 

@@ -14,6 +14,7 @@ import backtrader as bt
 import numpy as np
 
 from backtests.plan_book import FillTerms, PlanBook
+from backtests.state_log import StateLog
 from core.bars import Series
 from core.errors import ConfigError, near_name
 from core.fx import FxRate, constant_rate
@@ -82,12 +83,11 @@ class BacktestAccount(bt.BrokerBase):  # type: ignore[misc]
         self.startingcash = self._balance = self._value = self._cash = self._cash_start
         self.positions: dict[Any, Any] = defaultdict(bt.Position)
         self.ledger = Ledger()
-        self.orders_log: list[dict[str, Any]] = []
+        self.orders_log = StateLog()
         self._ends, self._equities = array("q"), array("d")
         self._notifications: deque[Any] = deque()
         self.ambiguous_bars = 0
         self._day = -1
-        self._roles: dict[int, str] = {}
         self._fill_count = 0
         limits = no_limits() if self._supervisor is None else self._supervisor.limits
         self._limits, self._breach = limits, limits["breach"]

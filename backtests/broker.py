@@ -61,7 +61,7 @@ class BacktestBroker(PlayingAhead):
     ----------
     ledger : Ledger
         Fills and trades of this run.
-    orders_log : list of dict
+    orders_log : sequence of dict
         One row for each state an order enters (`core.results.ORDER_COLUMNS`), time in ns.
     ambiguous_bars : int
         Bars whose two paths gave other fills.
@@ -98,7 +98,7 @@ class BacktestBroker(PlayingAhead):
         plan = self._plan(orders[0].data)
         roles = [Role.EXIT if request.reduces else Role.ENTRY, *(c.role for c in request.children)]
         for order, role in zip(orders, roles, strict=True):
-            self._roles[int(order.ref)] = _ROLE_NAMES[role]
+            self.orders_log.begin(order, plan.plan_id, plan.symbol, _ROLE_NAMES[role])
             order.addcomminfo(plan.commission)
             order.submit(self)
             self._log(plan, order, "submitted")
@@ -304,7 +304,7 @@ class BacktestBroker(PlayingAhead):
         )
         ticket = Ticket(order, request, None, event.quantity)
         plan.tickets[int(order.ref)] = ticket
-        self._roles[int(order.ref)] = "exit"
+        self.orders_log.begin(order, plan.plan_id, plan.symbol, "exit")
         order.submit(self)
         self._log(plan, order, "submitted", reason)
         self._notify(order)
@@ -344,22 +344,4 @@ class BacktestBroker(PlayingAhead):
         self, plan: PlanBook, order: Any, state: str, reason: str = "", price: float | None = None
     ) -> None:
         """Write one row of orders.csv."""
-        self.orders_log.append(
-            {
-                "order_id": int(order.ref),
-                "plan_id": plan.plan_id,
-                "symbol": plan.symbol,
-                "role": self._roles[int(order.ref)],
-                "side": "buy" if order.isbuy() else "sell",
-                "kind": order.getordername(),
-                "quantity": abs(order.created.size),
-                "price": order.created.price,
-                "limit_price": order.created.pricelimit,
-                "state": state,
-                "time": plan.end,
-                "filled": abs(order.executed.size),
-                "fill_price": price,
-                "parent_id": None if order.parent is None else int(order.parent.ref),
-                "reason": reason,
-            }
-        )
+        self.orders_log.add(order, state, plan.end, reason, price)

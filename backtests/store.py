@@ -90,12 +90,14 @@ def _setups(plan: PlanRun) -> Iterator[dict[str, Any]]:
 def _equity(run: AccountRun) -> Iterator[dict[str, Any]]:
     """Yield the marks at which equity changed, and the last one."""
     ends, values = run.broker.equity_curve
-    peak, before = run.request.cash, None
-    for i, (end, equity) in enumerate(zip(ends.tolist(), values.tolist(), strict=True)):
-        peak = max(peak, equity)
-        if equity != before or i == len(ends) - 1:
-            before = equity
-            yield {"time": iso_time(end), "equity": equity, "drawdown": equity - peak}
+    if not len(ends):
+        return
+    peaks = np.maximum(np.maximum.accumulate(values), run.request.cash)
+    told = np.ones(len(ends), np.bool_)  # the first and the last always
+    told[1:-1] = values[1:-1] != values[:-2]
+    rows = zip(ends[told].tolist(), values[told].tolist(), peaks[told].tolist(), strict=True)
+    for end, equity, peak in rows:
+        yield {"time": iso_time(end), "equity": equity, "drawdown": equity - peak}
 
 
 def _days(run: AccountRun) -> list[dict[str, Any]]:

@@ -33,7 +33,8 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import date, timedelta
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -88,6 +89,8 @@ before costs, rate is account money per 1.0 of quote money."""
 
 COST_PREFIX = "cost:"
 
+_EPOCH = date(1970, 1, 1)
+
 INTERRUPTED_MARK = "interrupted"
 
 _MONEY = frozenset(
@@ -98,25 +101,42 @@ _MONEY = frozenset(
 def iso_time(ns: int) -> str:
     """Return int64 ns UTC as ISO 8601 with Z, with as many decimals as it needs."""
     seconds, rest = divmod(int(ns), 1_000_000_000)
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    days, second = divmod(seconds, 86_400)
+    text = f"{_iso_date(days)}T{_iso_clock(second)}"
     return f"{text}.{rest:09d}".rstrip("0") + "Z" if rest else text + "Z"
 
 
-def _cell(column: str, value: Any) -> str:
-    """Return one CSV cell: money to the cent (half even), other floats in full, None empty."""
+@lru_cache(maxsize=100_000)
+def _iso_date(days: int) -> str:
+    return (_EPOCH + timedelta(days=days)).isoformat()
+
+
+@lru_cache(maxsize=86_400)
+def _iso_clock(second: int) -> str:
+    return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
+
+
+def _format_of(column: str) -> str:
+    """Return how a column's floats are written: money to the cent (half even), R to six digits."""
+    if column in _MONEY:
+        return ".2f"
+    return ".6f" if column.endswith("_r") or column == "r_multiple" else ".10g"
+
+
+def _cell(value: Any, numbers: str) -> str:
+    """Return one CSV cell: floats by the column's format, None and NaN empty."""
+    kind = type(value)
+    if kind is str:
+        return value  # type: ignore[no-any-return]
+    if kind is float:
+        return "" if value != value else format(value, numbers)
     if value is None:
         return ""
     if isinstance(value, bool | np.bool_):
         return "1" if value else "0"
     if isinstance(value, float | np.floating):
         number = float(value)
-        if math.isnan(number):
-            return ""
-        if column in _MONEY:
-            return f"{number:.2f}"
-        if column.endswith("_r") or column == "r_multiple":
-            return f"{number:.6f}"
-        return f"{number:.10g}"
+        return "" if math.isnan(number) else format(number, numbers)
     return str(value)
 
 
@@ -125,8 +145,10 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(columns)
-        for row in rows:
-            writer.writerow([_cell(column, row.get(column)) for column in columns])
+        formats = [(column, _format_of(column)) for column in columns]
+        writer.writerows(
+            [_cell(row.get(column), numbers) for column, numbers in formats] for row in rows
+        )
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,9 @@
-"""How the matching cases are written down: bars as four numbers, orders, and what must happen."""
+"""How the matching cases are written down: bars as four numbers, orders, and what must happen.
+
+Every rule of the fill model is a five-bar case worked out by hand. Paths: a bar (O, H, L, C) is
+walked O-H-L-C or O-L-H-C. Tick 0.1, one unit of money a point and lot, cash 1000, unless a case
+says otherwise. An order sent at bar n works from bar n+1.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pytest
 
 from core.bars import BAR, NEVER_NS
 from core.costs import no_costs
@@ -107,6 +113,14 @@ def target(order_id: int, price: float, quantity: float = 1, **given: Any) -> Ch
     return ChildRequest(order_id, Role.TARGET, OrderKind.LIMIT, quantity, price, **given)
 
 
+QUIET = (100, 100.5, 99.5, 100)
+LONG = order(1, "buy", 1, "market", children=(stop(2, 98), target(3, 102)))
+SHORT = order(1, "sell", 1, "market", children=(stop(2, 102), target(3, 98)))
+TWO = order(
+    1, "buy", 2, "market", children=(stop(2, 98, 2), target(3, 102, stop_to=100), target(4, 106))
+)
+
+
 @dataclass(frozen=True)
 class Case:
     """One hand-written case.
@@ -176,3 +190,12 @@ def play(case: Case, book: Book | None = None) -> tuple[list[str], Book]:
                 ended = send(book, what, bars[i])
                 told += [said(i, event) for event in ([] if ended is None else ended)]
     return told, book
+
+
+def check(case: Case) -> None:
+    """Play a case and compare what was told and the money at its end."""
+    told, book = play(case)
+
+    assert told == list(case.expect)
+    if case.equity is not None:
+        assert book.equity == pytest.approx(case.equity, abs=1e-9)

@@ -253,7 +253,7 @@ class BacktestBroker(PlayingAhead):
         state = "filled" if not ticket.remaining else "partial"
         self._log(plan, order, state, fill.reason, event.price)
         if not ticket.remaining:
-            plan.tickets.pop(event.order_id, None)
+            plan.tickets.pop(fill.order_id, None)
         self._notify(order)
         if self._supervisor is not None:
             self._supervisor.on_fill(fill, event.equity)

@@ -218,8 +218,9 @@ def _pack_setups(
     setups = _table_or_none(folder, "setups.csv")
     index = np.full(len(trades), NO_BAR, np.int64)
     planned = np.full(len(trades), np.nan)
-    if setups is not None and len(trades):
+    if setups is not None:
         setups = setups[setups["taken"] == 1]
+    if setups is not None and len(setups) and len(trades):
         keys, wanted = _setup_keys(setups), _setup_keys(trades)
         bars, prices = nanoseconds(setups["bar"]), setups["entry"].to_numpy(float)
         for key in set(wanted):
@@ -236,7 +237,7 @@ def _pack_setups(
 
 def _setup_keys(rows: pd.DataFrame) -> Array:
     """Return what joins a trade to its setup: plan, side and pattern."""
-    names = (rows[name].astype(str) for name in ("plan_id", "side", "pattern"))
+    names = (rows[name].fillna("").astype(str) for name in ("plan_id", "side", "pattern"))
     return np.array([*map("\0".join, zip(*names, strict=True))], object)
 
 

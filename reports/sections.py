@@ -73,7 +73,8 @@ def plans_overview(summary: Summary) -> str:
     parts = []
     if len(plans) > 1:
         head = ["plan", "market", "bars of", "trades", "winners", "net", "expectancy", "verdict"]
-        parts.append(table(head, [_plan_row(plan) for plan in plans], "plans of this run"))
+        rows = [_plan_row(plan) for plan in plans] + _total_row(summary.get("totals") or {})
+        parts.append(table(head, rows, "plans of this run"))
     if len(accounts) > 1 or len(plans) > len(accounts):
         head = ["account", "plans", "cash", "net", "return", "max drawdown"]
         parts.append(table(head, [_account_row(a) for a in accounts], "accounts of this run"))
@@ -94,6 +95,25 @@ def _plan_row(plan: Summary) -> list[str]:
         cell(f"{number(net, 0)} {plan.get('currency', '')}", signed_class(net)),
         number(plan.get("expectancy_r"), 2, " R"),
         cell(str(plan.get("verdict") or ""), "text"),
+    ]
+
+
+def _total_row(totals: Summary) -> list[list[str]]:
+    """Return the row of all plans together; money of several currencies stands side by side."""
+    if totals.get("trades") is None:
+        return []
+    net = totals.get("net_profit") or {}
+    return [
+        [
+            "all",
+            cell("", "text"),
+            cell("", "text"),
+            number(totals["trades"], 0),
+            number(_percent(totals.get("win_rate")), 1, " %"),
+            ", ".join(f"{number(value, 0)} {currency}" for currency, value in net.items()),
+            number(totals.get("expectancy_r"), 2, " R"),
+            cell(str(totals.get("verdict") or ""), "text"),
+        ]
     ]
 
 

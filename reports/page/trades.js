@@ -36,8 +36,8 @@ function figuresOf(trades) {
 const FILTERS = {
   plan: (t, v) => t.plan.plan_id === v,
   side: (t, v) => t.side === v,
-  pattern: (t, v) => t.pattern === v,
-  exit: (t, v) => t.reason === v,
+  pattern: (t, v) => (t.pattern || "none") === v,
+  exit: (t, v) => (t.reason || "none") === v,
   result: (t, v) => (v === "won" ? t.pnl > 0 : v === "lost" ? t.pnl < 0 : t.pnl === 0),
   ambiguous: (t, v) => Boolean(t.ambiguous) === (v === "yes"),
   from: (t, v) => dayText(t.day) >= v,
@@ -90,7 +90,7 @@ class TradeBook {
   }
 
   start() {
-    const fill = (name, values) => byId(`filter-${name}`).append(...[...new Set(values)].sort().map((v) => new Option(v || "none", v)));
+    const fill = (name, values) => byId(`filter-${name}`).append(...[...new Set(values)].sort().map((v) => new Option(v || "none", v || "none")));
     fill("pattern", this.all.map((t) => t.pattern));
     fill("exit", this.all.map((t) => t.reason));
     fill("plan", this.run.plans.map((plan) => plan.plan_id));
@@ -234,7 +234,7 @@ class TradeBook {
       if (filter) {
         const button = element("button", name, "link");
         button.title = `show only ${name}`;
-        button.addEventListener("click", () => this.set({ ...this.values(), [filter]: name === "none" ? "" : name }));
+        button.addEventListener("click", () => this.set({ ...this.values(), [filter]: name }));
         first.append(button);
       } else first.textContent = name;
       row.append(first, element("td", whole.format(f.trades)), element("td", `${fixed(100 * f.winners, 1)} %`),

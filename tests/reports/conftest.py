@@ -72,11 +72,16 @@ def write_run(
     every: int = 90,
     pattern: str = "breaker",
     zone_every: int = 0,
+    is_plain: bool = False,
 ) -> RunFolder:
+    """Write a run; a plain one has no setups, patterns, stops or targets."""
     bars = make_bars(count)
     trades = trade_rows(bars, every)
     for row in trades:
         row["pattern"] = pattern if row["pattern"] == "breaker" else row["pattern"]
+        if is_plain:
+            nothing = ("pattern", "stop", "target", "r_multiple", "mae_r", "mfe_r")
+            row |= dict.fromkeys(nothing)
     pnl = np.zeros(count)
     for row in trades:
         pnl[np.searchsorted(bars["start"], FIRST) + 50 + (row["trade_id"] - 1) * every + 12] += row[
@@ -119,8 +124,8 @@ def write_run(
     with writer:
         writer.table("trades.csv", TRADE_COLUMNS, trades)
         writer.table("fills.csv", FILL_COLUMNS, _fills(trades))
-        writer.table("orders.csv", ORDER_COLUMNS, _stop_orders(trades, bars))
-        writer.table("setups.csv", SETUP_COLUMNS, _setups(trades, bars))
+        writer.table("orders.csv", ORDER_COLUMNS, [] if is_plain else _stop_orders(trades, bars))
+        writer.table("setups.csv", SETUP_COLUMNS, [] if is_plain else _setups(trades, bars))
         account = {"account": "main", "currency": "USD", "cash_start": 100_000.0,
                    "equity_end": float(equity[-1]), "net_profit": float(pnl.sum()),
                    "plans": ["gold"]}  # fmt: skip

@@ -226,3 +226,15 @@ def test_a_link_to_a_section_leaves_filters_and_trade_as_they_are(
 
     assert browser.run("document.getElementById('filter-count').textContent") == "11 of 22 trades"
     assert browser.run("page.book.chosen.id") == 4
+
+
+def test_a_strategy_without_stops_and_patterns_is_shown_in_money(tmp_path: Path, browser: Browser):
+    run = write_run(tmp_path / "runs", is_plain=True)
+
+    shown = browser.open(write_report(run), "#trade=2&pattern=none&side=short")
+
+    found = figures(shown)
+    assert found["trades"] == 11
+    assert found["net"] == pytest.approx(run.trades.query("side == 'short'")["pnl"].sum())
+    assert "mean-r" not in found
+    assert "no trade with a stop" in shown

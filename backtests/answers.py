@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -148,46 +149,85 @@ def buy_and_hold(run: AccountRun, plan: PlanRun) -> dict[str, Any] | None:
     }
 
 
-def news_split(
-    trades: Sequence[Trade], instruments: Sequence[Instrument], limits: Sequence[RiskSettings]
-) -> dict[str, Any] | None:
-    """Return the results of trades that were open around scheduled news, and of the others.
+@dataclass(frozen=True)
+class NewsParts:
+    """Trades that were open around scheduled news, and the others.
+
+    before, after : minutes around an event. events : those that counted, oldest first.
+    not_covered : trades outside the span of the events known, in neither part.
+    """
+
+    before: int
+    after: int
+    events: list[NewsEvent]
+    impact: str
+    inside: list[Trade]
+    outside: list[Trade]
+    not_covered: list[Trade]
+
+
+def news_parts(
+    trades: Sequence[Trade], instrument: Instrument, limits: Sequence[RiskSettings]
+) -> NewsParts | None:
+    """Part trades by whether they were open around scheduled news; None without trades or events.
 
     A trade is inside if any of its life, as its bars tell it, lies in the minutes around an event.
-    Trades before the first or after the last event known are not covered and in neither.
 
     Parameters
     ----------
-    instruments : whose currencies' events count.
+    instrument : whose currencies' events count.
     limits : the account's; a rule about news names its own minutes, currencies and file.
     """
     rule = next((limit for limit in limits if limit.news is not None), None)
-    events = _events(rule, instruments)
+    events = sorted(events_of(rule, instrument.currencies), key=lambda event: event.ts)
     if not trades or not events:
         return None
-    before, after = NEWS_MINUTES, NEWS_MINUTES
+    before = after = NEWS_MINUTES
     if rule is not None:
         before, after = rule.news_minutes_before, rule.news_minutes_after
     times = sorted({event.ts for event in events})
     parts: dict[str, list[Trade]] = {"inside": [], "outside": [], "not_covered": []}
     for trade in trades:
         parts[_part(trade, times, before * NS_PER_MINUTE, after * NS_PER_MINUTE)].append(trade)
+    impact = "high" if rule is None else rule.news_impact
+    return NewsParts(before, after, events, impact, **parts)
+
+
+def news_split(parts: NewsParts | None) -> dict[str, Any] | None:
+    """Return the results inside and outside news as plain data; None without parts."""
+    if parts is None:
+        return None
     return {
-        "minutes_before": before,
-        "minutes_after": after,
-        "currencies": sorted({event.currency for event in events}),
-        "impact": "high" if rule is None else rule.news_impact,
-        "events": len(times),
-        "known_from": iso_time(times[0]),
-        "known_to": iso_time(times[-1]),
-        "inside": part_figures(parts["inside"]),
-        "outside": part_figures(parts["outside"]),
-        "not_covered": len(parts["not_covered"]),
+        "minutes_before": parts.before,
+        "minutes_after": parts.after,
+        "currencies": sorted({event.currency for event in parts.events}),
+        "impact": parts.impact,
+        "events": len({event.ts for event in parts.events}),
+        "known_from": iso_time(parts.events[0].ts),
+        "known_to": iso_time(parts.events[-1].ts),
+        "inside": part_figures(parts.inside),
+        "outside": part_figures(parts.outside),
+        "not_covered": len(parts.not_covered),
     }
 
 
-def _events(rule: RiskSettings | None, instruments: Sequence[Instrument]) -> list[NewsEvent]:
-    return events_of(rule, {code for item in instruments for code in item.currencies})
+def news_total(plans: Iterable[NewsParts | None], one_currency: bool) -> dict[str, Any] | None:
+    """Return the results of several plans inside and outside the news of each one's own market.
+
+    one_currency : their money may be added up; else `net_profit` is None.
+    """
+    known = [parts for parts in plans if parts is not None]
+    if not known:
+        return None
+    inside = part_figures([trade for parts in known for trade in parts.inside])
+    outside = part_figures([trade for parts in known for trade in parts.outside])
+    if not one_currency:
+        inside["net_profit"] = outside["net_profit"] = None
+    return {
+        "inside": inside,
+        "outside": outside,
+        "not_covered": sum(len(parts.not_covered) for parts in known),
+    }
 
 
 def _part(trade: Trade, times: Sequence[int], before_ns: int, after_ns: int) -> str:

@@ -23,7 +23,8 @@ ambiguous * : [{trade_id, plan_id, entry_time, exit_time, side, pnl, r_multiple,
     trades that `ambiguous_trades` counts.
 news : {minutes_before, minutes_after, currencies, impact, events, known_from, known_to, inside,
     outside, not_covered}; inside and outside are {trades, net_profit, win_rate, expectancy_r,
-    expectancy_ci95}; None without trades or events.
+    expectancy_ci95}; None without trades or events. In `totals` of several plans: inside, outside
+    and not_covered, each plan's trades against its own market's news.
 size_zero_cash_needed : {setups, priced, median, max, currency}: equity at which setups refused
     for size would have got one lot; None where none was.
 """
@@ -38,11 +39,14 @@ import numpy as np
 
 from backtests import metrics
 from backtests.answers import (
+    NewsParts,
     activity,
     ambiguous_trades,
     buy_and_hold,
     ids_before,
+    news_parts,
     news_split,
+    news_total,
     size_zero_figures,
 )
 from backtests.engine import AccountRun, PlanRun
@@ -312,7 +316,7 @@ def _plan_summary(
         "ambiguous": ambiguous_trades(trades, before),
         **activity(trades, first, last),
         "buy_and_hold": buy_and_hold(run, plan),
-        "news": news_split(trades, [plan.loaded.request.instrument], run.request.limits),
+        "news": news_split(_news_parts(run, plan)),
         "band": None if band is None else dict(band),
         "open_positions": [
             row for row in run.broker.open_positions() if row["plan_id"] == plan.plan_id
@@ -350,6 +354,11 @@ def _funnel(plan: PlanRun, refused: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
+def _news_parts(run: AccountRun, plan: PlanRun) -> NewsParts | None:
+    trades = [trade for trade in run.broker.ledger.trades if trade.plan_id == plan.plan_id]
+    return news_parts(trades, plan.loaded.request.instrument, run.request.limits)
+
+
 _SAMPLE_KEYS = tuple(sample_figures(np.zeros(0), np.zeros(0)))
 
 
@@ -377,7 +386,18 @@ def _totals(runs: Sequence[AccountRun], plans: Sequence[Mapping[str, Any]]) -> d
         **activity(trades, first, last),
         "ambiguous_trades": sum(plan["ambiguous_trades"] for plan in plans),
         "ambiguous": [row for plan in plans for row in plan["ambiguous"]],
+        "news": _news_total(runs, plans),
     }
+
+
+def _news_total(
+    runs: Sequence[AccountRun], plans: Sequence[Mapping[str, Any]]
+) -> dict[str, Any] | None:
+    if len(plans) == 1:
+        alone: dict[str, Any] | None = plans[0]["news"]
+        return alone
+    parts = [_news_parts(run, plan) for run in runs for plan in run.plans]
+    return news_total(parts, len({run.request.currency for run in runs}) == 1)
 
 
 def _identity(run: AccountRun, plan: PlanRun) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from core.calendar import day_date
 from core.errors import ConfigError
 from core.results import RunFolder, find_run, iso_time
 from core.zones import NS_PER_DAY
-from risk.news import builtin_events, select
+from risk.news import events_of
 from strategies.machine import Records
 from strategies.sight import Moment, Sight, Zone
 from strategies.terms import Terms
@@ -287,8 +287,8 @@ class _Explained:
         return None if setup is None else terms.cash_needed(setup, self._bars.records[index])
 
     def _news(self, end: int) -> Found | None:
-        """Return the nearest event of the instrument's currency within a day of a bar's END."""
-        events = select(builtin_events(), [self._replay.instrument.quote_currency], "high")
+        """Return the nearest event of the instrument's currencies within a day of a bar's END."""
+        events = events_of(None, self._replay.instrument.currencies)
         near = min(events, key=lambda event: abs(event.ts - end), default=None)
         if near is None or abs(near.ts - end) > NS_PER_DAY:
             return None

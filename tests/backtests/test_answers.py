@@ -66,7 +66,7 @@ def test_trades_a_month_are_over_the_whole_span():
 def test_a_trade_is_inside_news_if_it_was_open_within_the_minutes(before, after, part):
     one = trade(1, CPI + before * NS_PER_MINUTE, CPI + after * NS_PER_MINUTE, -50.0)
 
-    found = answers.news_split([one], [get_instrument("MGC")], [])
+    found = answers.news_split(answers.news_parts([one], get_instrument("MGC"), []))
 
     assert found["minutes_before"] == 30
     assert {name: found[name]["trades"] for name in ("inside", "outside")} == {
@@ -79,11 +79,25 @@ def test_the_accounts_own_news_rule_names_the_minutes_and_unknown_times_are_not_
     late = trade(1, CPI + 10 * NS_PER_MINUTE, CPI + 20 * NS_PER_MINUTE, 10.0)
     ancient = trade(2, 0, NS_PER_DAY, 10.0)
 
-    found = answers.news_split([late, ancient], [], [RiskSettings(news="block")])
+    parts = answers.news_parts([late, ancient], get_instrument("MGC"), [RiskSettings(news="block")])
+    found = answers.news_split(parts)
 
     assert (found["minutes_before"], found["minutes_after"]) == (5, 5)
     assert found["outside"]["trades"] == 1
     assert found["not_covered"] == 1
+
+
+def test_several_plans_are_parted_by_their_own_news_and_added_up_in_one_currency():
+    gold = answers.news_parts([trade(1, CPI, CPI + 1, -50.0)], get_instrument("MGC"), [])
+    later = select(builtin_events(), ["INR"], "high")[0].ts + NS_PER_DAY
+    nifty = answers.news_parts([trade(2, later, later + 1, 30.0)], get_instrument("NIFTY-FUT"), [])
+
+    found = answers.news_total([gold, None, nifty], one_currency=False)
+
+    assert (found["inside"]["trades"], found["outside"]["trades"]) == (1, 1)
+    assert found["inside"]["net_profit"] is None
+    assert answers.news_total([gold, nifty], one_currency=True)["outside"]["net_profit"] == 30.0
+    assert answers.news_total([None], one_currency=True) is None
 
 
 def test_ambiguous_trades_are_named_as_the_table_names_them():

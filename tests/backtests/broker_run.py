@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -112,4 +113,96 @@ def one(rows: Sequence[Sequence[float]], script: Script, **given: Any) -> Run:
     return run([(series_of(rows, **bars), free("MGC"), script)], **given)
 
 
-__all__ = ["HOUR", "MODES", "Run", "Scripted", "free", "one", "run", "series_of"]
+QUIET = (2000, 2001, 1999, 2000)
+LEGS = [
+    QUIET,
+    (2001, 2004, 1999, 2003),  # entry limit 2000
+    (2003, 2012, 2002, 2011),  # 1R at 2010
+    (2011, 2020, 2001, 2015),  # stays above break-even
+    (2015, 2031, 2014, 2030),  # 3R at 2030
+    (2030, 2031, 2029, 2030),
+]
+
+
+def two_lots(strategy: Any) -> None:
+    """Buy 2 at 2000, stop 1990, half off at 1R with the stop to break-even, the rest at 3R."""
+    parent = strategy.buy(
+        size=2, price=2000.0, exectype=bt.Order.Limit, transmit=False, planned_entry=2000.0
+    )
+    legs = {"parent": parent, "exectype": bt.Order.Limit}
+    strategy.kept["stop"] = strategy.sell(
+        size=2, price=1990.0, exectype=bt.Order.Stop, parent=parent, transmit=False
+    )
+    strategy.sell(size=1, price=2010.0, stop_to=2000.0, transmit=False, **legs)
+    strategy.sell(size=1, price=2030.0, transmit=True, **legs)
+
+
+def buy(size: float = 1, **given: Any) -> Any:
+    """Return a script that buys."""
+    return lambda strategy: strategy.buy(size=size, **given)
+
+
+def bracket(stop: float, limit: float, size: float = 1, **given: Any) -> Any:
+    """Return a script that buys at market with a stop and a target."""
+    return lambda strategy: strategy.buy_bracket(
+        size=size, exectype=bt.Order.Market, stopprice=stop, limitprice=limit, **given
+    )
+
+
+def random_orders(seed: int) -> dict[int, Any]:
+    """Return a script of all sorts of orders at random prices near 2000."""
+    generator = random.Random(seed)
+    script = {}
+    for bar in range(1, 60, 2):
+        size = generator.randint(1, 40) / 100
+        away = generator.randint(5, 60) / 10
+        side = generator.choice(["buy", "sell"])
+        choice = generator.choice(["market", "limit", "stop", "bracket", "close"])
+
+        def act(strategy: Any, size=size, away=away, side=side, choice=choice) -> None:
+            sign = 1 if side == "buy" else -1
+            close = strategy.data.close[0]
+            if choice == "close":
+                strategy.close()
+            elif choice == "bracket":
+                send = strategy.buy_bracket if sign > 0 else strategy.sell_bracket
+                stop, limit = close - sign * away, close + sign * away
+                send(size=size, exectype=bt.Order.Market, stopprice=stop, limitprice=limit)
+            else:
+                kind = {"market": bt.Order.Market, "limit": bt.Order.Limit, "stop": bt.Order.Stop}
+                price = close + (-sign if choice == "limit" else sign) * away
+                getattr(strategy, side)(size=size, price=price, exectype=kind[choice])
+
+        script[bar] = act
+    return script
+
+
+def random_rows(seed: int) -> list[tuple[float, ...]]:
+    generator = random.Random(seed)
+    rows, price = [], 2000.0
+    for _ in range(70):
+        close = price + generator.randint(-60, 60) / 10
+        high = max(price, close) + generator.randint(0, 40) / 10
+        low = min(price, close) - generator.randint(0, 40) / 10
+        rows.append((price, high, low, close))
+        price = close
+    return rows
+
+
+__all__ = [
+    "HOUR",
+    "LEGS",
+    "MODES",
+    "QUIET",
+    "Run",
+    "Scripted",
+    "bracket",
+    "buy",
+    "free",
+    "one",
+    "random_orders",
+    "random_rows",
+    "run",
+    "series_of",
+    "two_lots",
+]

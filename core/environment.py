@@ -6,6 +6,7 @@ Windows alike. It is the one place that knows how an installation looks.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import importlib.util
 import os
@@ -17,6 +18,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST_PYTHON = (3, 11)
+_COLLECT_SELDOM = (100_000, 20, 100)
+"""Importing makes half a million objects that all stay: searching them for cycles a hundred times
+costs a sixth of a start."""
 LOCKS = {"core": "requirements.lock", "dev": "requirements-dev.lock"}
 """What can be installed, and the file of exact versions it is installed from."""
 _EVERYWHERE = ("--quiet", "-q", "--no-color")
@@ -50,6 +54,7 @@ def enter(arguments: list[str], root: Path = ROOT) -> None:
     arguments : list of str
         `sys.argv`.
     """
+    gc.set_threshold(*_COLLECT_SELDOM)
     if sys.version_info < OLDEST_PYTHON:
         found = ".".join(map(str, sys.version_info[:2]))
         sys.exit(_fail(f"Python {found} is too old: 3.11 or newer is needed"))

@@ -41,7 +41,8 @@ def write_plots(folder: RunFolder) -> list[Path]:
         mine = trades[trades["plan_id"] == plan_id]
         if mine.empty:
             continue
-        written.append(_save(_r_figure(plan_id, mine), plots / f"r-{plan_id}.png"))
+        if mine["r_multiple"].notna().any():  # no stops, no R
+            written.append(_save(_r_figure(plan_id, mine), plots / f"r-{plan_id}.png"))
         written.append(_save(_trades_figure(folder, plan, mine), plots / f"trades-{plan_id}.png"))
     return written
 

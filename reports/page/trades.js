@@ -30,6 +30,7 @@ function figuresOf(trades) {
     winners: trades.length ? won.length / trades.length : NaN, meanR: mean(inR), sumR: inR.reduce((sum, r) => sum + r, 0),
     factor: loss > 0 ? gain / loss : NaN, meanWin: mean(won.map((t) => t.r).filter((r) => !Number.isNaN(r))),
     meanLoss: mean(lost.map((t) => t.r).filter((r) => !Number.isNaN(r))), longest,
+    meanMoney: mean(trades.map((t) => t.pnl)), winMoney: mean(won.map((t) => t.pnl)), lossMoney: mean(lost.map((t) => t.pnl)),
     bars: mean(trades.map((t) => t.bars)), hasR: inR.length > 0 };
 }
 
@@ -177,14 +178,18 @@ class TradeBook {
     const one = f.net.length === 1 ? f.net[0].currency : "";
     const many = (sums) => sums.map(({ currency, value }) => large(value) + (one ? "" : ` ${currency}`)).join(", ") || "0.00";
     const r = (value) => (Number.isNaN(value) ? "–" : `${fixed(value, 2)} R`);
+    // Without stops there is no R: the same figures in money, where it is of one currency.
+    const inMoney = f.trades > 0 && !f.hasR && one, mean = (value) => (Number.isNaN(value) ? "–" : money(value));
     const shown = [
       ["trades", "trades", whole.format(f.trades), f.trades],
       ["net", one ? `net, ${one}` : "net of costs", many(f.net), f.net.map((s) => s.value).join(" "), f.net.length === 1 ? signed(f.net[0].value) : ""],
       ["winners", "winners", f.trades ? `${fixed(100 * f.winners, 1)} %` : "–", f.winners],
-      ["mean-r", "mean result", r(f.meanR), f.meanR, signed(f.meanR)],
-      ["sum-r", "sum", f.hasR ? `${money(f.sumR)} R` : "–", f.sumR, signed(f.sumR)],
+      ...(inMoney ? [["mean-money", `mean, ${one}`, money(f.meanMoney), f.meanMoney, signed(f.meanMoney)]]
+        : [["mean-r", "mean result", r(f.meanR), f.meanR, signed(f.meanR)],
+          ["sum-r", "sum", f.hasR ? `${money(f.sumR)} R` : "–", f.sumR, signed(f.sumR)]]),
       ["factor", "profit factor", Number.isNaN(f.factor) ? "–" : fixed(f.factor, 2), f.factor],
-      ["mean-win", "mean win", r(f.meanWin), f.meanWin], ["mean-loss", "mean loss", r(f.meanLoss), f.meanLoss],
+      ...(inMoney ? [["win-money", "mean win", mean(f.winMoney), f.winMoney], ["loss-money", "mean loss", mean(f.lossMoney), f.lossMoney]]
+        : [["mean-win", "mean win", r(f.meanWin), f.meanWin], ["mean-loss", "mean loss", r(f.meanLoss), f.meanLoss]]),
       ["longest", "losses in a row", String(f.longest), f.longest],
       ["bars", "mean bars held", Number.isNaN(f.bars) ? "–" : fixed(f.bars, 1), f.bars],
       ["costs", one ? `costs, ${one}` : "costs", many(f.costs), f.costs.map((s) => s.value).join(" ")],

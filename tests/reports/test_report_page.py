@@ -236,5 +236,6 @@ def test_a_strategy_without_stops_and_patterns_is_shown_in_money(tmp_path: Path,
     found = figures(shown)
     assert found["trades"] == 11
     assert found["net"] == pytest.approx(run.trades.query("side == 'short'")["pnl"].sum())
+    assert found["mean-money"] == pytest.approx(found["net"] / 11)
     assert "mean-r" not in found
     assert "no trade with a stop" in shown

@@ -49,6 +49,8 @@ LINES = [
     "doctor",
     "data check XAUUSD_M15.csv",
     "data check XAUUSD_bad.csv",
+    "data fix XAUUSD_bad.csv -o mended.csv",
+    "data convert XAUUSD_M15.csv -o gold.parquet",
     "data list",
     "data list .",
     "runs list",
@@ -58,7 +60,8 @@ LINES = [
     f"{OWN} idle.py:EveryTenth",
     f"{OWN} bare.py:EveryTenth --risk gold_bot",
     f"{OWN} stops.py:StopsItself",
-    f"{OWN} breakout --strategy breakout",
+    "backtest breakout --data XAUUSD_M15.csv --no-report",
+    "backtest breakout --data XAUUSD_M15.csv --check-mask",
 ]
 
 
@@ -73,10 +76,14 @@ def test_the_next_line_ends_with_a_command_that_parses(here, line):
 
 
 def test_after_a_run_each_verb_on_runs_names_a_next_step_too(here):
-    assert here(*OWN.split(), "my.py:EveryTenth").code == 0
+    for hold in (2, 4):
+        assert here(*OWN.split(), "my.py:EveryTenth", "--set", f"hold={hold}").code == 0
 
-    for line in ("runs list", "runs show last", "report last"):
-        parses(here(*line.split()).out.splitlines()[-1])
+    for line in ("runs list", "runs show last", "runs compare -2 -1 --no-report", "report last",
+                 "export trades", "why"):  # fmt: skip
+        said = here(*line.split())
+        assert said.out, said.err
+        parses(said.out.splitlines()[-1])
 
 
 def test_the_same_command_is_told_whole_without_a_folder_that_now_exists(here):

@@ -179,7 +179,7 @@ class TradeBook {
     const many = (sums) => sums.map(({ currency, value }) => large(value) + (one ? "" : ` ${currency}`)).join(", ") || "0.00";
     const r = (value) => (Number.isNaN(value) ? "–" : `${fixed(value, 2)} R`);
     // Without stops there is no R: the same figures in money, where it is of one currency.
-    const inMoney = f.trades > 0 && !f.hasR && one, mean = (value) => (Number.isNaN(value) ? "–" : money(value));
+    const inMoney = f.net.length === 1 && !f.hasR, mean = (value) => (Number.isNaN(value) ? "–" : money(value));
     const shown = [
       ["trades", "trades", whole.format(f.trades), f.trades],
       ["net", one ? `net, ${one}` : "net of costs", many(f.net), f.net.map((s) => s.value).join(" "), f.net.length === 1 ? signed(f.net[0].value) : ""],

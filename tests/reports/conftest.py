@@ -90,8 +90,8 @@ def write_run(
     equity = 100_000 + np.cumsum(pnl)
     drawdown = equity - np.maximum.accumulate(equity)
     plan = {
-        "plan_id": "gold", "account": "main", "strategy": title, "instrument": "MGC",
-        "timeframe": "15m", "bars": count, "first": iso_time(bars["start"][0]),
+        "plan_id": "gold", "account": "main", "currency": "USD", "strategy": title,
+        "instrument": "MGC", "timeframe": "15m", "bars": count, "first": iso_time(bars["start"][0]),
         "last": iso_time(bars["end"][-1]), "zone": "America/New_York", "synthetic": True,
         "trades": len(trades), "net_profit": float(pnl.sum()), "return_pct": 0.4,
         "max_drawdown_pct": -0.9, "win_rate": 0.33, "expectancy_r": -0.02,

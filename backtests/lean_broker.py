@@ -98,6 +98,7 @@ class LeanBroker(BackBroker):  # type: ignore[misc]
     """Backtrader's broker for preloaded runs, cheaper; in any other run it is the stock one."""
 
     _timeline: Timeline | None = None
+    cash: float
 
     def init(self) -> None:
         """Forget the last run."""

@@ -103,12 +103,8 @@ class _FeedPrices:
     @cached_property
     def expected_ends(self) -> Array:
         """END of the bar expected after each (ns UTC)."""
-        return self.ends + (self.ends - self.starts)
-
-    def bounds(self) -> tuple[int, int]:
-        """Return START and END of the bar the feed stands on, ns UTC."""
-        row = self.data.lines.datetime._idx
-        return self.starts.item(row), self.ends.item(row)
+        expected: Array = self.ends + (self.ends - self.starts)
+        return expected
 
     def low_high(self, first: int, last: int) -> tuple[float, float]:
         """Return the extremes of the rows first .. last."""
@@ -259,7 +255,13 @@ class QuietBars:
 
     def bounds(self, data: Any) -> tuple[int, int]:
         """Return START and END of the bar a feed stands on, ns UTC."""
-        return self._by_data[id(data)].bounds()
+        feed, row = self._by_data[id(data)], data.lines.datetime._idx
+        return feed.starts.item(row), feed.ends.item(row)
+
+    def end_of(self, data: Any) -> int:
+        """Return END of the bar a feed stands on, ns UTC."""
+        end: int = self._by_data[id(data)].ends.item(data.lines.datetime._idx)
+        return end
 
     def fresh_feeds(self) -> list[Any]:
         """Return the feeds that have a new bar at the present step."""
@@ -317,7 +319,9 @@ class QuietBars:
         """Find the first step, from this one on, that must be played in full."""
         broker = self._broker
         self._until = step
-        busy = broker.submitted or broker._toactivate or broker._cash_addition
+        while broker._toactivate:  # the first thing any bar does
+            broker._toactivate.popleft().activate()
+        busy = broker.submitted or broker._cash_addition
         if busy or broker._userhist or broker._fundhist or not self._is_finite:
             return
         if not self._find_held():

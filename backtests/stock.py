@@ -118,7 +118,8 @@ class StockBroker(LeanBroker):
     def equity_curve(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """Times (int64 ns UTC) and equity (account currency), one item a bar."""
         if self._quiet is not None:
-            return self._quiet.equity_curve(self._played)
+            running = self._timeline.step + 1 if self._timeline is not None else 0
+            return self._quiet.equity_curve(max(self._played, running))
         return np.array(self._times, np.int64), np.array(self._values, np.float64)
 
     # -- orders ------------------------------------------------------------------------------
@@ -313,7 +314,7 @@ class StockBroker(LeanBroker):
             for bit in order.executed.exbits[seen:count]:
                 self._note_fill(order, bit, request, plan_id)
             self._bits_seen[ref] = count
-        end = end_of(data) if self._quiet is None else self._quiet.bounds(data)[1]
+        end = end_of(data) if self._quiet is None else self._quiet.end_of(data)
         reason = str(noted(order, "reason") or "")
         self.orders_log.add(order, plan_id, end, reason, reduces=reduces)
         if not order.alive():

@@ -43,6 +43,9 @@ class DailyLoss(bt.Analyzer):  # type: ignore[misc]
 
     params = (("limit", None), ("limit_pct", None))
 
+    _low: float
+    """Lowest equity of the day so far."""
+
     def start(self) -> None:
         """Begin with the equity of the run's start."""
         self._broker = self.strategy.broker
@@ -72,19 +75,23 @@ class DailyLoss(bt.Analyzer):  # type: ignore[misc]
 
     def skipped(self, span: Any) -> None:
         """Note bars that were skipped: orders did not change on any of them."""
-        rows = _rows_of(self.strategy.data0, span)
-        if not len(rows):
-            return
         if self._days is None:
             data = self.strategy.data0
             self._days = trading_days_of(data, data.lines.datetime.buflen())
+        rows = _rows_of(self.strategy.data0, span)
         days = self._days[rows]
+        if not len(days):
+            return
+        if days.item(0) == days.item(-1) == self._day:
+            self._low = min(self._low, float(self._lows_between(span).min()))
+            self._equity = span.value.item(-1)
+            return
         edges = [0]
         if days[0] != days[-1]:
             edges.extend((np.flatnonzero(np.diff(days)) + 1).tolist())
-        values = span.value[-len(rows) :]
-        lows = self._lows_between(span)[-len(rows) :]
-        for first, stop in zip(edges, [*edges[1:], len(rows)], strict=True):
+        values = span.value[-len(days) :]
+        lows = self._lows_between(span)[-len(days) :]
+        for first, stop in zip(edges, [*edges[1:], len(days)], strict=True):
             self._roll(int(days[first]))
             self._equity = values.item(stop - 1)
             self._low = min(self._low, float(lows[first:stop].min()))
@@ -100,9 +107,11 @@ class DailyLoss(bt.Analyzer):  # type: ignore[misc]
 
     def _lows_between(self, span: Any) -> np.ndarray[Any, Any]:
         """Return the lowest equity inside each skipped bar."""
+        lowest: Any = _extremes_between(self._broker, span)
         if self._is_exact:
-            return np.minimum(span.value, float(self._broker.limits[0].low_equity))
-        return np.minimum(span.value, _extremes_between(self._broker, span))
+            lowest = float(self._broker.limits[0].low_equity)
+        lows: np.ndarray[Any, Any] = np.minimum(span.value, lowest)
+        return lows
 
     def stop(self) -> None:
         """Close the last day."""
@@ -188,25 +197,24 @@ def _extremes_between(broker: Any, span: Any) -> np.ndarray[Any, Any]:
     equity: np.ndarray[Any, Any] = span.value
     for data in span.timeline.datas:
         size = float(broker.getposition(data).size)
-        rows = _rows_of(data, span)
-        if not size or not len(rows):
+        if not size:
             continue
-        count = data.lines.datetime.buflen()
-        adverse = np.frombuffer((data.low if size > 0 else data.high).array, count=count)[rows]
-        moved = adverse - np.frombuffer(data.close.array, count=count)[rows]
+        rows = _rows_of(data, span)
+        lines = data.lines
+        adverse = np.frombuffer((lines.low if size > 0 else lines.high).array)[rows]
+        moved = adverse - np.frombuffer(lines.close.array)[rows]
         equity = equity.copy()
-        equity[-len(rows) :] += size * moved * _point_value(broker, data)
+        equity[len(equity) - len(moved) :] += size * moved * _point_value(broker, data)
     return equity
 
 
-def _rows_of(data: Any, span: Any) -> np.ndarray[Any, Any]:
-    """Return the row a feed stands on at each skipped step, from its first bar on."""
+def _rows_of(data: Any, span: Any) -> Any:
+    """Return the rows a feed stands on at the skipped steps, from its first bar on."""
     rows = span.timeline.rows[span.timeline.index_of(data)]
     if rows is None:
-        return np.arange(span.first, span.stop)
+        return slice(span.first, span.stop)
     rows = rows[span.first : span.stop]
-    own: np.ndarray[Any, Any] = rows[rows >= 0]
-    return own
+    return rows[rows >= 0]
 
 
 def _point_value(broker: Any, data: Any) -> float:
@@ -351,12 +359,13 @@ class _OpenTrade:
         self.low = min(self.low, float(self.data.low[0]))
         self.high = max(self.high, float(self.data.high[0]))
 
-    def mark_between(self, rows: np.ndarray[Any, Any]) -> None:
+    def mark_between(self, rows: Any) -> None:
         """Take the extremes of some bars."""
-        low, high = self.data.lines.low.array, self.data.lines.high.array
-        for row in np.unique(rows).tolist():
-            self.low = min(self.low, low[row])
-            self.high = max(self.high, high[row])
+        lows = np.frombuffer(self.data.lines.low.array)[rows]
+        highs = np.frombuffer(self.data.lines.high.array)[rows]
+        if len(lows):
+            self.low = min(self.low, float(lows.min()))
+            self.high = max(self.high, float(highs.max()))
 
     def row(self, trade: Any) -> dict[str, Any]:
         """Return the row of the trade that has just closed."""

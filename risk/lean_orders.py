@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backtrader.order import BuyOrder, Order, OrderData, OrderExecutionBit, SellOrder
 from backtrader.utils import AutoOrderedDict
@@ -70,7 +70,7 @@ class LeanData(OrderData):  # type: ignore[misc]
         self,
         dt: float | None = None,
         size: float = 0,
-        price: float = 0.0,
+        price: float | None = 0.0,
         pricelimit: float | None = 0.0,
         remsize: float = 0,
         pclose: float = 0.0,
@@ -167,12 +167,14 @@ class _Given:
     def size(self) -> float:
         """The size asked for; a sell order carries it negated."""
         order = self._order
-        return order.size if order.ordtype == Order.Buy else -order.size
+        size: float = order.size if order.ordtype == Order.Buy else -order.size
+        return size
 
     @property
     def exectype(self) -> int | None:
         """The type asked for; None stood for a market order."""
-        return self._order._given[0]  # type: ignore[no-any-return]
+        kind: int | None = self._order._given[0]
+        return kind
 
     @property
     def valid(self) -> Any:
@@ -221,6 +223,11 @@ class _Lean:
 
     __slots__ = ()
 
+    if TYPE_CHECKING:  # the sides' slots
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
+
     @property
     def info(self) -> Any:
         """Whatever was noted on the order; the order and its copies share it."""
@@ -257,7 +264,7 @@ class _Lean:
         order: Any = self
         if order._dteos is None:
             order._dteos = _end_of_session(order.data, order.created.dt)
-        return order._dteos  # type: ignore[no-any-return]
+        return float(order._dteos)
 
     @dteos.setter
     def dteos(self, value: float) -> None:
@@ -343,7 +350,8 @@ class _Lean:
         if not executed._bits and snap is not None and _same(snap, executed):
             new.executed = snap
         else:
-            new.executed = order._snap = executed.clone()
+            new.executed = snap = executed.clone()
+        order._snap = snap if order.status in _ALIVE else None  # the last copy: none follows
         return new
 
     def _copy(self) -> Any:
@@ -542,7 +550,7 @@ class OrderHistory(Sequence[Any]):
 
     def append(self, order: Any) -> None:
         """Append a copy of an order."""
-        original = order._of if isinstance(order, _Lean) else None  # type: ignore[attr-defined]
+        original = order._of if isinstance(order, _Lean) else None
         if original is None:
             self._orders.append(order)
             self._executed.append(_AS_IT_IS)

@@ -94,6 +94,7 @@ class _Stopwatch:
 
 
 def load_account(account: AccountRequest, request: BacktestRequest) -> list[LoadedPlan]:
+    """Load the bars of an account's plans, with the flat times and limits that hold for them."""
     return [
         load_plan(plan, request.settings, _flats(plan, account), account.limits)
         for plan in account.plans

@@ -33,6 +33,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,7 @@ from core.results import iso_time
 from core.schedule import late_days
 from core.zones import NS_PER_DAY
 from feeds.gaps import stray_text
+from feeds.loading import read_as
 from risk.settings import RiskSettings
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -415,8 +417,18 @@ def _identity(run: AccountRun, plan: PlanRun) -> dict[str, Any]:
         "proxy_for": source.get("proxy_for") or asked.instrument.proxy_for,
         "params": plain_params(asked.params),
         "data_sha256": source.get("sha256"),
+        "data_read": "" if asked.synthetic else data_text(source),
         "flat": plan.loaded.schedule.header(),
     }
+
+
+def data_text(source: Mapping[str, Any]) -> str:
+    """Return the run's file and how it was read; nothing where bars came from no file."""
+    if "zone_known" not in source:
+        return ""
+    more = len(source.get("files", ())) - 1
+    others = f" and {more} more" if more > 0 else ""
+    return f"{Path(str(source.get('path', ''))).name}{others}: {read_as(source)}"
 
 
 def plain_params(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -89,6 +89,7 @@ def _aligned(rows: list[list[str]]) -> list[str]:
 def _details(plan: Summary, *, named: bool) -> list[str]:
     lead = f"{plan['plan_id']}: " if named else ""
     parts = [
+        plan.get("data_read") or "",
         funnel_line(plan.get("funnel") or {}, plan.get("refused") or {}),
         _costs(plan),
         _limits(plan),

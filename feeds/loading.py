@@ -217,6 +217,15 @@ def whose(source: str | Path | Any) -> tuple[str, bool]:
     return symbol_of(source_name(source))
 
 
+def read_as(facts: Mapping[str, Any]) -> str:
+    """Return in a few words how a source was read: its dialect, zone, side of bar and of price."""
+    known = str(facts["zone_known"]).partition(":")[0]
+    return (
+        f"{facts.get('dialect', 'bars')}, zone {facts['zone']} ({known}), stamps are bar"
+        f" {facts['stamp']}s, prices are {facts['price_side']}"
+    )
+
+
 def symbol_of(name: str) -> tuple[str, bool]:
     """Return the instrument a file's name begins with, or else the only one it contains."""
     parts = [part for part in re.split(r"[^A-Z0-9]+", Path(name).name.upper()) if part] or [""]

@@ -137,9 +137,18 @@ def pair_text(plan: Document, pair: Document, base: str) -> str:
     currency = plan["currency"]
     return (
         f"trades of {pair['run']} against {base}: {pair['both']:,} in both "
-        f"({pair['differing']:,} of them came out otherwise), {pair['only_base']:,} only in {base} "
+        f"({_otherwise(pair)}), {pair['only_base']:,} only in {base} "
         f"({money(pair['only_base_pnl'], currency)}), {pair['only_other']:,} only in {pair['run']} "
         f"({money(pair['only_other_pnl'], currency)})"
+    )
+
+
+def _otherwise(pair: Document) -> str:
+    if not pair["differing"]:
+        return "all alike"
+    return (
+        f"{pair['differing']:,} of them came out otherwise: {pair['differing_exit']:,} in their "
+        f"exit, {pair['differing_quantity']:,} in size"
     )
 
 

@@ -16,6 +16,7 @@ MOST_ROWS = 100
 """Trades listed of each kind; all are counted."""
 
 _COMPARED = ("quantity", "entry_price", "exit_time", "exit_price", "exit_reason")
+_EXIT = ("exit_time", "exit_price", "exit_reason")
 _HALF_CENT = 0.005
 
 
@@ -39,6 +40,8 @@ def compare_trades(base: pd.DataFrame, other: pd.DataFrame) -> dict[str, Any]:
         "only_base_pnl": float(base["pnl"].take(only_base).sum()),
         "only_other_pnl": float(other["pnl"].take(only_other).sum()),
         "differing": len(differing),
+        "differing_exit": int(np.any([changed[name] for name in _EXIT], axis=0).sum()),
+        "differing_quantity": int(changed["quantity"].sum()),
         "trades_only_base": _rows(base, only_base),
         "trades_only_other": _rows(other, only_other),
         "trades_differing": [

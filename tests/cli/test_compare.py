@@ -68,6 +68,8 @@ def test_trades_are_matched_by_entry_bar_and_side(tola, runs):
     assert pair["both"] == len(keys[0] & keys[1])
     assert pair["only_base"] == len(keys[0] - keys[1])
     assert pair["only_other"] == len(keys[1] - keys[0])
+    assert pair["differing"] == pair["differing_exit"] == 7
+    assert pair["differing_quantity"] == 0
     for row in pair["trades_differing"]:
         assert row["base"]["entry_bar"] == row["other"]["entry_bar"]
         assert "exit_time" in row["differs"]

@@ -13,7 +13,7 @@ import pytest
 from backtests.cerebro import Cerebro
 from backtests.stock import StockBroker
 from core.errors import ConfigError
-from risk import Guard
+from risk import Guard, RiskSettings
 from risk.analyzers import DailyLoss
 from tests.backtests.plain_feed import MINUTE, ListFeed
 from tests.backtests.test_stock_parity import RandomOrders
@@ -172,6 +172,36 @@ def test_a_stock_broker_in_our_loop_gives_the_same_run():
         _, found = run(seed, RandomOrders, Cerebro(stdstats=False), bt.brokers.BackBroker())
 
         assert found == expected, f"seed {seed}"
+
+
+def test_under_rules_a_run_that_skips_is_the_one_that_does_not():
+    """Floors, locks and flat times act on the same bars; equity, trades and days are equal."""
+    breaches = 0
+    for seed in range(25):
+        results = []
+        for cerebro in (bt.Cerebro(stdstats=False), Cerebro(stdstats=False)):
+            datas, tick, _ = feeds(seed)
+            for data in datas:
+                cerebro.adddata(data)
+            broker = StockBroker(cash=10_000.0)
+            broker.setcommission(commission=0.5, margin=20.0, mult=5.0)
+            limits = RiskSettings(daily_loss=100.0, flat_by="23:30", flat_zone="UTC")
+            guard = Guard(broker, limits)
+            cerebro.setbroker(guard)
+            cerebro.addanalyzer(DailyLoss)
+            cerebro.addstrategy(SleepyOrders, seed=seed, tick=tick)
+            strategy = cerebro.run()[0]
+            times, values = broker.equity_curve
+            events = [(event.ts, event.rule, event.action, event.value) for event in guard.events]
+            breaches += any(event.action == "breach" for event in guard.events)
+            results.append(
+                (strategy.seen, times.tolist(), values.tolist(), events, dict(guard.refused),
+                 [trade.row() for trade in broker.ledger.trades], len(broker.orders_log),
+                 strategy.analyzers[0].get_analysis())
+            )  # fmt: skip
+
+        assert results[0] == results[1], f"seed {seed}"
+    assert breaches
 
 
 def observed(cerebro, broker, kind, *analyzers):

@@ -28,7 +28,7 @@ check: dev  ## format, lint, types and tests, as on the build machine
 	@$(RUN) -m mypy
 	@$(MAKE) --no-print-directory test
 
-bench: dev  ## speed against other libraries into bench.json (QUICK=1: 2 minutes)
+bench: dev  ## speed against other libraries into bench.json (QUICK=1: small sizes)
 	@$(RUN) -m backtests.bench
 
 real-runs: venv  ## the table of real runs in the README, from ../shared/data

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.errors import ConfigError, TolaError
 from core.results import RunWriter, find_run, iso_time, json_text, list_runs, write_table
@@ -84,3 +87,11 @@ def test_json_holds_no_nan():
     assert json_text({"a": float("nan"), "b": [float("inf"), 1]}, indent=None) == (
         '{"a": null, "b": [null, 1]}'
     )
+
+
+@given(st.integers(min_value=-(10**18), max_value=4 * 10**18))
+def test_times_are_those_of_datetime_whatever_their_decimals(ns: int) -> None:
+    seconds, rest = divmod(ns, 1_000_000_000)
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+    assert iso_time(ns) == (f"{text}.{rest:09d}".rstrip("0") if rest else text) + "Z"

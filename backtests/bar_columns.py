@@ -38,7 +38,8 @@ class BarColumns:
 
     def _take_times(self) -> None:
         self.end = np.ascontiguousarray(self.bars["end"])
-        self.day = np.ascontiguousarray(self.bars["day"])
+        # As int64 like the days asked for: a search in int32 would convert the column each time.
+        self.day = np.ascontiguousarray(self.bars["day"], np.int64)
         self.start, self.spread = self.bars["start"], self.bars["spread"]
 
     def read_line(self, data: Any, spread: float) -> None:

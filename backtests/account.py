@@ -191,6 +191,11 @@ class BacktestAccount(bt.BrokerBase):  # type: ignore[misc]
         """Realised money, account currency."""
         return self._balance
 
+    @property
+    def trading_day(self) -> int:
+        """The account's trading day (days since 1970): the latest of its feeds'; -1 before any."""
+        return self._day
+
     def open_positions(self) -> list[dict[str, Any]]:
         """Return what is still open, marked at the last closes."""
         marks = {

@@ -105,6 +105,11 @@ class StockBroker(LeanBroker):
         """Realised money, account currency."""
         return float(self._value - self._unrealized)
 
+    @property
+    def trading_day(self) -> int:
+        """The account's trading day (days since 1970): the latest of its feeds'; -1 before any."""
+        return self._day
+
     def open_positions(self) -> list[dict[str, Any]]:
         """Return what is still open, marked at the last closes."""
         marks = {

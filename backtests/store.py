@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import platform
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,7 +44,8 @@ def write_tables(writer: RunWriter, runs: Sequence[AccountRun]) -> None:
     writer.json("funnel.json", {p.plan_id: getattr(p.strategy, "funnel", {}) for p in plans})
     for run in runs:
         writer.table(f"equity-{run.request.name}.csv", EQUITY_COLUMNS, _equity(run))
-        writer.table(f"days-{run.request.name}.csv", DAY_COLUMNS, _days(run))
+        days = run.plans[0].strategy.analyzers.daily_loss.get_analysis()["days"]
+        writer.table(f"days-{run.request.name}.csv", DAY_COLUMNS, days)  # any plan's: the account's
     for plan in plans:
         writer.bars(plan.plan_id, plan.bars)
         writer.table(f"zones-{plan.plan_id}.csv", ZONE_COLUMNS, _zones(plan))
@@ -98,17 +98,6 @@ def _equity(run: AccountRun) -> Iterator[dict[str, Any]]:
     rows = zip(ends[told].tolist(), values[told].tolist(), peaks[told].tolist(), strict=True)
     for end, equity, peak in rows:
         yield {"time": iso_time(end), "equity": equity, "drawdown": equity - peak}
-
-
-def _days(run: AccountRun) -> list[dict[str, Any]]:
-    """Return the account's trading days; trades of all plans count on the day they closed."""
-    analysis = run.plans[0].strategy.analyzers.daily_loss.get_analysis()
-    times = np.array([trade.exit_time for trade in run.broker.ledger.trades], np.int64)
-    closed = Counter(run.plans[0].loaded.calendar.trading_days(times - 1).tolist())
-    return [
-        {**row, "trades": closed[int(np.datetime64(row["day"], "D").astype(int))]}
-        for row in analysis["days"]
-    ]
 
 
 def _zones(plan: PlanRun) -> list[dict[str, Any]]:

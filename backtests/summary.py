@@ -193,9 +193,19 @@ def late_text(bars: Array, timeframe_ns: int) -> str:
 
 def _account_curve(run: AccountRun) -> metrics.Curve:
     end, equity = run.broker.equity_curve
-    calendar = run.plans[0].loaded.calendar
-    day = calendar.trading_days(end - 1) if len(end) else end
-    return metrics.Curve(run.request.cash, end, equity, day)
+    day = _account_days(run, end)
+    traded = day >= 0  # before, only further series had bars
+    return metrics.Curve(run.request.cash, end[traded], equity[traded], day[traded])
+
+
+def _account_days(run: AccountRun, end: Array) -> Array:
+    """Return the account's trading day at each mark: the latest of its plans', -1 before any."""
+    latest = np.full(len(end), -1, np.int64)
+    for plan in run.plans:
+        ends, days = (np.ascontiguousarray(plan.loaded.series.bars[key]) for key in ("end", "day"))
+        rows = np.searchsorted(ends, end, "right") - 1
+        np.maximum(latest, np.where(rows < 0, -1, days[rows]), out=latest)
+    return np.maximum.accumulate(latest)
 
 
 def plan_curve(run: AccountRun, plan: PlanRun) -> metrics.Curve:

@@ -90,6 +90,10 @@ class GuardedBroker(Protocol):
     It is a Backtrader broker in every other respect (cash, value, positions, notifications).
     """
 
+    @property
+    def trading_day(self) -> int:
+        """The account's trading day (days since 1970): the latest of its feeds'; -1 before any."""
+
     def supervise(self, supervisor: Supervisor) -> None:
         """Bind the guard. Called once, before the run starts."""
 

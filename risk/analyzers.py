@@ -17,7 +17,7 @@ from core.errors import ConfigError
 from core.ledger import Trade
 from core.results import iso_time
 from risk.groups import is_stop
-from risk.moment import bar_of, day_of, float_day_to_ns, symbol_of, trading_days_of
+from risk.moment import bar_of, day_of, float_day_to_ns, symbol_of
 from risk.rules import DailyLoss as DailyLossRule
 from risk.rules import TradeRisk as TradeRiskRule
 
@@ -37,8 +37,8 @@ class DailyLoss(bt.Analyzer):  # type: ignore[misc]
     low_equity, end_equity, pnl, limit, headroom (what could still have been lost at the worst
     moment; negative where the limit was passed), used_pct (of the limit), trades (closed), locked,
     rule (that locked the day); and `worst_day`, `nearest`. Day-start equity is that of the last
-    mark before the roll; the day rolls where the first feed's calendar rolls it (UTC midnight for
-    feeds without one).
+    mark before the roll. The day is the account's: the broker's `trading_day`, with a broker that
+    knows none the latest day of any feed in Cerebro (UTC midnight for feeds without a calendar).
     """
 
     params = (("limit", None), ("limit_pct", None))
@@ -54,8 +54,7 @@ class DailyLoss(bt.Analyzer):  # type: ignore[misc]
         self._ledger = getattr(self._broker, "ledger", None)
         self._rows: list[dict[str, Any]] = []
         self._day: int | None = None
-        self._closed = 0
-        self._days: np.ndarray[Any, Any] | None = None
+        self._closed = self._closed_marked = self._closed_before = 0
 
     def notify_trade(self, trade: Any) -> None:
         """Count closed trades where no ledger does."""
@@ -67,42 +66,37 @@ class DailyLoss(bt.Analyzer):  # type: ignore[misc]
 
     def next(self) -> None:
         """Note a bar's equity; close the day where it rolls."""
-        if not len(self.strategy.data0):
+        day = self._account_day()
+        if day is None:
             return
-        self._roll(day_of(self.strategy.data0))
+        if day != self._day:
+            self._roll(day)
         self._equity = float(self._broker.getvalue())
         self._low = min(self._low, self._lowest(), self._equity)
+        self._closed_marked = self._closed_trades()
 
     def skipped(self, span: Any) -> None:
-        """Note bars that were skipped: orders did not change on any of them."""
-        if self._days is None:
-            data = self.strategy.data0
-            self._days = trading_days_of(data, data.lines.datetime.buflen())
-        rows = _rows_of(self.strategy.data0, span)
-        days = self._days[rows]
-        if not len(days):
+        """Note bars that were skipped: no order changed on any of them, nor did the day."""
+        if self._day is None:
             return
-        if days.item(0) == days.item(-1) == self._day:
-            self._low = min(self._low, float(self._lows_between(span).min()))
-            self._equity = span.value.item(-1)
-            return
-        edges = [0]
-        if days[0] != days[-1]:
-            edges.extend((np.flatnonzero(np.diff(days)) + 1).tolist())
-        values = span.value[-len(days) :]
-        lows = self._lows_between(span)[-len(days) :]
-        for first, stop in zip(edges, [*edges[1:], len(days)], strict=True):
-            self._roll(int(days[first]))
-            self._equity = values.item(stop - 1)
-            self._low = min(self._low, float(lows[first:stop].min()))
+        self._low = min(self._low, float(self._lows_between(span).min()))
+        self._equity = span.value.item(-1)
+
+    def _account_day(self) -> int | None:
+        """Return the account's trading day, None before the first bar."""
+        known = getattr(self._broker, "trading_day", None)
+        if known is not None:
+            return None if known < 0 else int(known)
+        days = [day_of(data) for data in self.strategy.cerebro.datas if len(data)]
+        if self._day is not None:
+            days.append(self._day)
+        return max(days, default=None)
 
     def _roll(self, day: int) -> None:
-        if day == self._day:
-            return
         self._end_day()
         self._day = day
         self._start = self._low = self._equity
-        self._closed_before = self._closed_trades()
+        self._closed_before = self._closed_marked
         self._limit = self._limit_of(self._start)
 
     def _lows_between(self, span: Any) -> np.ndarray[Any, Any]:
@@ -158,7 +152,7 @@ class DailyLoss(bt.Analyzer):  # type: ignore[misc]
                 "used_pct": None
                 if self._limit is None
                 else 100.0 * (self._start - self._low) / self._limit,
-                "trades": self._closed_trades() - self._closed_before,
+                "trades": self._closed_marked - self._closed_before,
                 "locked": locked_by != "",
                 "rule": locked_by,
             }

@@ -159,8 +159,9 @@ def test_figures_of_the_summary_are_those_of_the_curve(two_gold_plans):
 
     assert result.summary["sharpe"] == metrics.sharpe(curve.daily_returns())
     assert result.summary["equity_end"] == equity[-1]
-    assert sum(row["pnl"] for row in store._days(run)) == pytest.approx(equity[-1] - 100_000.0)
-    assert sum(row["trades"] for row in store._days(run)) == result.summary["trades"]
+    days = run.plans[0].strategy.analyzers.daily_loss.get_analysis()["days"]
+    assert sum(row["pnl"] for row in days) == pytest.approx(equity[-1] - 100_000.0)
+    assert sum(row["trades"] for row in days) == result.summary["trades"]
 
 
 def test_a_run_without_ambiguous_bars_is_the_same_under_every_reading(real_data):

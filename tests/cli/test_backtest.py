@@ -222,6 +222,71 @@ def test_two_plans_of_one_account_share_cash_guard_and_curve(tola, own):
     assert fast["net_profit"] == pytest.approx(alone["net_profit"])
 
 
+SLEEPER = """\
+import backtrader as bt
+import numpy as np
+
+
+class Sleeper(bt.Strategy):
+    idle_in_position = True
+
+    def __init__(self):
+        self.awake = 0
+
+    def entry_mask(self):
+        return np.arange(self.data.buflen()) % 10 == 9
+
+    def next(self):
+        self.awake += 1
+        if not self.position and len(self.data) % 10 == 0:
+            price = self.data.close[0]
+            self.buy_bracket(size=1.0, exectype=bt.Order.Market, stopprice=price - 5.0,
+                             limitprice=price + 5.0)
+
+    def stop(self):
+        with open("awake.txt", "a") as stream:
+            stream.write(f"{self.awake} ")
+"""
+
+
+@pytest.mark.parametrize("fills", ["tola", "backtrader"])
+@pytest.mark.parametrize("is_masked", [True, False], ids=["masked", "every bar"])
+@pytest.mark.parametrize("span", [slice(0, 90), slice(110, 200)], ids=["ends early", "begins late"])
+def test_days_are_the_accounts_when_its_first_plan_has_bars_of_a_part_only(
+    tola, tmp_path, fills, is_masked, span
+):
+    every = market.rows()
+    market.write(tmp_path / "whole.csv", every)
+    market.write(tmp_path / "part.csv", every[span])
+    strategy = SLEEPER if is_masked else SLEEPER.replace("def entry_mask", "def unused")
+    (tmp_path / "my.py").write_text(strategy)
+    (tmp_path / "tola.toml").write_text(
+        "[accounts.one]\ncurrency = 'USD'\ncash = 50_000\n"
+        + "".join(
+            f"[plans.{name}]\nstrategy = 'my.py:Sleeper'\ninstrument = 'XAUUSD'\n"
+            f"timeframe = '15m'\ndata = '{name}.csv'\naccount = 'one'\n"
+            for name in ("part", "whole")
+        )
+    )
+
+    said = tola("backtest", "--fills", fills, "--no-report", "--json")
+
+    (account,) = json.loads(said.out)["accounts"]
+    days = pd.read_csv("runs/0001/days-one.csv")
+    equity = pd.read_csv("runs/0001/equity-one.csv")
+    exits = pd.to_datetime(pd.read_csv("runs/0001/trades.csv")["exit_time"])
+    of_days = exits.dt.strftime("%Y-%m-%d").value_counts()  # no bar here is of the next day
+    assert days["day"].tolist() == sorted({row[0][:10] for row in every})
+    assert days["pnl"].sum() == pytest.approx(account["equity_end"] - 50_000, abs=1e-6)
+    assert days["pnl"].abs().min() > 0
+    marks = equity.groupby(equity["time"].str[:10])["equity"].last()
+    assert days["end_equity"].tolist() == pytest.approx(marks[days["day"]].tolist())
+    assert days["trades"].tolist() == [of_days.get(day, 0) for day in days["day"]]
+    assert account["worst_day"] == pytest.approx(days["pnl"].min())
+    awake = [int(count) for count in Path("awake.txt").read_text().split()]
+    assert (max(awake) < 100) is is_masked
+
+
 # -- ending early --------------------------------------------------------------------------------
 
 

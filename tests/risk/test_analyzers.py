@@ -66,6 +66,35 @@ def test_days_start_at_the_last_mark_before_the_roll():
     assert (second["low_equity"], second["limit"]) == (100_100.0, 1_005.0)
 
 
+def test_a_trade_closed_on_a_days_first_bar_counts_on_that_day():
+    rows = [100, 100, 100, 105, (105, 131, 105, 130, "2024-01-09T23:00"), 130]
+    days, _ = analysis(run({2: bracket(10, 50.0, 130.0)}, rows, RiskSettings(daily_loss_pct=1),
+                           start="2024-01-09T20:30", analyzers=BOTH))  # fmt: skip
+
+    assert [(row["day"], row["trades"]) for row in days["days"]] == [
+        ("2024-01-09", 0), ("2024-01-10", 1),
+    ]  # fmt: skip
+
+
+def test_on_a_plain_cerebro_the_days_go_on_after_the_first_feeds_end():
+    """UTC days of hourly bars: the first feed has 5 of them, the second, bought, 30."""
+    cerebro = bt.Cerebro(stdstats=False)
+    for name, count in (("short", 5), ("long", 30)):
+        rows = [(100.0 + i, 101.0 + i, 99.0 + i, 100.5 + i) for i in range(count)]
+        cerebro.adddata(ListFeed(rows=rows, step=1 / 24), name=name)
+    cerebro.addstrategy(Script, script={2: lambda s: s.buy(data=s.datas[1], size=1)})
+    cerebro.addanalyzer(DailyLoss, _name="days")
+
+    strategy = cerebro.run()[0]
+
+    days = strategy.analyzers.days.get_analysis()["days"]
+    assert len(days) > 1
+    assert min(row["pnl"] for row in days) > 0
+    assert (
+        sum(row["pnl"] for row in days) == cerebro.broker.getvalue() - cerebro.broker.startingcash
+    )
+
+
 def test_a_trade_is_reported_in_money_and_in_r():
     """Risk 10 points x 10 x 10 = 1,000; out at the target, 8 points up; 6 against on the way."""
     _, trades = analysis(run({2: bracket(10, 90.0, 108.0)}, ROWS, RiskSettings(trade_risk=1_500),

@@ -121,7 +121,7 @@ def backtest(
     return Outcome(
         summary,
         [*overridden, *summary_lines(summary)],
-        _next_step(summary, again),
+        _next_step(summary, again, request.settings.fills),
         short_lines(summary),
         FAILED if summary["interrupted"] else 0,
     )
@@ -147,10 +147,10 @@ def _log_level(origins: Mapping[str, Any], level: str) -> str:
     return level if origins["settings.log_level"]["source"] != "default" else "WARNING"
 
 
-def _next_step(summary: Mapping[str, Any], again: Sequence[str]) -> str:
+def _next_step(summary: Mapping[str, Any], again: Sequence[str], fills: str) -> str:
     """Return what makes sense after a run: one's own prices, a wider view, a closer look.
 
-    Every line ends with a command.
+    Every line ends with a command. A band is for fills that follow the path inside a bar.
     """
     once_more = command_line(_without_value(again, "--out"))
     if summary["interrupted"]:
@@ -159,7 +159,7 @@ def _next_step(summary: Mapping[str, Any], again: Sequence[str]) -> str:
         return "your own prices: python run.py data check FILE"
     if not any(plan["trades"] for plan in summary["plans"]):
         return _without_trades(summary, once_more)
-    if not any(plan["band"] for plan in summary["plans"]):
+    if fills == "tola" and not any(plan["band"] for plan in summary["plans"]):
         return f"how much hangs on the order of extremes inside a bar: {once_more} --band"
     return f"what one bar did: {command_line(['why', _run_name(summary)])}"
 

@@ -45,6 +45,8 @@ def run(request: BacktestRequest, progress: Progress) -> RunResult:
     TolaError : settings, data or a user's strategy are at fault.
     KeyboardInterrupt : Ctrl-C before the first bar.
     """
+    if request.settings.band and request.settings.fills != "tola":
+        raise ConfigError("--band needs --fills tola: Backtrader's rules know one path only")
     ours = [plan.plan.strategy for plan in request.plans if _is_ours(plan)]
     with helped_compiling(ours), compile_clock() as compiled:
         load = _Stopwatch(compiled)
@@ -145,8 +147,6 @@ def _bands(
     them, and leaves the main ones whole; the notes returned name the accounts without a band.
     """
     if request.settings.fills != "tola":
-        if request.settings.band:
-            raise ConfigError("--band needs --fills tola: Backtrader's rules know one path only")
         return {}, []
     intrabar = request.settings.intrabar
     bands: dict[str, Mapping[str, float]] = {}

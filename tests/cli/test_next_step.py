@@ -56,6 +56,7 @@ LINES = [
     "runs list",
     f"{OWN} my.py:EveryTenth",
     f"{OWN} my.py:EveryTenth --band",
+    f"{OWN} my.py:EveryTenth --fills backtrader",
     f"{OWN} my.py:EveryTenth --out elsewhere --set hold=4",
     f"{OWN} idle.py:EveryTenth",
     f"{OWN} bare.py:EveryTenth --risk gold_bot",
@@ -93,6 +94,22 @@ def test_the_same_command_is_told_whole_without_a_folder_that_now_exists(here):
         "next: how much hangs on the order of extremes inside a bar: python run.py backtest "
         "--data XAUUSD_M15.csv --no-report --strategy my.py:EveryTenth --set hold=2 --band"
     )
+
+
+@pytest.mark.parametrize("said_in", ["option", "settings"])
+def test_no_band_is_proposed_for_fills_that_know_no_path(here, said_in):
+    words = [*OWN.split(), "my.py:EveryTenth"]
+    if said_in == "option":
+        words += ["--fills", "backtrader"]
+    else:
+        Path("tola.toml").write_text("[settings]\nfills = 'backtrader'\n")
+
+    said = here(*words)
+
+    assert said.code == 0
+    assert said.out.splitlines()[-1] == "next: what one bar did: python run.py why 0001"
+    assert here(*words, "--band").error.startswith("error: --band needs --fills tola")
+    assert here("why", "0001").code == 0
 
 
 def test_a_settings_file_of_another_name_is_named_in_the_next_command(here):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import sys
@@ -95,12 +96,14 @@ class Console:
         self.quiet = any(word in QUIET for word in ours)
         self._colorless = any(word in NO_COLOR for word in ours)
         self._as_json = JSON in ours
-        for stream in (sys.stdout, sys.stderr):
-            make_writable(stream)
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:  # closed by the shell (`>&-`), or pythonw
+                setattr(sys, name, io.StringIO())
+            make_writable(getattr(sys, name))
         configure("WARNING", brief=True)  # a verb with settings sets its own level
-        ours = [word for word in ours if word not in (*QUIET, *NO_COLOR)]
-        self.words = [word for word in ours if word != JSON] + rest
-        return ours + rest
+        ours = [word for word in ours if word not in (*QUIET, *NO_COLOR, JSON)]
+        self.words = ours + rest
+        return ours + [JSON] * (self._as_json and bool(ours)) + rest
 
     def show(self, outcome: Outcome, as_json: bool) -> None:
         """Print an outcome, as one JSON object or as lines ending with what to do next."""
@@ -137,16 +140,20 @@ class Console:
         self._write(sys.stdout, "\n".join(lines), plain=self._as_json)
 
     def _write(self, stream: TextIO, text: str, *, plain: bool = False) -> None:
-        """Write a text; a reader that has gone (`| head`) has had enough, that is no fault."""
+        """Write a text; a reader that has gone (`| head`) has had enough, that is no fault.
+
+        A stream that fails (a full disk) is used no more: the fault could be told nowhere else.
+        """
         color = not plain and wants_color(stream, refused=self._colorless)
         if color:
             text = "\n".join(paint(line) for line in text.split("\n"))
         try:
             typer.echo(text, file=stream, color=color)
         except OSError as fault:
-            if fault.errno not in (errno.EPIPE, errno.EINVAL):  # Windows says EINVAL
-                raise
             _silence(stream)
+            if fault.errno in (errno.EPIPE, errno.EINVAL) or stream is sys.stderr:
+                return  # Windows says EINVAL
+            raise OSError(fault.errno, fault.strerror, "standard output") from fault
 
 
 console = Console()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -211,3 +212,36 @@ def test_h_is_help_everywhere_and_the_version_is_told(tola):
     assert tola("-h").out == tola("--help").out
     assert tola("runs", "show", "-h").out == tola("runs", "show", "--help").out
     assert tola("--version").out == "Tola 0.1.0\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the shell closes and fills streams")
+@pytest.mark.parametrize("words", ["strategies", "strategies --json"])
+def test_an_output_that_is_closed_is_no_fault(words):
+    done = _in_shell(f"{words} >&-")
+
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("words", ["strategies", "strategies --json"])
+def test_an_output_on_a_full_disk_is_one_line(words):
+    done = _in_shell(f"{words} >/dev/full")
+
+    assert done.returncode == 1
+    assert done.stderr == "error: standard output: No space left on device\n"
+
+
+def _in_shell(line):
+    return subprocess.run(
+        ["sh", "-c", f"{shlex.quote(sys.executable)} run.py {line}"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("words", ["--json strategies", "data --json list .", "runs --json list"])
+def test_json_is_heard_before_the_verb(tola, words):
+    said = tola(*words.split())
+
+    assert said.code == 0
+    assert isinstance(json.loads(said.out), dict)

@@ -219,11 +219,10 @@ def _write(
     if request.kind == "xlsx":
         rows = _summary_rows(source, request, tables, totals)
         (path,) = set(paths.values())
-        write_whole(path, partial(write_xlsx, tables=tables, summary=rows))
+        write_whole({path: partial(write_xlsx, tables=tables, summary=rows)})
         return
     write = write_csv if request.kind == "csv" else write_parquet
-    for name, table in tables.items():
-        write_whole(paths[name], partial(write, table=table))
+    write_whole({paths[name]: partial(write, table=table) for name, table in tables.items()})
 
 
 # -- what it adds up to ----------------------------------------------------------------------

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,14 +25,31 @@ _RISKY = "=+-@\t\r"
 CSV; it gets an apostrophe before it."""
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a hidden sibling and give it its name at the end.
+def write_whole(writers: Mapping[Path, Callable[[Path], None]]) -> None:
+    """Let each writer fill a hidden sibling of its file; all get their names when all are full.
 
     Raises
     ------
-    ConfigError : the folder is missing or may not be written to.
-    TolaError : the file could not be finished; nothing of it is left.
+    ConfigError : a folder is missing or may not be written to.
+    TolaError : a file could not be finished; nothing of any is left.
     """
+    fresh: dict[Path, Path] = {}
+    try:
+        for path in writers:
+            fresh[path] = _sibling(path)
+        for path, write in writers.items():
+            with _told(path):
+                write(fresh[path])
+        for path, full in fresh.items():
+            with _told(path):
+                put_in_place(full, path)
+    finally:
+        for left in fresh.values():
+            left.unlink(missing_ok=True)
+
+
+def _sibling(path: Path) -> Path:
+    """Return a new hidden file beside the one that is wanted."""
     if not path.parent.is_dir():
         raise ConfigError(f"{path.parent}: no such folder; make it, or choose another with --out")
     if path.is_dir():
@@ -43,16 +61,18 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         raise ConfigError(
             f"{path.parent}: cannot write there ({cause.strerror}); choose a folder with --out"
         ) from cause
+    return fresh
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
     try:
-        write(fresh)
-        put_in_place(fresh, path)
+        yield
     except OSError as cause:
         raise TolaError(
             f"{path} could not be written ({cause.strerror or cause}); nothing was kept: free "
             "space, close the file where it is open, or choose another place with --out"
         ) from cause
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 # -- CSV -------------------------------------------------------------------------------------

@@ -325,6 +325,19 @@ def test_a_full_disk_leaves_the_older_file_and_no_half_of_the_new(runs, tmp_path
     assert not list(tmp_path.glob(".*partial"))
 
 
+def test_of_several_tables_all_are_written_or_none(tola, runs, tmp_path):
+    place = tmp_path / "journal"
+    (place / "0001-fills.csv").mkdir(parents=True)
+    (place / "0001-trades.csv").write_text("older")
+
+    said = tola("export", "trades", "fills", "--run", "1", "--out", place)
+
+    assert said.code == 2
+    assert "0001-fills.csv: is a folder" in said.error
+    assert (place / "0001-trades.csv").read_text() == "older"
+    assert not list(place.glob(".*partial"))
+
+
 def test_an_interrupted_run_is_exported_and_said_to_end_early(tola, runs):
     path = runs / "0001" / "summary.json"
     path.write_text(path.read_text().replace('"interrupted": false', '"interrupted": true'))

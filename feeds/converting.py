@@ -16,7 +16,7 @@ from feeds.columns import PRICES
 from feeds.loading import calendar_of, load, require_coarser, timeframe_ns
 from feeds.provenance import Provenance, now_text, source_facts
 from feeds.resampling import resample
-from feeds.writing import require_writable, write_series
+from feeds.writing import require_writable, series_data, write_whole
 
 _Array = np.ndarray[Any, Any]
 
@@ -115,7 +115,7 @@ def convert(
         changes=merged,
         synthetic=any(bool(part.source.get("synthetic")) for part in parts),
     )
-    write_series(target, joined, provenance)
+    write_whole({target: series_data(target, joined, provenance)})
     return Converted(target, joined, provenance)
 
 

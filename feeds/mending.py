@@ -36,7 +36,7 @@ from feeds.validate import (
     UNSORTED,
     pack,
 )
-from feeds.writing import is_parquet, packed, require_writable, write_series, write_whole
+from feeds.writing import is_parquet, packed, require_writable, series_data, write_whole
 
 _Array = np.ndarray[Any, Any]
 
@@ -157,10 +157,10 @@ def fix(
     provenance = _provenance(work, str(source), tool)
     tell("writing", len(work.order))
     if text is None or dialect is None or is_parquet(target):
-        write_series(target, work.series(), provenance)
+        data = series_data(target, work.series(), provenance)
     else:
-        write_whole(target, packed(target, work.text(provenance)))
-    write_whole(listing, _listing(work.changes))
+        data = packed(target, work.text(provenance))
+    write_whole({target: data, listing: _listing(work.changes)})
     tell("checking the copy", len(work.order))
     left = check(target, symbol=seen.symbol)
     return Mended(target, listing, tuple(work.changes), len(work.order), left)

@@ -6,13 +6,14 @@ import gzip
 import io
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from core.bars import Series
-from core.errors import ConfigError
+from core.errors import ConfigError, TolaError
 from core.files import put_in_place
 from feeds.columns import PRICES
 from feeds.kinds import Kind
@@ -43,32 +44,47 @@ def require_writable(out: Path, sources: list[str], force: bool) -> None:
         raise ConfigError(f"{out}: exists already; name another, or overwrite it with --force")
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole or leave what was there.
+def write_whole(contents: Mapping[Path, bytes]) -> None:
+    """Write files whole, all of them or none: else what was there stays.
 
     Raises
     ------
-    ConfigError : if the folder cannot be written to.
+    ConfigError : if a folder cannot be written to.
+    TolaError : if a file cannot be finished (a full disk).
     """
+    fresh: dict[Path, Path] = {}
+    path = Path()
+    try:
+        for path, data in contents.items():
+            fresh[path] = _sibling(path)
+            fresh[path].write_bytes(data)
+        for path, full in fresh.items():
+            put_in_place(full, path)
+    except OSError as cause:
+        raise TolaError(
+            f"{path}: cannot be written: {cause.strerror}; nothing was kept: free space, or name "
+            "another place with -o"
+        ) from cause
+    finally:
+        for left in fresh.values():
+            left.unlink(missing_ok=True)
+
+
+def _sibling(path: Path) -> Path:
+    """Return a new hidden file beside the one that is wanted, with the rights it shall have."""
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as cause:
         raise ConfigError(f"{path.parent}: cannot be written to: {cause.strerror}") from cause
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        put_in_place(Path(name), path)
-    except OSError as cause:
-        raise ConfigError(f"{path}: cannot be written: {cause.strerror}") from cause
-    finally:
-        Path(name).unlink(missing_ok=True)
+    os.close(handle)
+    mask = os.umask(0)
+    os.umask(mask)
+    Path(name).chmod(0o666 & ~mask)
+    return Path(name)
 
 
-def write_series(out: Path, series: Series, provenance: Provenance) -> None:
-    """Write bars with START stamps in UTC, as the file's name asks.
+def series_data(out: Path, series: Series, provenance: Provenance) -> bytes:
+    """Return bars with START stamps in UTC as the bytes of a file of that name.
 
     Parameters
     ----------
@@ -83,7 +99,7 @@ def write_series(out: Path, series: Series, provenance: Provenance) -> None:
     kind = Kind(name, None, None, "start", provenance.price_side, step_ns=series.timeframe_ns)
     marked = replace(provenance, rows=len(series), kind=dict(vars(kind)))
     data = _parquet(series, marked) if is_parquet(out) else _text(series, marked)
-    write_whole(out, packed(out, data))
+    return packed(out, data)
 
 
 def packed(out: Path, data: bytes) -> bytes:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.cli import market
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -211,3 +215,28 @@ def test_list_looks_into_folders_when_asked(tola, tmp_path):
 
     assert "no price files" in tola("data", "list", ".").out
     assert str(Path("year") / "month" / "XAUUSD.csv") in tola("data", "list", ".", "-r").out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
+@pytest.mark.parametrize("limit", [500, 3000], ids=["copy", "list of changes"])
+def test_a_full_disk_keeps_neither_the_mended_copy_nor_the_list(tmp_path, limit):
+    table = market.rows()
+    for row in table[1:]:
+        row[2] = "2000"  # every high below its low: a long list, a short copy
+    market.write(tmp_path / "XAUUSD_M15.csv", table)
+    program = (
+        "import resource, sys\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "import run\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        "sys.exit(run.main('data fix XAUUSD_M15.csv -o mended.csv'.split()))\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert "nothing was kept: free space, or name another place with -o" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ["XAUUSD_M15.csv"]

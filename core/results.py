@@ -300,7 +300,8 @@ def find_run(wanted: str, runs: Path) -> RunFolder:
     if wanted == "last" or (wanted.startswith("-") and wanted[1:].isdigit()):
         back = 1 if wanted == "last" else int(wanted[1:])
         if not 1 <= back <= len(known):
-            raise ConfigError(f"run {wanted!r}: {runs} holds {len(known)} runs; make one: backtest")
+            held = f"{len(known)} run{'s' * (len(known) != 1)}"
+            raise ConfigError(f"run {wanted!r}: {runs} holds {held}; make one: backtest")
         return known[-back]
     if (Path(wanted) / "summary.json").is_file():
         return RunFolder(Path(wanted))
@@ -338,9 +339,12 @@ class RunFolder:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """The object `backtest --json` printed."""
-        summary: dict[str, Any] = self._json("summary.json")
-        return summary
+        """The object `backtest --json` printed; ConfigError if the file holds something else."""
+        summary = self._json("summary.json")
+        for name in ("plans", "accounts"):
+            if not isinstance(summary, dict) or not isinstance(summary.get(name), list):
+                raise ConfigError(f"{self.path}: summary.json lacks {name!r}; make the run again")
+        return dict(summary)
 
     @property
     def run(self) -> dict[str, Any]:

@@ -250,9 +250,20 @@ def test_a_broken_run_does_not_hide_the_others(tola, runs):
 
     assert said.code == 0
     assert "0003" in said.out
-    assert "cannot be read: summary.json lacks 'plans'" in said.out
+    assert "summary.json lacks 'plans'" in said.out
     assert "not valid JSON" in said.out
     assert "0007" in said.out
+
+
+@pytest.mark.parametrize("words", ["runs show 3", "runs compare 1 3", "why 3", "report 3"])
+@pytest.mark.parametrize("held", ["{}", "[]", '{"plans": 5, "accounts": []}'])
+def test_a_summary_that_is_none_is_told_in_one_line(tola, runs, words, held):
+    (runs / "0003" / "summary.json").write_text(held)
+
+    said = tola(*words.split())
+
+    assert said.code == 2
+    assert "summary.json lacks 'plans'; make the run again" in said.error
 
 
 @pytest.mark.parametrize("words", ["compare 1 2", "compare -7 -6 --no-report", "list --last 1"])

@@ -89,7 +89,8 @@ def shut_bars(bars: _Array, market: Calendar, step: int, line_of: _LineOf) -> It
     yield from _unknown_days(bars, np.flatnonzero(special), market, line_of)
     if step >= NS_PER_DAY:
         return
-    shut = outside_week(np.ascontiguousarray(bars["start"]), market) & ~special
+    starts = np.ascontiguousarray(bars["start"])
+    shut = outside_week(starts, market) & ~special & ~_in_session(starts, market)
     rows = np.flatnonzero(shut)
     if len(rows) > _STRAY * len(bars):
         return  # the zone is in doubt, which is told once
@@ -99,6 +100,13 @@ def shut_bars(bars: _Array, market: Calendar, step: int, line_of: _LineOf) -> It
         text = f"{plural(count, 'bar')} while {market.name} is shut,"
         text += f" {clock_text(market, int(start[first]), int(start[last]))}"
         yield Finding("closed_market", WARNING, text, line_of(first), count, line_of(last))
+
+
+def _in_session(starts: Times, market: Calendar) -> _Array:
+    """Say of each time whether its own day's session, a longer one maybe, holds it."""
+    row = np.searchsorted(market.opens, starts, side="right") - 1
+    held: _Array = (row >= 0) & (starts < market.closes[np.maximum(row, 0)])
+    return held
 
 
 def _unknown_days(

@@ -214,3 +214,18 @@ def test_nse_rows_outside_the_session_are_counted_once(tmp_path):
     kinds = checked.counts()
     assert (kinds["outside_session"], kinds["closed_market"]) == (1, 1)
     assert "gap" not in kinds
+
+
+def test_bars_of_a_session_longer_than_usual_are_not_in_a_shut_market(tmp_path):
+    stamps = [f"2021-02-{day} {hour:02d}:{minute:02d}" for day in (23, 25) for hour, minute in DAY]
+    stamps += [f"2021-02-24 {hour:02d}:{minute:02d}" for hour, minute in (*DAY, (16, 0), (16, 59))]
+    rows = [f"{stamp}:00,15000,15001,14999,15000,0" for stamp in sorted(stamps)]
+    path = write(tmp_path, table(*rows), "nifty50.csv")
+
+    checked = feeds.check(path, tz="Asia/Kolkata")
+
+    assert "closed_market" not in checked.counts()
+
+
+DAY = [(minute // 60, minute % 60) for minute in range(9 * 60 + 15, 15 * 60 + 30)]
+"""Hours and minutes of a regular NSE day; that of 2021-02-24 went on until 17:00."""

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from math import isfinite
+from typing import Any
+
 import backtrader as bt
 
 from core.costs import charge
 from core.instruments import InstrumentFacts
 from core.prices import quantity_to_steps, steps_to_quantity
+
+_RATES = (
+    "commission_rate",
+    "brokerage_rate",
+    "stt_buy_rate",
+    "stt_sell_rate",
+    "ctt_buy_rate",
+    "ctt_sell_rate",
+    "exchange_rate",
+    "sebi_rate",
+    "stamp_buy_rate",
+)
+"""Charges on the turnover: without them a fill's charges do not depend on its price."""
 
 
 class InstrumentCommission(bt.CommInfoBase):  # type: ignore[misc]
@@ -20,11 +36,17 @@ class InstrumentCommission(bt.CommInfoBase):  # type: ignore[misc]
 
     facts: InstrumentFacts
     fx: float
+    _paid: dict[float, float]
+    _cost: Any
+    _is_flat: bool
 
     def use(self, facts: InstrumentFacts, fx: float) -> None:
         """Take the facts and the exchange rate that hold from now on."""
         self.facts = facts
         self.fx = fx
+        self._cost = facts.cost[0]
+        self._is_flat = not any(self._cost[rate] for rate in _RATES)
+        self._paid = {}  # by size: what fills pay where the price does not matter
         self.p.mult = facts.multiplier * fx
         self.p.margin = facts.margin_fixed * fx
 
@@ -39,5 +61,12 @@ class InstrumentCommission(bt.CommInfoBase):  # type: ignore[misc]
         return float(steps_to_quantity(steps, self.facts.lot))
 
     def _getcommission(self, size: float, price: float, pseudoexec: bool) -> float:
-        paid = charge(self.facts.cost[0], size > 0, abs(size), price, self.facts.multiplier)
-        return float(paid * self.fx)
+        is_flat = self._is_flat and isfinite(price)
+        if is_flat and size in self._paid:
+            return self._paid[size]
+        paid = float(
+            charge(self._cost, size > 0, abs(size), price, self.facts.multiplier) * self.fx
+        )
+        if is_flat:
+            self._paid[size] = paid
+        return paid

@@ -122,11 +122,83 @@ class LeanBroker(BackBroker):  # type: ignore[misc]
             self._match_pending()
         for data, position in self.positions.items():
             if position.size:
-                close = data.close[0]
+                close = data.lines.close[0]
                 scheme = self.getcommissioninfo(data)
                 self.cash += scheme.cashadjust(position.size, position.adjbase, close)
                 position.adjbase = close
-        self._get_value()
+        if self._cash_addition or self._fundhist or not self.p.shortcash:
+            self._get_value()
+        else:
+            self._take_value()
+
+    def _take_value(self) -> None:
+        """Compute the account's figures: BackBroker._get_value without what is rare."""
+        held = unlevered = open_profit = 0.0
+        for data, position in self.positions.items():
+            size = position.size
+            scheme, close = self.getcommissioninfo(data), data.lines.close[0]
+            value = scheme.getvaluesize(size, close)
+            profit = scheme.profitandloss(size, position.price, close)
+            held += value
+            open_profit += profit
+            if value > 0:
+                value = (value - profit) / scheme.get_leverage()
+                unlevered += value
+                unlevered += profit
+            else:
+                unlevered += value
+        cash = self.cash
+        self._value = value = cash + unlevered
+        self._fundval = value / self._fundshares
+        self._valuemkt = unlevered
+        self._valuelever = cash + held
+        self._valuemktlever = held
+        self._leverage = held / (unlevered or 1.0)
+        self._unrealized = open_profit
+
+    def check_submitted(self) -> None:
+        """Accept the orders that cash would carry: BackBroker.check_submitted."""
+        submitted = self.submitted
+        if self._timeline is None or self.p.filler is not None or self.p.coo:
+            super().check_submitted()
+            return
+        if any(order.data._compensate is not None for order in submitted):
+            super().check_submitted()
+            return
+        cash = self.cash
+        trial: dict[Any, tuple[float, float]] = {}
+        while submitted:
+            order = submitted.popleft()
+            if order.parent is not None and self._take_children(order) is None:
+                continue
+            data = order.data
+            held = trial.get(data)
+            if held is None:
+                position = self.positions[data]
+                held = position.size, position.price
+            cash, *after = self._cash_left(order, cash, *held)
+            trial[data] = after[0], after[1]
+            if cash >= 0.0:
+                self.submit_accept(order)
+                continue
+            order.margin()
+            self.notify(order)
+            self._ococheck(order)
+            self._bracketize(order, cancel=True)
+
+    def submit_accept(self, order: Any) -> None:
+        """Take an order among those that wait."""
+        order.pannotated = order.broker = None
+        order.plen = len(order.data)
+        order.status = Order.Accepted
+        self.pending.append(order)
+        self.notify(order)
+
+    def getcommissioninfo(self, data: Any) -> Any:
+        """Return a feed's commission scheme."""
+        schemes = self.comminfo
+        name = data._name
+        return schemes[name] if name in schemes else schemes[None]
 
     def _charge_interest(self) -> None:
         credit = 0.0
@@ -198,23 +270,28 @@ class LeanBroker(BackBroker):  # type: ignore[misc]
         if self.p.filler is not None or data._compensate is not None or self.p.coo:
             return super()._execute(order, ago, price, cash, position, dtcoc)
         if ago is None:
-            return self._cash_left(order, cash, position)
+            left, position.size, position.price = self._cash_left(
+                order, cash, position.size, position.price
+            )
+            return left
         if price is not None:
             self._execute_now(order, ago, price, dtcoc)
         return None
 
-    def _cash_left(self, order: Any, cash: Any, position: Any) -> float:
-        """Return the cash after an order executed at the price it was created with."""
+    def _cash_left(
+        self, order: Any, cash: Any, held: float, average: float
+    ) -> tuple[float, float, float]:
+        """Return cash and position after an order executed at the price it was created with."""
         price = order.created.price
         scheme = self.getcommissioninfo(order.data)
-        _, _, opened, closed = position.update(order.executed.remsize, price)
+        held, average, opened, closed = _after(held, average, order.executed.remsize, price)
         if closed:
             cash += self._freed(scheme, closed, price)[1]
             cash -= scheme.getcommission(closed, price)
         if opened:
             cash -= self._bound(scheme, opened, price)[1]
             cash -= scheme.getcommission(opened, price)
-        return float(cash)
+        return float(cash), held, average
 
     def _freed(self, scheme: Any, closed: float, price: float) -> tuple[float, float]:
         """Return the value and the cash a closing part gives back, entered at `price`."""

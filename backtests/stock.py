@@ -27,7 +27,7 @@ from core.instruments import Instrument
 from core.ledger import Ledger
 from core.orders import Approved, Fill, OrderChange, OrderRequest, Role
 from core.ports import BREACH_DAY, BREACH_TRAIL, Supervisor
-from risk.lean_orders import make_order, noted
+from risk.lean_orders import ALIVE, make_order, noted
 from risk.moment import bar_of, bounds_of, day_of, end_of, next_bar, symbol_of
 
 _DUST = 1e-9
@@ -149,17 +149,25 @@ class StockBroker(LeanBroker):
     def submit_approved(self, approved: Approved[OrderRequest], orders: Sequence[Any]) -> None:
         """Hand a group to Backtrader's own submission, parent first."""
         request = approved.request
-        _check_legs(request, orders)
+        if len(orders) > 2:
+            _check_legs(request, orders)
         for order in orders:
             self._requests[order.ref] = request
             self._owners[order.data, order.tradeid] = order.owner
             if request.flat_at is not None:
                 self._flat_at[order.data, order.tradeid] = (request.flat_at, request.flat_reason)
             self._register_oco(order)
-            self.submit(order)
+        parent = orders[0]
+        if parent.parent is not None:  # a child sent after its parent
+            for order in orders:
+                self.submit(order)
+            return
+        self._pchildren[parent.ref].extend(orders)
+        for order in orders:
+            self.transmit(order)
 
     def _register_oco(self, order: Any) -> None:
-        leader = order.p.oco
+        leader = order.oco
         if leader is not None and leader.ref not in self._ocos:
             self._register_oco(leader)  # held by the guard, or refused: it never came here
         self._ocoize(order, leader)
@@ -311,8 +319,7 @@ class StockBroker(LeanBroker):
         """Queue the notification; note the executions it carries."""
         ref, data = order.ref, order.data
         request = self._requests.get(ref)
-        reduces = request is not None and request.reduces
-        plan_id = self.plan_of(data)
+        plan_id = self._plans.get(data) or symbol_of(data)
         count = len(order.executed)
         if count:
             seen = self._bits_seen.get(ref, 0)
@@ -320,9 +327,15 @@ class StockBroker(LeanBroker):
                 self._note_fill(order, bit, request, plan_id)
             self._bits_seen[ref] = count
         end = end_of(data) if self._quiet is None else self._quiet.end_of(data)
-        reason = str(noted(order, "reason") or "")
-        self.orders_log.add(order, plan_id, end, reason, reduces=reduces)
-        if not order.alive():
+        reason = noted(order, "reason")
+        self.orders_log.add(
+            order,
+            plan_id,
+            end,
+            str(reason) if reason else "",
+            reduces=request is not None and request.reduces,
+        )
+        if order.status not in ALIVE:
             self._requests.pop(ref, None)
             self._bits_seen.pop(ref, None)
         self.notifs.append(order.clone())
@@ -357,9 +370,13 @@ class StockBroker(LeanBroker):
         if self.notifs or self.submitted:
             return WORKING
         positions = self.positions
-        if any(data in positions and positions[data].size for data in strategy.datas):
-            return OPEN
-        return WORKING if any(order.owner is strategy for order in self.pending) else FLAT
+        for data in strategy.datas:
+            if data in positions and positions[data].size:
+                return OPEN
+        for order in self.pending:
+            if order.owner is strategy:
+                return WORKING
+        return FLAT
 
     def play_until(self, stop: int) -> int:
         """Play on to a step, not included, or to the first that must be played in full."""
@@ -393,9 +410,16 @@ class StockBroker(LeanBroker):
         return bool(super().cancel(order, bracket))
 
     def transmit(self, order: Any, check: bool = True) -> Any:
-        """Send an order on its way."""
+        """Send an order on its way: BackBroker.transmit."""
         self._stir()
-        return super().transmit(order, check)
+        if not (check and self.p.checksubmit):
+            self.submit_accept(order)
+            return order
+        order.submit()
+        self.submitted.append(order)
+        self.orders.append(order)
+        self.notify(order)
+        return order
 
     def add_cash(self, cash: float) -> None:
         """Add cash at the next bar; take it if negative."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from backtests.comminfo import InstrumentCommission
 from core.costs import COST_KINDS, charge_by_kind
 from core.errors import ConfigError
 from core.fx import FxRate
-from core.instruments import Instrument
+from core.instruments import Instrument, InstrumentFacts
 from core.ledger import Planned
 from core.orders import Fill, OrderRequest, Role, Side
 from risk.groups import is_stop
@@ -19,6 +20,7 @@ from risk.lean_orders import noted
 from risk.moment import symbol_of
 
 _REASONS = {Role.ENTRY: "entry", Role.STOP: "stop", Role.TARGET: "target"}
+_BUY, _SELL = Side.BUY, Side.SELL
 
 
 class StockCommission(InstrumentCommission):
@@ -42,11 +44,18 @@ class StockCommission(InstrumentCommission):
         self.use(instrument.facts(int(first.day)), rate)
         self.p.margin = self.facts.margin_per_unit(float(first.open)) * rate
 
+    def use(self, facts: InstrumentFacts, fx: float) -> None:
+        """Take the facts and the exchange rate that hold from now on."""
+        super().use(facts, fx)
+        self._kinds: dict[float, dict[str, float]] = {}
+
     def begin_day(self, day: int) -> None:
         """Take the charges of a trading day."""
-        margin = self.p.margin
-        self.use(self.instrument.facts(day), self.fx)
-        self.p.margin = margin
+        facts = self.instrument.facts(day)
+        if facts is not self.facts:
+            margin = self.p.margin
+            self.use(facts, self.fx)
+            self.p.margin = margin
 
     def get_margin(self, price: float) -> float:
         """Return the money one unit of quantity binds, whatever the price."""
@@ -54,14 +63,20 @@ class StockCommission(InstrumentCommission):
 
     def costs_by_kind(self, size: float, price: float) -> dict[str, float]:
         """Return the charges of a signed execution, account currency, those that are not zero."""
+        is_flat = self._is_flat and isfinite(price)
+        known = self._kinds.get(size) if is_flat else None
+        if known is not None:
+            return known
         kinds = np.zeros(len(COST_KINDS))
-        cost, value = self.facts.cost[0], self.facts.multiplier
-        charge_by_kind(cost, size > 0, abs(size), price, value, kinds)
-        return {
+        charge_by_kind(self._cost, size > 0, abs(size), price, self.facts.multiplier, kinds)
+        costs = {
             kind: float(money) * self.fx
             for kind, money in zip(COST_KINDS, kinds, strict=True)
             if money
         }
+        if is_flat:
+            self._kinds[size] = costs
+        return costs
 
 
 def fill_of(
@@ -77,15 +92,16 @@ def fill_of(
     role = role_of(order, bool(bit.opened))
     reason = str(noted(order, "reason") or _REASONS.get(role) or _exit_reason(order))
     order.addinfo(reason=reason, ambiguous=False)
+    price = float(bit.price)
     return Fill(
         fill_id=fill_id,
         order_id=int(order.ref),
         plan_id=plan_id,
         symbol=symbol_of(order.data),
-        side=Side.BUY if order.isbuy() else Side.SELL,
+        side=_BUY if order.isbuy() else _SELL,
         quantity=abs(float(bit.size)),
-        price=float(bit.price),
-        ts_event=start if bit.price == order.data.open[0] else end,
+        price=price,
+        ts_event=start if price == order.data.lines.open[0] else end,
         bar_start=start,
         role=role,
         reason=reason,
@@ -96,11 +112,13 @@ def fill_of(
 def _costs(bit: Any, commission: Any) -> dict[str, float]:
     if not isinstance(commission, StockCommission):
         return {"commission": float(bit.comm)} if bit.comm else {}
+    closed, opened = bit.closed, bit.opened
+    if not (closed and opened):
+        return commission.costs_by_kind(closed or opened, bit.price)
     costs: dict[str, float] = {}
-    for size in (bit.closed, bit.opened):
-        if size:
-            for kind, money in commission.costs_by_kind(size, bit.price).items():
-                costs[kind] = costs.get(kind, 0.0) + money
+    for size in (closed, opened):
+        for kind, money in commission.costs_by_kind(size, bit.price).items():
+            costs[kind] = costs.get(kind, 0.0) + money
     return costs
 
 

@@ -25,7 +25,7 @@ _KINDS = {
 _STOPS = (OrderKind.STOP, OrderKind.STOP_LIMIT, OrderKind.TRAILING_STOP)
 
 
-@dataclass
+@dataclass(slots=True)
 class Group:
     """A parent order with its children (or one order alone), and its request once built."""
 
@@ -86,26 +86,26 @@ def build_request(group: Group, plan_id: str, *, reduces: bool) -> OrderRequest:
     Keywords the strategy gave with an order (`flat_at`, `day_only`, `planned_entry`,
     `planned_stop`, `pattern`, `stop_to`, `reason`) are read from `order.info`.
     """
-    parent = group.parent
-    info = notes_of(parent)
-    kind = _kind_of(parent)
+    parent = group.orders[0]
+    info, created = notes_of(parent), parent.created
+    kind = _KINDS[parent.exectype]
     side = Side.BUY if parent.isbuy() else Side.SELL
-    children = tuple(_child(order) for order in group.orders[1:])
+    children = tuple([_child(order) for order in group.orders[1:]])
     entry = info.get("planned_entry")
     if entry is None:
-        entry = parent.created.pclose if kind is OrderKind.MARKET else parent.created.price
+        entry = created.pclose if kind is OrderKind.MARKET else created.price
     time_in_force, expires = _validity(parent)
     return OrderRequest(
         order_id=int(parent.ref),
         plan_id=plan_id,
         symbol=symbol_of(parent.data),
         side=side,
-        quantity=abs(float(parent.created.size)),
+        quantity=abs(float(created.size)),
         kind=kind,
-        price=_price(parent),
-        limit_price=_limit_price(parent),
-        trail_amount=parent.created.trailamount,
-        trail_percent=parent.created.trailpercent,
+        price=_price(parent, kind),
+        limit_price=_limit_price(parent, kind),
+        trail_amount=created.trailamount,
+        trail_percent=created.trailpercent,
         time_in_force=time_in_force,
         expires=expires,
         day_only=bool(info.get("day_only", False)) or time_in_force is TimeInForce.DAY,
@@ -122,34 +122,30 @@ def build_request(group: Group, plan_id: str, *, reduces: bool) -> OrderRequest:
 
 def has_wrong_stop(request: OrderRequest, close: float) -> bool:
     """Whether an entry's stop is not on its losing side; a market entry counts at the close."""
-    entry = next((p for p in (request.limit_price, request.price) if p is not None), close)
-    return any(
-        child.role is Role.STOP
-        and child.price is not None
-        and (entry - child.price) * int(request.side) <= 0.0
-        for child in request.children
-    )
+    entry = request.price if request.limit_price is None else request.limit_price
+    for child in request.children:
+        price = child.price
+        if child.role is Role.STOP and price is not None:
+            distance = (close if entry is None else entry) - price
+            if distance * request.side <= 0.0:
+                return True
+    return False
 
 
 def _first_of_group(order: Any) -> int | None:
     """Return the order that a one-cancels-other group began with, None outside of one."""
-    first = order.p.oco
-    while first is not None and first.p.oco is not None:
-        first = first.p.oco
+    first = order.oco
+    while first is not None and first.oco is not None:
+        first = first.oco
     return None if first is None else int(first.ref)
 
 
-def _kind_of(order: Any) -> OrderKind:
-    return _KINDS[order.exectype]
-
-
-def _price(order: Any) -> float | None:
+def _price(order: Any, kind: OrderKind) -> float | None:
     """Return the price an order is held at; None for a trail that begins where it starts to work.
 
     Backtrader shows such a trail at a distance from the close it was sent at.
     """
-    kind = _kind_of(order)
-    if kind is OrderKind.MARKET or (kind is OrderKind.TRAILING_STOP and not order.p.price):
+    if kind is OrderKind.MARKET or (kind is OrderKind.TRAILING_STOP and not order.price):
         return None
     return float(order.created.price)
 
@@ -169,15 +165,16 @@ def _planned_stop(children: Sequence[ChildRequest], side: int, entry: float) -> 
     return None
 
 
-def _limit_price(order: Any) -> float | None:
-    if order.exectype in (Order.StopLimit, Order.StopTrailLimit):
+def _limit_price(order: Any, kind: OrderKind) -> float | None:
+    if kind is OrderKind.STOP_LIMIT or order.exectype == Order.StopTrailLimit:
         return float(order.created.pricelimit)
     return None
 
 
 def _validity(order: Any) -> tuple[TimeInForce, int | None]:
     """Return time in force and expiry; `order.valid` is a UTC float day once it is an order."""
-    if noted(order, "day_only") or noted(order, "valid_day"):
+    notes = notes_of(order)
+    if notes and (notes.get("day_only") or notes.get("valid_day")):
         return TimeInForce.DAY, None
     if not order.valid:
         return TimeInForce.GTC, None
@@ -185,7 +182,7 @@ def _validity(order: Any) -> tuple[TimeInForce, int | None]:
 
 
 def _child(order: Any) -> ChildRequest:
-    kind = _kind_of(order)
+    kind, created = _KINDS[order.exectype], order.created
     if kind in _STOPS:
         role = Role.STOP
     else:
@@ -194,10 +191,10 @@ def _child(order: Any) -> ChildRequest:
         order_id=int(order.ref),
         role=role,
         kind=kind,
-        quantity=abs(float(order.created.size)),
-        price=_price(order),
-        limit_price=_limit_price(order),
-        trail_amount=order.created.trailamount,
-        trail_percent=order.created.trailpercent,
+        quantity=abs(float(created.size)),
+        price=_price(order, kind),
+        limit_price=_limit_price(order, kind),
+        trail_amount=created.trailamount,
+        trail_percent=created.trailpercent,
         stop_to=noted(order, "stop_to"),
     )

@@ -258,8 +258,9 @@ class Guard:
             transmit,
             histnotify,
         )
-        order.addinfo(**keywords)
-        if is_day_order(valid):
+        if keywords:
+            order.addinfo(**keywords)
+        if valid is not None and is_day_order(valid):
             order.addinfo(valid_day=True)
         self.asked = ("sent", order)
         return self._group(order)
@@ -270,12 +271,13 @@ class Guard:
         if parent is not None and noted(parent, "refused"):
             self._reject(order, Refusal("parent_refused", 0.0, 0.0, "its parent was refused"))
             return order
-        key = int(order.ref if parent is None else parent.ref)
-        group = self._held.setdefault(key, Group())
+        key = order.ref if parent is None else parent.ref
+        group = self._held.pop(key, None) or Group()
         group.orders.append(order)
         if order.transmit:
-            del self._held[key]
             self._send(group)
+        else:
+            self._held[key] = group
         return order
 
     def _send(self, group: Group) -> None:

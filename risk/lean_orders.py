@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from backtrader.order import BuyOrder, Order, OrderData, OrderExecutionBit, SellOrder
 from backtrader.utils import AutoOrderedDict
 
-_ALIVE = frozenset((Order.Created, Order.Submitted, Order.Accepted, Order.Partial))
+ALIVE = frozenset((Order.Created, Order.Submitted, Order.Accepted, Order.Partial))
 _TRAILS = (Order.StopTrail, Order.StopTrailLimit)
 
 
@@ -222,11 +222,25 @@ class _Lean:
     """What both sides share."""
 
     __slots__ = ()
+    simulated = False
 
     if TYPE_CHECKING:  # the sides' slots
 
-        def __getattr__(self, name: str) -> Any: ...
         def __setattr__(self, name: str, value: Any) -> None: ...
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what a copy shares with its order: a slot that was left empty."""
+        if name.startswith("__") or name == "_of" or self._of is None:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return getattr(self._of, name)
+
+    def isbuy(self) -> bool:
+        """Whether it buys."""
+        return isinstance(self, LeanBuyOrder)
+
+    def issell(self) -> bool:
+        """Whether it sells."""
+        return isinstance(self, LeanSellOrder)
 
     @property
     def info(self) -> Any:
@@ -274,7 +288,7 @@ class _Lean:
     def alive(self) -> bool:
         """Whether the order may still be executed."""
         order: Any = self
-        return order.status in _ALIVE
+        return order.status in ALIVE
 
     def cancel(self) -> None:
         """Mark the order as cancelled."""
@@ -296,7 +310,7 @@ class _Lean:
     def _end(self, status: int) -> None:
         order: Any = self
         order.status = status
-        order.executed.dt = order.data.datetime[0]
+        order.executed.dt = order.data.lines.datetime[0]
 
     def execute(
         self,
@@ -347,49 +361,32 @@ class _Lean:
         new = order._copy()
         executed = order.executed
         snap = order._snap
-        if not executed._bits and snap is not None and _same(snap, executed):
+        if snap is not None and not executed._bits and _same(snap, executed):
             new.executed = snap
         else:
             new.executed = snap = executed.clone()
-        order._snap = snap if order.status in _ALIVE else None  # the last copy: none follows
+        order._snap = snap if order.status in ALIVE else None  # the last copy: none follows
         return new
 
     def _copy(self) -> Any:
         order: Any = self
         new = _make(type(order))
         new._of = order._of or order
-        new._info = None
         new._snap = None
         new._active = order._active
-        new._dteos = order._dteos
-        new._given = order._given
-        new._limitoffset = order._limitoffset
-        new._plimit = order._plimit
         new.broker = order.broker
         new.comminfo = order.comminfo
-        new.created = order.created
         new.data = order.data
         new.exectype = order.exectype
         new.executed = order.executed
-        new.histnotify = order.histnotify
-        new.oco = order.oco
         new.owner = order.owner
         new.pannotated = order.pannotated
-        new.parent = order.parent
         new.plen = order.plen
-        new.position = order.position
-        new.price = order.price
-        new.pricelimit = order.pricelimit
         new.ref = order.ref
-        new.size = order.size
         new.status = order.status
         new.tradeid = order.tradeid
-        new.trailamount = order.trailamount
-        new.trailpercent = order.trailpercent
-        new.transmit = order.transmit
         new.triggered = order.triggered
-        new.valid = order.valid
-        return new
+        return new  # what it shares stays with the order: `__getattr__`
 
 
 def _same(snap: LeanData, executed: LeanData) -> bool:
@@ -430,8 +427,7 @@ def notes_of(order: Any) -> Mapping[str, Any]:
     """Return what was noted on an order, to read only: `order.info` without making it."""
     if not isinstance(order, _Lean):
         return order.info  # type: ignore[no-any-return]
-    lean: Any = order
-    return (lean._of or lean)._info or _NOTHING
+    return (order._of or order)._info or _NOTHING
 
 
 def noted(order: Any, name: str) -> Any:
@@ -476,15 +472,17 @@ def make_order(
     order.trailamount, order.trailpercent = trailamount, trailpercent
     order.parent, order.transmit, order.histnotify = parent, transmit, histnotify
     order.position = order.plen = 0
-    close = data.close[0]
+    lines = data.lines
+    close = lines.close[0]
     order.created = LeanData(
-        dt=data.datetime[0],
-        size=signed,
-        price=close if not price and not pricelimit else price,
-        pricelimit=pricelimit,
-        pclose=close,
-        trailamount=trailamount,
-        trailpercent=trailpercent,
+        lines.datetime[0],
+        signed,
+        close if not price and not pricelimit else price,
+        pricelimit,
+        0,
+        close,
+        trailamount,
+        trailpercent,
     )
     order._limitoffset = 0.0
     if kind in _TRAILS:
@@ -493,7 +491,7 @@ def make_order(
         start = created.price
         created.price = float("inf") if is_buy else float("-inf")
         order.trailadjust(start)
-    order.executed = LeanData(remsize=signed)
+    order.executed = LeanData(None, 0, 0.0, 0.0, signed)
     if valid is not None:
         order.valid = _end_of_validity(valid, data)
     return order
@@ -560,7 +558,7 @@ class OrderHistory(Sequence[Any]):
         executed = lean.executed
         if not executed.size and executed.dt is None and executed.remsize == lean.created.size:
             executed = None  # nothing happened yet: made again from what was asked for
-        elif original.status == lean.status and original.status not in _ALIVE:
+        elif original.status == lean.status and original.status not in ALIVE:
             executed = original.executed  # it moves no more
         self._orders.append(original)
         self._executed.append(executed)

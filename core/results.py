@@ -43,6 +43,7 @@ import numpy as np
 
 from core.errors import ConfigError, TolaError
 from core.files import put_in_place
+from core.parquet import write_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -231,21 +232,19 @@ class RunWriter:
 
     def bars(self, plan_id: str, bars: np.ndarray[Any, Any]) -> None:
         """Write a plan's bars (BAR array) as Parquet."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         names = (
             "start", "end", "open", "high", "low", "close", "volume", "day", "spread", "flat_at",
         )  # fmt: skip
-        columns = {name: np.ascontiguousarray(bars[name]) for name in names}
-        pq.write_table(pa.table(columns), self.path / f"bars-{plan_id}.parquet")
+        write_columns(
+            self.path / f"bars-{plan_id}.parquet",
+            {name: bars[name] for name in names},
+            rising=("start", "end"),
+            repeating=("volume", "day", "spread", "flat_at"),
+        )
 
     def ledger(self, columns: Mapping[str, Any]) -> None:
         """Write the accounts' books as Parquet: LEDGER_COLUMNS, then the kinds of cost."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        pq.write_table(pa.table(dict(columns)), self.path / "ledger.parquet")
+        write_columns(self.path / "ledger.parquet", columns)
 
     def publish(self) -> RunFolder:
         """Give the folder its final name.

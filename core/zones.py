@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -21,9 +21,12 @@ NS_PER_SECOND = 1_000_000_000
 NS_PER_MINUTE = 60 * NS_PER_SECOND
 NS_PER_DAY = 86_400 * NS_PER_SECOND
 
-_FIRST_YEAR, _LAST_YEAR = 1970, 2070
-_PROBE = timedelta(days=7)
+_LAST_SECOND = int(datetime(2070, 1, 1, tzinfo=UTC).timestamp())
+"""Tables reach from 1970 to here."""
+_PROBE_SECS = 7 * 86_400
 """No zone changes its offset twice within this time."""
+_WORTH_A_LOOK = 1_000
+"""Times from which on it pays to look whether they rise."""
 
 Times = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -44,6 +47,12 @@ class ZoneTable:
         """Return local minus UTC, in ns, at each UTC time (ns)."""
         if len(self.since) == 1:
             return np.full(np.shape(utc), self.offset[0])
+        if np.ndim(utc) == 1 and len(utc) > _WORTH_A_LOOK and bool((utc[1:] >= utc[:-1]).all()):
+            # Rising times: the few changes are sought among them, not each of them among these.
+            ends = np.searchsorted(utc, self.since[1:])
+            lengths = np.diff(ends, prepend=0, append=len(utc))
+            rising: Times = np.repeat(self.offset, lengths)
+            return rising
         offset: Times = self.offset[np.searchsorted(self.since, utc, side="right") - 1]
         return offset
 
@@ -64,16 +73,17 @@ class ZoneTable:
         return utc
 
 
-def _offset_seconds(zone: ZoneInfo, when: datetime) -> int:
-    offset = when.astimezone(zone).utcoffset()
-    return int(offset.total_seconds()) if offset is not None else 0
+def _offset_seconds(zone: ZoneInfo, when: int) -> int:
+    """Return local minus UTC at a time (seconds since 1970)."""
+    offset = datetime.fromtimestamp(when, zone).utcoffset()
+    return 0 if offset is None else offset.days * 86_400 + offset.seconds
 
 
-def _change_between(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
+def _change_between(zone: ZoneInfo, low: int, high: int) -> int:
     """Return the first whole second after `low` at which the offset differs from that at `low`."""
     before = _offset_seconds(zone, low)
-    while high - low > timedelta(seconds=1):
-        middle = low + timedelta(seconds=int((high - low).total_seconds()) // 2)
+    while high - low > 1:
+        middle = (low + high) // 2
         if _offset_seconds(zone, middle) == before:
             low = middle
         else:
@@ -89,17 +99,14 @@ def zone_table(name: str) -> ZoneTable:
     ------
     ConfigError : if there is no such zone; names near ones.
     """
-    zone = find_zone(name)
-    probe = datetime(_FIRST_YEAR, 1, 1, tzinfo=UTC)
-    since, offset = [np.iinfo(np.int64).min // 2], [_offset_seconds(zone, probe)]
-    while probe.year < _LAST_YEAR:
-        later = probe + _PROBE
-        seconds = _offset_seconds(zone, later)
-        if seconds != offset[-1]:
-            change = _change_between(zone, probe, later)
-            since.append(int(change.timestamp()) * NS_PER_SECOND)
-            offset.append(seconds)
-        probe = later
+    zone, at = find_zone(name), datetime.fromtimestamp
+    probes = range(0, _LAST_SECOND + _PROBE_SECS, _PROBE_SECS)
+    offsets = [at(probe, zone).utcoffset() for probe in probes]
+    since, offset = [np.iinfo(np.int64).min // 2], [_offset_seconds(zone, 0)]
+    for place in [i for i in range(1, len(offsets)) if offsets[i] != offsets[i - 1]]:
+        change = _change_between(zone, probes[place - 1], probes[place])
+        since.append(change * NS_PER_SECOND)
+        offset.append(_offset_seconds(zone, change))
     return ZoneTable(
         name, np.array(since, np.int64), np.array(offset, np.int64) * np.int64(NS_PER_SECOND)
     )

@@ -180,7 +180,7 @@ def check_equal(frame: pd.DataFrame, answers: dict[str, Any]) -> None:
 
 def measure(session: Session, wanted: frozenset[str]) -> Iterator[Row]:
     """Yield the comparisons, ns a bar of each block, and how time grows with bars."""
-    count = session.size(200_000, 20_000)
+    count = session.size(200_000, 10_000)
     frame = walk(count)
     bars = bars_from_frame(frame)
     session.tell(f"smart money blocks, {count:,} bars")

@@ -8,10 +8,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backtests.outcome import FAILED, Outcome
+from backtests.outcome import FAILED, Outcome, command_line
 from backtests.progress import Progress
 from core.environment import version
-from core.errors import ConfigError
+from core.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from feeds.checking import FileCheck
@@ -55,11 +55,12 @@ def data_check(
 ) -> Outcome:
     """Say what price files hold and every defect with its line.
 
-    Exit code 1 if a run would refuse one; with `strict` also if there is a warning.
+    Exit code 1 if a run would refuse one; with `strict` also if there is a warning. Of several
+    files one that cannot be read at all is named and the others are checked.
 
     Raises
     ------
-    DataError : a file cannot be read at all.
+    DataError : the only file cannot be read at all.
     ConfigError : unknown instrument or zone; a timeframe that cannot be built.
     """
     import feeds
@@ -72,10 +73,19 @@ def data_check(
         for inner in ([f"{path}/{m}" for m in members(Path(path))] if _has_many(path) else [path])
     ]
     checks: list[tuple[str, FileCheck]] = []
+    unread: dict[str, str] = {}
     lines: list[str] = []
     for path in paths:
-        found = feeds.check(path, tell=_stages(progress, path), **asdict(reading))
-        progress.end()
+        try:
+            found = feeds.check(path, tell=_stages(progress, path), **asdict(reading))
+        except DataError as fault:
+            if len(paths) == 1:
+                raise
+            unread[path] = str(fault)
+            lines.append(f"error: {fault}")
+            continue
+        finally:
+            progress.end()
         if Path(path).is_file():
             remember(Path(path), found)
         checks.append((path, found))
@@ -83,13 +93,14 @@ def data_check(
         if timeframe is not None and found.is_sound:
             series = feeds.load(path, timeframe=timeframe, **asdict(reading))
             lines.append(f"  as {timeframe}: {len(series):,} bars")
-    sound = all(found.is_sound for _, found in checks)
+    sound = not unread and all(found.is_sound for _, found in checks)
     clean = sound and not any(found.of("warning") for _, found in checks)
     document = {
         "files": [
             {"path": path, **found.facts, **found.totals(), "kinds": found.counts()}
             for path, found in checks
-        ],
+        ]
+        + [{"path": path, "fault": fault} for path, fault in unread.items()],
         "findings": [
             {"file": path, **finding}
             for path, found in checks
@@ -101,7 +112,7 @@ def data_check(
     return Outcome(
         document,
         lines,
-        _after_check(checks),
+        _after_check(checks, list(unread), is_passed=is_passed),
         [line for line in lines if not line.startswith(" ")],
         exit_code=0 if is_passed else FAILED,
     )
@@ -127,18 +138,24 @@ def _stages(progress: Progress, path: str) -> Callable[[str, int], None]:
     return tell
 
 
-def _after_check(checks: Sequence[tuple[str, FileCheck]]) -> str:
+def _after_check(
+    checks: Sequence[tuple[str, FileCheck]], unread: Sequence[str], *, is_passed: bool
+) -> str:
     for path, found in checks:
         kinds = {finding.kind for finding in found.of("error")}
         if kinds == {"zone"}:
             return "state the zone with --tz, as the error says"
         if kinds:
-            return f"python run.py data fix {_quoted(path)} -o {_quoted(_beside(path, 'mended'))}"
+            return command_line(["data", "fix", path, "-o", _beside(path, "mended")])
+    if unread:
+        again = command_line(["data", "check", unread[0]])
+        return f"what could not be read, once mended: {again}"
+    if not is_passed:
+        path = next(path for path, found in checks if found.of("warning"))
+        return (
+            f"all warnings, which --strict fails: {command_line(['data', 'check', path, '--all'])}"
+        )
     return "python run.py init"
-
-
-def _quoted(path: str) -> str:
-    return f'"{path}"' if " " in path else path
 
 
 def _beside(path: str, word: str) -> str:
@@ -279,7 +296,7 @@ def data_fix(
         "findings": mended.left.as_dict()["findings"],
         "sound": mended.left.is_sound,
     }
-    step = f"python run.py data check {_quoted(str(mended.out))}"
+    step = command_line(["data", "check", str(mended.out)])
     if "duplicate" in mended.left.counts():
         step = "the same command with --keep first or --keep last, for rows of one stamp"
     return Outcome(document, lines, step, lines[:1], 0 if mended.left.is_sound else FAILED)
@@ -323,9 +340,7 @@ def data_convert(
         + (f", {merged}" if merged else "")
     )
     document = {**asdict(own), "out": str(made.out), "rows": len(made.series)}
-    return Outcome(
-        document, lines, f"python run.py data check {_quoted(str(made.out))}", lines[-1:]
-    )
+    return Outcome(document, lines, command_line(["data", "check", str(made.out)]), lines[-1:])
 
 
 def data_list(folder: str | None, recursive: bool = False) -> Outcome:

@@ -122,7 +122,9 @@ def _notes(run: AccountRun) -> list[str]:
                 f"{plan.plan_id}: the file's name says {source['named']}; its bars are traded as "
                 f"{asked.instrument.symbol}"
             )
-        strays = stray_text(plan.loaded.series.bars, plan.loaded.calendar)
+        strays = stray_text(
+            plan.loaded.series.bars, plan.loaded.calendar, str(source.get("zone_known", ""))
+        )
         if strays and plan.loaded.series.timeframe_ns < NS_PER_DAY:
             notes.append(f"{plan.plan_id}: {strays}")
         late = late_text(plan.bars, plan.loaded.series.timeframe_ns)
@@ -387,15 +389,18 @@ def _totals(runs: Sequence[AccountRun], plans: Sequence[Mapping[str, Any]]) -> d
     last = max((end for _, end in spans), default=0)
     pnl, r_multiples = _pnl_and_r(trades)
     figures = sample_figures(pnl, r_multiples) if len(plans) > 1 else _sample_of(plans[0])
+    habits = activity(trades, first, last)
     if len({run.request.currency for run in runs}) > 1:
         figures |= {"expectancy_pnl": None, "expectancy_pnl_ci95": None}
+        if habits["longest_losing_streak"]:
+            habits["longest_losing_streak"]["pnl"] = None
         if figures["verdict_on"] == "money":
             figures |= {"verdict": "no verdict over several currencies", "trades_to_tell": None}
     return {
         "trades": len(trades),
         "win_rate": metrics.win_rate(pnl),
         **figures,
-        **activity(trades, first, last),
+        **habits,
         "ambiguous_trades": sum(plan["ambiguous_trades"] for plan in plans),
         "ambiguous": [row for plan in plans for row in plan["ambiguous"]],
         "news": _news_total(runs, plans),

@@ -259,7 +259,7 @@ def _hours(
         strays = stray_bars(bars, market)
         if len(strays):
             line = table.line_of(int(strays[0]))
-            text = stray_text(bars, market) + _better_zone(seen)
+            text = stray_text(bars, market, origin.zone_known) + _better_zone(seen)
             yield Finding("zone", WARNING, text, line, len(strays))
     yield from shut_bars(bars, market, step, table.line_of)
     if dropped.get("outside_session"):

@@ -194,7 +194,7 @@ def _remedy(headers: tuple[str, ...]) -> str:
     if near:
         return f"near misses: {' '.join(near)} (with data check, data convert)"
     if headers:
-        return "name the columns: data convert FILE --columns close=HEADER ... -o OUT.parquet"
+        return "name the columns: data convert FILE --columns datetime=HEADER ... -o OUT.parquet"
     return "a file without header: --columns datetime=0 open=1 ... counts its fields from 0"
 
 

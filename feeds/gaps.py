@@ -138,14 +138,18 @@ def stray_bars(bars: _Array, market: Calendar) -> _Array:
     return strays if len(strays) > _STRAY * len(bars) else strays[:0]
 
 
-def stray_text(bars: _Array, market: Calendar) -> str:
-    """Say how many bars start while the market is shut; nothing if they are few."""
+def stray_text(bars: _Array, market: Calendar, zone_known: str) -> str:
+    """Say how many bars start while the market is shut; nothing if they are few.
+
+    zone_known : how the zone came to be known, as the file's origin says it.
+    """
     strays = stray_bars(bars, market)
     if not len(strays):
         return ""
     minute = int(bars["minute"][strays[0]])
     clock = f"{minute // 60:02d}:{minute % 60:02d} {market.zone.name}"
+    remedy = "state it with --tz" if zone_known.startswith("assumed") else "try --tz auto"
     return (
         f"{len(strays)} of {len(bars)} bars start while {market.name} is shut, the first at"
-        f" {clock}: wrong zone? try --tz auto"
+        f" {clock}: wrong zone? {remedy}"
     )

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,35 @@ def test_strict_makes_a_warning_fail(tola, tmp_path):
 
     assert (lenient.code, strict.code) == (0, 1)
     assert "3 bars missing from 2025-03-03 08:30 to 09:00 New York" in lenient.out
+    assert strict.out.endswith("python run.py data check XAUUSD_M15.csv --all\n")
+
+
+def test_of_several_files_one_that_cannot_be_read_hides_no_other(tola, tmp_path):
+    market.write(tmp_path / "XAUUSD_M15.csv")
+    (tmp_path / "broken.csv").write_text("")
+
+    said = tola("data", "check", "broken.csv", "XAUUSD_M15.csv")
+    document = json.loads(tola("data", "check", "broken.csv", "XAUUSD_M15.csv", "--json").out)
+
+    assert said.code == 1
+    assert "error: broken.csv: the file is empty" in said.out
+    assert "XAUUSD_M15.csv: CSV, 200 rows of 15m" in said.out
+    assert said.out.endswith("python run.py data check broken.csv\n")
+    assert [file["path"] for file in document["files"]] == ["XAUUSD_M15.csv", "broken.csv"]
+    assert document["sound"] is False
+
+
+def test_a_zone_that_no_hours_tell_is_to_be_stated(tola, tmp_path):
+    rows = market.rows()
+    for row in rows:
+        tokyo = datetime.fromisoformat(row[0]) + timedelta(hours=9)
+        row[0] = f"{tokyo:%Y-%m-%d %H:%M:%S}"
+    market.write(tmp_path / "XAUUSD_M15.csv", rows)
+
+    said = tola("data", "check", "XAUUSD_M15.csv", "--tz", "auto")
+
+    assert "assumed: the hours in the file cannot tell" in said.out
+    assert "wrong zone? state it with --tz" in said.out
 
 
 def test_fix_then_check_then_run(tola, faulty, tmp_path):

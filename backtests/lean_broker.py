@@ -8,6 +8,7 @@ positions as objects, tick prices of preloaded bars, calendar dates nobody reads
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from backtrader import CommInfoBase
@@ -80,7 +81,7 @@ class Scheme:
 def is_known(scheme: Any) -> bool:
     """Whether a scheme marks positions by Backtrader's own formulas, with a constant margin."""
     kind = type(scheme)
-    if any(getattr(kind, name) not in known for name, known in _KNOWN.items()):
+    if not _has_known_formulas(kind):
         return False
     if kind.get_margin is CommInfoBase.get_margin:
         return not scheme.p.automargin
@@ -89,9 +90,17 @@ def is_known(scheme: Any) -> bool:
 
 def charges_interest(scheme: Any) -> bool:
     """Whether holding a position may cost interest."""
-    kind = type(scheme)
-    own = (kind.get_credit_interest, kind._get_credit_interest)
-    return bool(own != _KNOWN_CREDIT or scheme._creditrate)
+    return bool(scheme._creditrate or _has_own_interest(type(scheme)))
+
+
+@cache
+def _has_known_formulas(kind: Any) -> bool:
+    return all(getattr(kind, name) in known for name, known in _KNOWN.items())
+
+
+@cache
+def _has_own_interest(kind: Any) -> bool:
+    return (kind.get_credit_interest, kind._get_credit_interest) != _KNOWN_CREDIT
 
 
 class LeanBroker(BackBroker):  # type: ignore[misc]

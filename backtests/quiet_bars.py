@@ -205,6 +205,7 @@ class QuietBars:
         if self.is_stirred or first >= stop:
             return first
         self._look(first, stop - first)
+        self.is_stirred = self._until < stop  # the step that ends the search is played in full
         stop = min(stop, self._until)
         self._until = -1
         if first >= stop:

@@ -14,6 +14,7 @@ from backtests.entry_mask import Sleeper, must_be_awake
 from backtests.replay import acts_each_bar, feeds_of, is_own, listens, wants_account
 from backtests.skipping import Span, can_skip
 from backtests.timeline import Timeline
+from backtests.trade_news import add_news
 from risk.lean_orders import OrderHistory, is_lean
 
 _COLLECT_EVERY = 1 << 16
@@ -139,6 +140,8 @@ class Walk:
         has_timers = bool(cerebro._timers or cerebro._timerscheat)
         cheats, writes = cerebro.p.cheat_on_open, bool(cerebro.runwriters)
         standing = broker.standing if self._can_sleep and can_skip(broker) else None
+        next_order = broker.get_notification
+        plain = {id(item.strategy) for item in steppers if item.is_plain and not quick}
 
         def play(step: int, time: float) -> bool:
             if has_timers:
@@ -149,12 +152,12 @@ class Walk:
                     if cerebro._event_stop:
                         return False
             broker.next()
-            while (order := broker.get_notification()) is not None:
+            while (order := next_order()) is not None:
                 owner = strategies[0] if order.owner is None else order.owner
-                if quick or order.executed.size or not is_lean(order):
-                    owner._addnotification(order, quicknotify=quick)
+                if id(owner) in plain and is_lean(order):
+                    add_news(owner, order)
                 else:
-                    owner._orderspending.append(order)  # all that method would do
+                    owner._addnotification(order, quicknotify=quick)
             if cerebro._event_stop:
                 return False
             if has_timers:
@@ -200,6 +203,8 @@ class _Stepper:
         The step up to which it sleeps unless it hears from the broker.
     feeds : list or str
         What to call with skipped bars, or why none may be skipped.
+    is_plain : bool
+        Whether its inner methods are Backtrader's own.
     """
 
     def __init__(self, strategy: Any, timeline: Timeline, times: array[float]) -> None:
@@ -208,8 +213,9 @@ class _Stepper:
         self.wake = 0
         self.watch: Watch | None = None
         self.feeds: list[Any] | str = f"{type(strategy).__name__} has inner methods of its own"
+        self.is_plain = _is_plain(strategy)
         groups = _lines_by_feed(strategy, timeline)
-        if groups is None or not _is_plain(strategy):
+        if groups is None or not self.is_plain:
             self.step: Callable[[int, float], None] = self._step_as_it_is
             return
         self.step = self._step

@@ -76,18 +76,35 @@ def _near_setups(count: int, indices: list[int]) -> np.ndarray[Any, Any]:
     return np.concatenate([[0], np.cumsum(marks)])
 
 
+@kernel
+def _drawn_zones(
+    bars: Any, near: Any, sides: Any, tops: Any, bottoms: Any, is_gap: bool, max_age: int, ends: Any
+) -> None:
+    """Write where each bar's gap or block ended (as `_end_of_zone`), -2 if it is not drawn."""
+    for known in range(bars.shape[0]):
+        ends[known] = -2
+        side = int(sides[known])
+        if side == 0:
+            continue
+        end = _end_of_zone(bars, known, side, tops[known], bottoms[known], is_gap, max_age)
+        last = bars.shape[0] if end < 0 else end + 1
+        if near[last] > near[known]:
+            ends[known] = end
+
+
 def _born_zones(
     bars: Records, born: Records, near: np.ndarray[Any, Any]
 ) -> Iterator[dict[str, Any]]:
+    ends = np.empty(len(bars), np.int64)
     for kind, name, max_age in (("FVG", "gap", GAP_MAX_AGE), ("OB", "block", 0)):
-        for known in np.flatnonzero(born[f"{name}_side"]).tolist():
-            row = born[known]
-            side, top, bottom = (row[f"{name}_{field}"] for field in ("side", "top", "bottom"))
-            end = _end_of_zone(bars, known, int(side), top, bottom, kind == "FVG", max_age)
-            last = len(bars) if end < 0 else end + 1
-            if near[last] > near[known]:
-                origin = known - 1 if kind == "FVG" else int(row["block_origin"])
-                yield _zone(kind, int(side), known, end, top, bottom, origin)
+        side, top, bottom = (born[f"{name}_{field}"] for field in ("side", "top", "bottom"))
+        _drawn_zones(bars, near, side, top, bottom, kind == "FVG", max_age, ends)
+        known = np.flatnonzero(ends != -2)
+        origins = known - 1 if kind == "FVG" else born["block_origin"][known]
+        columns = (known, ends[known], side[known], top[known], bottom[known], origins)
+        for row in zip(*(column.tolist() for column in columns), strict=True):
+            at, end, towards, above, below, origin = row
+            yield _zone(kind, towards, at, end, above, below, origin)
 
 
 def _setup_zones(bars: Records, setups: dict[int, Records]) -> Iterator[dict[str, Any]]:

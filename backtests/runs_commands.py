@@ -51,7 +51,8 @@ def runs_list(sort: str = "run", last: int | None = None) -> Outcome:
     if not rows:
         return Outcome({"runs": []}, ["no runs yet"], "python run.py backtest")
     names = [row["run"] for row in rows]
-    step = "show last" if len(rows) == 1 else f"compare {names[-2]} {names[-1]}"
+    whole = [row["run"] for row in rows if not row["fault"]]
+    step = "show last" if len(whole) < 2 else f"compare {whole[-2]} {whole[-1]}"
     return Outcome(
         {"runs": rows}, _list_lines(rows, _columns()), f"python run.py runs {step}", names
     )
@@ -80,7 +81,7 @@ _EMPTY_ROW: dict[str, Any] = {
 def _sound_row(folder: RunFolder) -> dict[str, Any]:
     summary = folder.summary
     plans, accounts = summary["plans"], summary["accounts"]
-    alone = plans[0] if len(plans) == 1 else {}
+    judged = plans[0] if len(plans) == 1 else summary.get("totals") or {}
     return {
         **_EMPTY_ROW,
         "run": folder.name,
@@ -94,7 +95,7 @@ def _sound_row(folder: RunFolder) -> dict[str, Any]:
         "currencies": {a["account"]: a["currency"] for a in accounts},
         "return_pct": accounts[0]["return_pct"] if len(accounts) == 1 else None,
         "max_drawdown_pct": accounts[0]["max_drawdown_pct"] if len(accounts) == 1 else None,
-        **{name: alone.get(name) for name in ("win_rate", "expectancy_r", "verdict")},
+        **{name: judged.get(name) for name in ("win_rate", "expectancy_r", "verdict")},
         "interrupted": bool(summary.get("interrupted")),
     }
 
@@ -142,7 +143,7 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
         "plans": ", ".join(row["plans"]),
         "from": row["from"] or "",
         "to": row["to"] or "",
-        "trades": f"{row['trades']:,}",
+        "trades": "" if row["fault"] else f"{row['trades']:,}",
         "win": "" if win is None else f"{win * 100:.0f} %",
         "net": net,
         "drawdown": "" if fall is None else f"{fall:.1f} %",

@@ -80,7 +80,7 @@ class Scheme:
 
 def is_known(scheme: Any) -> bool:
     """Whether a scheme marks positions by Backtrader's own formulas, with a constant margin."""
-    kind = type(scheme)
+    kind: Any = type(scheme)
     if not _has_known_formulas(kind):
         return False
     if kind.get_margin is CommInfoBase.get_margin:
@@ -90,7 +90,8 @@ def is_known(scheme: Any) -> bool:
 
 def charges_interest(scheme: Any) -> bool:
     """Whether holding a position may cost interest."""
-    return bool(scheme._creditrate or _has_own_interest(type(scheme)))
+    kind: Any = type(scheme)
+    return bool(scheme._creditrate or _has_own_interest(kind))
 
 
 @cache
@@ -198,7 +199,7 @@ class LeanBroker(BackBroker):  # type: ignore[misc]
     def submit_accept(self, order: Any) -> None:
         """Take an order among those that wait."""
         order.pannotated = order.broker = None
-        order.plen = len(order.data)
+        order.plen = order.data.lines.datetime.lencount
         order.status = Order.Accepted
         self.pending.append(order)
         self.notify(order)

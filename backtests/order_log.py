@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from backtrader.order import Order
@@ -21,28 +21,29 @@ _STATES = {
     Order.Margin: "margin",
     Order.Rejected: "rejected",
 }
+_FILLED = (Order.Partial, Order.Completed)
 _NONE = float("nan")
 
 
 class OrderLog(Sequence[dict[str, Any]]):
     """One row for each state an order enters (`core.results.ORDER_COLUMNS`), its time in ns."""
 
-    def __init__(self) -> None:
+    def __init__(self, plan_of: Callable[[Any], str]) -> None:
+        self._plan_of = plan_of
         self._orders: list[Any] = []
-        self._plans: list[str] = []
-        self._reasons: list[str] = []
+        self._reasons: dict[int, str] = {}  # by row; most rows have none
         self._states = bytearray()
         self._times = array("q")
         self._numbers = array("d")
 
-    def add(self, order: Any, plan_id: str, time: int, reason: str, *, reduces: bool) -> None:
+    def add(self, order: Any, time: int, reason: str, reduces: bool) -> None:
         """Note the state an order is in now."""
         executed, created, status = order.executed, order.created, order.status
-        is_filled = status in (Order.Partial, Order.Completed) and len(executed)
+        is_filled = status in _FILLED and len(executed)
         price, limit = created.price, created.pricelimit
+        if reason:
+            self._reasons[len(self._orders)] = reason
         self._orders.append(order)
-        self._plans.append(plan_id)
-        self._reasons.append(reason)
         self._states.append(status | reduces << 4)
         self._times.append(time)
         self._numbers.extend(
@@ -68,7 +69,7 @@ class OrderLog(Sequence[dict[str, Any]]):
         whole = isinstance(order.created.size, int)
         return {
             "order_id": int(order.ref),
-            "plan_id": self._plans[index],
+            "plan_id": self._plan_of(order.data),
             "symbol": symbol_of(order.data),
             "role": role_of(order, not self._states[index] >> 4).name.lower(),
             "side": "buy" if order.isbuy() else "sell",
@@ -81,7 +82,7 @@ class OrderLog(Sequence[dict[str, Any]]):
             "filled": _number(abs(filled), whole),
             "fill_price": _given(fill_price),
             "parent_id": None if order.parent is None else int(order.parent.ref),
-            "reason": self._reasons[index],
+            "reason": self._reasons.get(index, ""),
         }
 
     def __iter__(self) -> Iterator[dict[str, Any]]:

@@ -61,7 +61,7 @@ class StockBroker(LeanBroker):
         self._new_fills: list[tuple[Fill, Any, OrderRequest | None]] = []
         self._fill_count = 0
         self._flat_at: dict[tuple[Any, int], tuple[int, str]] = {}
-        self.orders_log = OrderLog()
+        self.orders_log = OrderLog(self.plan_of)
         self._owners: dict[tuple[Any, int], Any] = {}
         self._open_sizes: dict[tuple[Any, int], float] = defaultdict(float)
         self._lengths: dict[Any, int] = {}
@@ -319,33 +319,27 @@ class StockBroker(LeanBroker):
         """Queue the notification; note the executions it carries."""
         ref, data = order.ref, order.data
         request = self._requests.get(ref)
-        plan_id = self._plans.get(data) or symbol_of(data)
         count = len(order.executed)
         if count:
             seen = self._bits_seen.get(ref, 0)
             for bit in order.executed.exbits[seen:count]:
-                self._note_fill(order, bit, request, plan_id)
+                self._note_fill(order, bit, request)
             self._bits_seen[ref] = count
         end = end_of(data) if self._quiet is None else self._quiet.end_of(data)
         reason = noted(order, "reason")
-        self.orders_log.add(
-            order,
-            plan_id,
-            end,
-            str(reason) if reason else "",
-            reduces=request is not None and request.reduces,
-        )
+        reduces = request is not None and request.reduces
+        self.orders_log.add(order, end, str(reason) if reason else "", reduces)
         if order.status not in ALIVE:
             self._requests.pop(ref, None)
             self._bits_seen.pop(ref, None)
         self.notifs.append(order.clone())
 
-    def _note_fill(self, order: Any, bit: Any, request: OrderRequest | None, plan_id: str) -> None:
+    def _note_fill(self, order: Any, bit: Any, request: OrderRequest | None) -> None:
         data = order.data
         self._fill_count += 1
         scheme = self.getcommissioninfo(data)
         bounds = bounds_of(data) if self._quiet is None else self._quiet.bounds(data)
-        fill = fill_of(order, bit, self._fill_count, plan_id, scheme, bounds)
+        fill = fill_of(order, bit, self._fill_count, self.plan_of(data), scheme, bounds)
         self._open_sizes[data, order.tradeid] += bit.size
         self._owners[data, order.tradeid] = order.owner
         self._new_fills.append((fill, data, request))
@@ -415,7 +409,8 @@ class StockBroker(LeanBroker):
         if not (check and self.p.checksubmit):
             self.submit_accept(order)
             return order
-        order.submit()
+        order.status, order.broker = Order.Submitted, None
+        order.plen = order.data.lines.datetime.lencount
         self.submitted.append(order)
         self.orders.append(order)
         self.notify(order)

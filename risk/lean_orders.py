@@ -543,27 +543,28 @@ class OrderHistory(Sequence[Any]):
 
     def extend(self, orders: Sequence[Any]) -> None:
         """Append copies of orders."""
+        add_order, add_executed = self._orders.append, self._executed.append
         for order in orders:
-            self.append(order)
+            original = order._of if isinstance(order, _Lean) else None
+            if original is None:
+                add_order(order)
+                add_executed(_AS_IT_IS)
+                self._states.append(0)
+                continue
+            executed, status = order.executed, order.status
+            if executed.dt is None and not executed.size:
+                if executed.remsize == original.created.size:
+                    executed = None  # nothing happened yet: made again from what was asked for
+            elif original.status == status and status not in ALIVE:
+                executed = original.executed  # it moves no more
+            add_order(original)
+            add_executed(executed)
+            state = status | order.triggered << 4 | order._active << 5
+            self._states.append(state | (order.comminfo is None) << 6)
 
     def append(self, order: Any) -> None:
         """Append a copy of an order."""
-        original = order._of if isinstance(order, _Lean) else None
-        if original is None:
-            self._orders.append(order)
-            self._executed.append(_AS_IT_IS)
-            self._states.append(0)
-            return
-        lean: Any = order
-        executed = lean.executed
-        if not executed.size and executed.dt is None and executed.remsize == lean.created.size:
-            executed = None  # nothing happened yet: made again from what was asked for
-        elif original.status == lean.status and original.status not in ALIVE:
-            executed = original.executed  # it moves no more
-        self._orders.append(original)
-        self._executed.append(executed)
-        state = lean.status | lean.triggered << 4 | lean._active << 5
-        self._states.append(state | (lean.comminfo is None) << 6)
+        self.extend((order,))
 
     def __len__(self) -> int:
         return len(self._states)

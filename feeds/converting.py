@@ -187,11 +187,15 @@ def _differing(
     count: int,
 ) -> DataError:
     paths = [str(parts[int(owner[at])].source["path"]) for at in (row - 1, row)]
-    values = ["/".join(f"{bars[name][at]:.12g}" for name in PRICES) for at in (row - 1, row)]
+    names: Sequence[str] = PRICES
+    label = ""
+    if all(bars[name][row - 1] == bars[name][row] for name in PRICES):
+        names, label = ("volume", "spread"), "equal prices, volume/spread "
+    values = ["/".join(f"{bars[name][at]:.12g}" for name in names) for at in (row - 1, row)]
     when = str(bars["start"][row].astype("M8[ns]").astype("M8[s]")).replace("T", " ")
     others = f" (and {count - 1} more stamps)" if count > 1 else ""
     return DataError(
-        f"differs from {paths[0]} at {when} UTC: {values[1]} against {values[0]}{others};"
+        f"differs from {paths[0]} at {when} UTC: {label}{values[1]} against {values[0]}{others};"
         " keep one side with --keep first or --keep last",
         file=paths[1],
     )

@@ -205,3 +205,14 @@ def test_real_files_convert_without_loss(tmp_path, real_data, name):
     convert([str(source)], tmp_path / "x.parquet")
 
     assert np.array_equal(feeds.load(tmp_path / "x.parquet").bars, feeds.load(source).bars)
+
+
+def test_rows_that_differ_in_volume_alone_say_so(tmp_path):
+    other = [*ROWS[:-1], ROWS[-1].replace(",150", ",7")]
+    paths = [
+        str(write(tmp_path, table(*rows), f"xauusd_{name}.csv"))
+        for name, rows in (("a", ROWS), ("b", other))
+    ]
+
+    with pytest.raises(DataError, match="equal prices, volume/spread 7/0 against 150/0"):
+        convert(paths, tmp_path / "gold.csv", Reading(tz="UTC"))

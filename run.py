@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 
 if __name__ == "__main__":
-    from core.environment import enter
+    from core.environment import enter, leave
 
     enter(sys.argv)
 
@@ -316,4 +316,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

@@ -15,6 +15,7 @@ import sys
 import time
 import venv
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST_PYTHON = (3, 11)
@@ -73,6 +74,16 @@ def enter(arguments: list[str], root: Path = ROOT) -> None:
         sys.exit(subprocess.call(command))
     sys.stdout.flush()
     os.execv(command[0], command)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with an exit code.
+
+    Python's last search for cycles would walk through all that was ever imported: after a
+    backtest that takes a fifth of the command's time, and the memory goes with the process anyway.
+    """
+    gc.freeze()
+    sys.exit(code)
 
 
 def setup(extra: str = "core", root: Path = ROOT) -> str:

@@ -319,8 +319,7 @@ class StockBroker(LeanBroker):
         """Queue the notification; note the executions it carries."""
         ref, data = order.ref, order.data
         request = self._requests.get(ref)
-        count = len(order.executed)
-        if count:
+        if order.executed.size and (count := len(order.executed)):
             seen = self._bits_seen.get(ref, 0)
             for bit in order.executed.exbits[seen:count]:
                 self._note_fill(order, bit, request)

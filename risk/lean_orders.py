@@ -146,6 +146,37 @@ class LeanData(OrderData):  # type: ignore[misc]
 _make = object.__new__
 
 
+class CreatedData(OrderData):  # type: ignore[misc]
+    """What an order was created with: nothing of it is ever executed."""
+
+    __slots__ = ("_plimit", "dt", "pclose", "price", "pricelimit", "remsize", "size")
+    p1 = p2 = psize = pprice = 0
+    value = comm = pnl = 0.0
+    margin = trailamount = trailpercent = None
+
+    def __init__(
+        self,
+        dt: float,
+        size: float,
+        price: float | None,
+        pricelimit: float | None,
+        pclose: float,
+    ) -> None:
+        self.dt = dt
+        self.size = size
+        self.remsize = 0
+        self.price = pricelimit if pricelimit and not price else price
+        self.pricelimit = pricelimit if pricelimit else price
+        self._plimit = pricelimit
+        self.pclose = pclose
+
+    @property
+    def exbits(self) -> list[Any]:
+        """Executions: none."""
+        bits: list[Any] = self.__dict__.setdefault("_bits", [])
+        return bits
+
+
 class _Given:
     """An order's parameters as they were given: Backtrader's `order.p`."""
 
@@ -474,19 +505,18 @@ def make_order(
     order.position = order.plen = 0
     lines = data.lines
     close = lines.close[0]
-    order.created = LeanData(
+    created: Any = CreatedData(
         lines.datetime[0],
         signed,
         close if not price and not pricelimit else price,
         pricelimit,
-        0,
         close,
-        trailamount,
-        trailpercent,
     )
+    order.created = created
+    if trailamount is not None or trailpercent is not None:
+        created.trailamount, created.trailpercent = trailamount, trailpercent
     order._limitoffset = 0.0
     if kind in _TRAILS:
-        created = order.created
         order._limitoffset = created.price - created.pricelimit
         start = created.price
         created.price = float("inf") if is_buy else float("-inf")

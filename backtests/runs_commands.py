@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -197,11 +198,15 @@ def runs_compare(
 
 
 def _rate(text: str) -> tuple[str, float]:
-    pair, _, rate = text.partition("=")
+    pair, _, given = text.partition("=")
+    pair = pair.strip().upper()
     try:
-        return pair.strip().upper(), float(rate)
-    except ValueError as cause:
-        raise ConfigError(f"--fx {text}: expected PAIR=RATE, such as USDINR=83.5") from cause
+        rate = float(given)
+    except ValueError:
+        rate = math.nan
+    if not (len(pair) == 6 and pair.isalpha() and 0.0 < rate < math.inf):
+        raise ConfigError(f"--fx {text}: expected PAIR=RATE, such as USDINR=83.5")
+    return pair, rate
 
 
 def _columns() -> int:

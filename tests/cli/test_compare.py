@@ -180,7 +180,7 @@ WRONG = {
     "market": (["1", "5"], 1, "share no instrument (0001: XAUUSD; 0005: NIFTY-FUT)"),
     "time": (["6", "7"], 1, "no time in common (0006: 2025-03-04 to 2025-03-05; 0007"),
     "rate": (["1", "3", "--fx", "83"], 2, "--fx 83: expected PAIR=RATE, such as USDINR=83.5"),
-    "no rate": (["1", "3", "--fx", "USDINR=-1"], 2, "expected a rate above 0"),
+    "no rate": (["1", "2", "--fx", "USDINR=-1"], 2, "--fx USDINR=-1: expected PAIR=RATE"),
     "unfinished": (["1", "half/run"], 2, "half/run: holds no summary.json"),
     "cut off": (["1", "8"], 2, "runs/0008: holds no summary.json; it is no run, or one that"),
     "broken": (["1", "half/broken"], 2, "summary.json: not valid JSON"),
@@ -241,6 +241,14 @@ def test_the_list_is_sorted_with_the_best_last(tola, runs):
     assert len(said.out.splitlines()) == 4
     assert tola("runs", "list", "--sort", "nett").error.startswith("error: --sort 'nett'; did you")
     assert tola("runs", "list", "--last", "0").code == 2
+
+
+@pytest.mark.parametrize("given", ["USDINR=-1", "USDINR=0", "USDINR=nan", "USD=3", "USDINR"])
+def test_a_rate_that_is_none_is_refused(tola, runs, given):
+    said = tola("runs", "compare", "1", "3", "--no-report", "--fx", given)
+
+    assert said.code == 2
+    assert said.error == f"error: --fx {given}: expected PAIR=RATE, such as USDINR=83.5"
 
 
 def test_money_of_several_currencies_is_not_added_up(runs):

@@ -20,7 +20,7 @@ _DUST = 1e-9
 """Quantities nearer to zero than this share of the entered quantity are zero."""
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@dataclass(frozen=True, slots=True)
 class Planned:
     """What an entry was meant to be: the unit of R and the trade table's stop and target.
 
@@ -34,7 +34,7 @@ class Planned:
     pattern: str = ""
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@dataclass(frozen=True, slots=True)
 class Trade:
     """One closed trade.
 
@@ -80,7 +80,7 @@ class Trade:
         return values | {name: iso_time(values[name]) for name in names}
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@dataclass(frozen=True, slots=True)
 class TradeFill:
     """One fill as part of a trade; leg 0 is an entry, 1.. the exits in order.
 

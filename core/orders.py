@@ -5,9 +5,6 @@ into an `OrderRequest`, checks it, and hands `Approved[OrderRequest]` to the inn
 `side` is buy or sell; `direction` (+1 long, -1 short) belongs to setups and positions.
 Quantities are never signed and are in lots, contracts or units as the instrument trades;
 prices are in quote currency; times are int64 ns UTC.
-
-What a run makes for every order or fill is not frozen: a frozen dataclass takes some five times as
-long to make. Nobody changes one all the same.
 """
 
 from __future__ import annotations
@@ -105,7 +102,7 @@ class ExitPlan:
     flat_at: int | None = None
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@dataclass(frozen=True, slots=True)
 class ChildRequest:
     """A protecting stop or a target that works from the instant its parent fills.
 
@@ -124,7 +121,7 @@ class ChildRequest:
     stop_to: float | None = None
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@dataclass(frozen=True, slots=True)
 class OrderRequest:
     """One complete order group that a strategy wants: an order with its children.
 
@@ -184,7 +181,7 @@ class Approved(Generic[_Wanted]):
     request: _Wanted
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@dataclass(frozen=True, slots=True)
 class Fill:
     """One execution.
 

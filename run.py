@@ -14,9 +14,9 @@ from typing import Annotated, Any
 
 import typer
 
-from backtests.console import App, console, show
-from backtests.data_verbs import data_app
-from backtests.options import Config, Json, RunName, Timezone, examples, option
+from backtests.verbs.console import App, console, show
+from backtests.verbs.data_verbs import data_app
+from backtests.verbs.options import Config, Json, RunName, Timezone, examples, option
 
 app = App(
     help="Tola: one strategy, one result, on historical files, on paper, on a live account.\n\n"
@@ -50,7 +50,7 @@ def init(
     as_json: Json = False,
 ) -> None:
     """Ask three questions and write tola.toml and .env.example."""
-    from backtests import commands
+    from backtests.verbs import commands
 
     asked = sys.stdin.isatty() and not as_json
     ask = (lambda text, default: typer.prompt(text, default=default)) if asked else None
@@ -117,7 +117,7 @@ def backtest(
     as_json: Json = False,
 ) -> None:
     """Run strategies on historical bars; without arguments the bundled gold and Nifty plans."""
-    from backtests import commands
+    from backtests.verbs import commands
 
     flags = {
         "strategy": strategy, "data": data, "instrument": instrument, "timeframe": timeframe,
@@ -128,7 +128,7 @@ def backtest(
     }  # fmt: skip
     progress = console.progress()
     if check_mask:
-        from backtests.mask_commands import check_mask as check
+        from backtests.verbs.mask_commands import check_mask as check
 
         show(check(plans or [], flags, config, progress), as_json)
         return
@@ -147,7 +147,7 @@ def _draw_report(folder: Any) -> dict[str, Any]:
 @app.command(context_settings=_RUN_NAMES, epilog=examples("report last"))
 def report(run: RunName = "last", as_json: Json = False) -> None:
     """Draw a run's HTML report and plots again."""
-    from backtests import commands
+    from backtests.verbs import commands
 
     show(commands.report(run, _draw_report), as_json)
 
@@ -171,7 +171,7 @@ def why(
     Without TIME: where most ideas were lost, and the last refused setup. A date alone lists the
     bars of that trading day with what stopped each.
     """
-    from backtests.why import why
+    from backtests.why.explain import why
 
     show(why(words or [], plan), as_json)
 
@@ -185,7 +185,7 @@ def runs_list(
     as_json: Json = False,
 ) -> None:
     """List the finished runs with their key figures, newest last."""
-    from backtests import runs_commands
+    from backtests.verbs import runs_commands
 
     show(runs_commands.runs_list(sort, last), as_json)
 
@@ -193,7 +193,7 @@ def runs_list(
 @runs_app.command("show", context_settings=_RUN_NAMES, epilog=examples("runs show -1"))
 def runs_show(run: RunName = "last", as_json: Json = False) -> None:
     """Show one run's summary again."""
-    from backtests import commands
+    from backtests.verbs import commands
 
     show(commands.runs_show(run), as_json)
 
@@ -231,7 +231,7 @@ def export(
 
     Trades are taken by the trading date of their exit, all else by that of its own time.
     """
-    from backtests.export import export_command
+    from backtests.export.command import export_command
 
     flags = {"from": start, "to": end, "format": kind, "out": out, "fy": fy}
     show(export_command(tables, run, flags), as_json)
@@ -254,7 +254,7 @@ def runs_compare(
     as_json: Json = False,
 ) -> None:
     """Compare runs: settings that differ, key figures, trades one by one, overlaid equity."""
-    from backtests import runs_commands
+    from backtests.verbs import runs_commands
 
     draw = None if no_report else _draw_comparison
     show(runs_commands.runs_compare(runs, fx or [], out, draw), as_json)
@@ -272,7 +272,7 @@ def strategies(
     as_json: Json = False,
 ) -> None:
     """List the strategies, or one strategy's parameters with defaults and bounds."""
-    from backtests import commands
+    from backtests.verbs import commands
 
     show(commands.strategies(name), as_json)
 
@@ -285,7 +285,7 @@ def completion(
     as_json: Json = False,
 ) -> None:
     """Print the script by which a shell completes command lines; its end says how to install it."""
-    from backtests.completion import completion
+    from backtests.verbs.completion import completion
 
     show(completion(shell, words or [], context.find_root().command), as_json)
 
@@ -293,7 +293,7 @@ def completion(
 @app.command(epilog=examples("doctor"))
 def doctor(config: Config = "tola.toml", as_json: Json = False) -> None:
     """Check the installation: versions, cache, calendars, settings, disk."""
-    from backtests import commands
+    from backtests.verbs import commands
 
     show(commands.doctor(config), as_json)
 

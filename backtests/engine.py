@@ -16,14 +16,14 @@ from typing import Any
 import backtrader as bt
 import numpy as np
 
-from backtests.broker import BacktestBroker
-from backtests.cerebro import Cerebro
+from backtests.fills.broker import BacktestBroker
+from backtests.fills.stock import StockBroker
 from backtests.interrupts import stopping
 from backtests.loading import LoadedPlan
-from backtests.progress import Progress
+from backtests.loop.cerebro import Cerebro
 from backtests.request import AccountRequest
-from backtests.stock import StockBroker
 from backtests.usercode import blame, is_file_name, split_file_name
+from backtests.verbs.progress import Progress
 from core.bars import Series, format_timeframe
 from core.config import Settings
 from core.errors import ConfigError, StrategyError, TolaError

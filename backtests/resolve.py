@@ -11,8 +11,8 @@ from typing import Any
 
 import strategies
 from backtests.request import AccountRequest, BacktestRequest, PlanRequest
-from backtests.samples import is_sample, sample_path
 from backtests.usercode import is_file_name, load_strategy, split_file_name
+from backtests.verbs.samples import is_sample, sample_path
 from core.bars import format_timeframe, parse_timeframe
 from core.config import (
     BUNDLED_PLANS,

@@ -11,10 +11,10 @@ from typing import Any
 from backtests.engine import AccountRun, run_account
 from backtests.interrupts import held
 from backtests.loading import LoadedPlan, load_plan
-from backtests.progress import Progress
 from backtests.request import BAND, AccountRequest, BacktestRequest, PlanRequest
+from backtests.results.summary import plan_curve, summarize
 from backtests.store import run_document, write_tables
-from backtests.summary import plan_curve, summarize
+from backtests.verbs.progress import Progress
 from backtests.warm import helped_compiling
 from core.compile import compile_clock
 from core.config_fields import is_file_name

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from backtests.books import ledger_columns
 from backtests.engine import AccountRun, PlanRun
+from backtests.fills.books import ledger_columns
 from backtests.request import BacktestRequest
-from backtests.summary import plain_params
+from backtests.results.summary import plain_params
 from core.results import (
     DAY_COLUMNS,
     EQUITY_COLUMNS,

@@ -10,6 +10,7 @@ import gc
 import hashlib
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -25,7 +26,7 @@ costs a sixth of a start."""
 LOCKS = {"core": "requirements.lock", "dev": "requirements-dev.lock"}
 """What can be installed, and the file of exact versions it is installed from."""
 _EVERYWHERE = ("--quiet", "-q", "--no-color")
-"""Words every verb takes (see backtests/console.py); `setup` is plain and short without them."""
+"""Words every verb takes (backtests/verbs/console.py); `setup` is plain and short without them."""
 
 
 def environment_python(root: Path = ROOT) -> Path:
@@ -81,7 +82,9 @@ def leave(code: int) -> NoReturn:
 
     Python's last search for cycles would walk through all that was ever imported: after a
     backtest that takes a fifth of the command's time, and the memory goes with the process anyway.
+    All is written by now: a further Ctrl-C must not make it look like a failure.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.freeze()
     sys.exit(code)
 

@@ -41,7 +41,7 @@ class Guard:
     Parameters
     ----------
     inner : GuardedBroker
-        Our backtest, paper or venue broker, or `backtests.stock.StockBroker`.
+        Our backtest, paper or venue broker, or `backtests.fills.stock.StockBroker`.
     *sources : RiskSettings or str
         Limits, or names of presets. With several the strictest of each holds. None: no order is
         ever limited, and `describe()` says so.
@@ -89,7 +89,7 @@ class Guard:
         if not hasattr(inner, "submit_approved"):
             raise ConfigError(
                 f"{type(inner).__name__} takes unapproved orders: wrap a stock broker as "
-                "backtests.stock.StockBroker, or use backtests.broker.BacktestBroker"
+                "backtests.fills.stock.StockBroker, or use backtests.fills.broker.BacktestBroker"
             )
         own = self.__dict__  # plain attribute writes of unknown names go to the inner broker
         own["inner"] = inner

@@ -70,9 +70,9 @@ def prepare(folder: Path, options: dict[str, Any]) -> Callable[[], Answer]:
 def _engine_alone(
     strategy: Any, params: Any, series: Any, instrument: Any, _: Any, fills: str, limits: Any
 ) -> tuple[Any, Any]:
-    from backtests.broker import BacktestBroker
-    from backtests.cerebro import Cerebro
-    from backtests.stock import StockBroker
+    from backtests.fills.broker import BacktestBroker
+    from backtests.fills.stock import StockBroker
+    from backtests.loop.cerebro import Cerebro
     from feeds import BulkData
     from risk.guard import Guard
 
@@ -92,8 +92,8 @@ def _whole_run(
 ) -> tuple[Any, Any]:
     from backtests.engine import run_account
     from backtests.loading import LoadedPlan
-    from backtests.progress import Progress
     from backtests.request import AccountRequest, PlanRequest
+    from backtests.verbs.progress import Progress
     from core.calendar import get_calendar
     from core.config import Plan, Settings
     from core.fx import constant_rate

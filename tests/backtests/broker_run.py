@@ -9,7 +9,7 @@ from typing import Any
 
 import backtrader as bt
 
-from backtests.broker import BacktestBroker
+from backtests.fills.broker import BacktestBroker
 from core.bars import Series
 from core.instruments import Instrument, get_instrument
 from feeds import BulkData

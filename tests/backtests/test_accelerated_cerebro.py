@@ -10,8 +10,8 @@ import backtrader as bt
 import numpy as np
 import pytest
 
-from backtests.cerebro import Cerebro
-from backtests.stock import StockBroker
+from backtests.fills.stock import StockBroker
+from backtests.loop.cerebro import Cerebro
 from core.errors import ConfigError
 from risk import Guard, RiskSettings
 from risk.analyzers import DailyLoss

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from backtests import answers
-from backtests.funnel_text import biggest_drop, funnel_line
+from backtests.results import answers
+from backtests.results.funnel_text import biggest_drop, funnel_line
 from core.instruments import get_instrument
 from core.ledger import Trade
 from core.zones import NS_PER_DAY, NS_PER_MINUTE

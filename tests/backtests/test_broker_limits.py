@@ -8,7 +8,7 @@ import backtrader as bt
 import numpy as np
 import pytest
 
-from backtests.broker import BacktestBroker
+from backtests.fills.broker import BacktestBroker
 from core.errors import BrokerError, ConfigError
 from core.instruments import get_instrument
 from feeds import BulkData

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from backtests import expectancy
+from backtests.results import expectancy
 
 
 def two_outcomes(count, seed, wins=0.4):

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backtests.export_money import cents_that_add_up, split_cents
+from backtests.export.money import cents_that_add_up, split_cents
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 AMOUNT = st.integers(-(10**13), 10**13).map(lambda value: value / 1e7)

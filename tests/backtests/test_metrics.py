@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests import metrics
+from backtests.results import metrics
 
 DAY_NS = 86_400 * 10**9
 

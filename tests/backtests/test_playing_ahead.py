@@ -10,8 +10,8 @@ import backtrader as bt
 import numpy as np
 import pytest
 
-from backtests.broker import BacktestBroker
-from backtests.cerebro import Cerebro
+from backtests.fills.broker import BacktestBroker
+from backtests.loop.cerebro import Cerebro
 from core.bars import BAR, Series
 from core.calendar import get_calendar
 from core.instruments import get_instrument

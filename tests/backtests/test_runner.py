@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests import metrics, runner, store
-from backtests.progress import Progress
+from backtests import runner, store
 from backtests.resolve import resolve
-from backtests.summary import floor_headroom, plan_curve
+from backtests.results import metrics
+from backtests.results.summary import floor_headroom, plan_curve
+from backtests.verbs.progress import Progress
 from risk.settings import RiskSettings
 
 REFERENCE = {

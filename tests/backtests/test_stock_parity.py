@@ -12,7 +12,7 @@ from collections import Counter
 import backtrader as bt
 import pytest
 
-from backtests.stock import StockBroker
+from backtests.fills.stock import StockBroker
 from risk import Guard
 from tests.backtests.plain_feed import ListFeed
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 
-from backtests.progress import Progress
-from backtests.summary_text import money, short_lines, summary_lines
+from backtests.results.summary_text import money, short_lines, summary_lines
+from backtests.verbs.progress import Progress
 
 
 def summary(**changes):

@@ -254,7 +254,7 @@ def test_init_never_overwrites(tola):
 
 
 def test_a_fault_of_the_program_names_its_place_and_how_to_see_more(tola, monkeypatch):
-    from backtests import runs_commands
+    from backtests.verbs import runs_commands
 
     monkeypatch.setattr(runs_commands, "runs_list", lambda *_: 1 / 0)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backtests import doctor
+from backtests.verbs import doctor
 from tests.cli import market
 
 

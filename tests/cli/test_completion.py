@@ -14,7 +14,7 @@ import pytest
 import typer
 
 import run
-from backtests.completion import complete, script
+from backtests.verbs.completion import complete, script
 from core.environment import environment_python
 from core.errors import ConfigError
 
@@ -103,8 +103,8 @@ def test_a_settings_file_named_on_the_line_is_the_one_read(here):
 
 def test_candidates_come_without_loading_what_is_slow(here):
     program = (
-        "import sys; sys.argv = ['run.py']; import run, typer; from backtests.completion import "
-        "complete; root = typer.main.get_command(run.app)\n"
+        "import sys; sys.argv = ['run.py']; import run, typer; "
+        "from backtests.verbs.completion import complete; root = typer.main.get_command(run.app)\n"
         "for words in (['backtest', ''], ['backtest', '--risk', ''], ['runs', 'show', ''], "
         "['backtest', '--instrument', '']): assert complete(root, words)\n"
         "print(sorted({'numpy', 'numba', 'pandas', 'backtrader', 'rich'} & set(sys.modules)))"

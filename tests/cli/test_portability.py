@@ -9,8 +9,8 @@ from pathlib import Path, PureWindowsPath
 
 import pytest
 
-from backtests.outcome import command_line
 from backtests.resolve import resolve
+from backtests.verbs.outcome import command_line
 from core import environment, files
 from core.config import load
 from core.config_fields import split_file_name

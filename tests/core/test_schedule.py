@@ -113,11 +113,12 @@ def test_a_gold_account_is_flat_by_1510_chicago_on_every_day_of_the_file(real_da
     clock = chicago.strftime("%H:%M")
     assert (clock <= "15:10").all()
     # CME's early closes in New York, January 2023 to August 2025: 14:30 on 17 holidays, 13:45 on
-    # the two days after Thanksgiving, 13:00 on two Labor Days; Chicago is an hour behind.
+    # the two days after Thanksgiving and Christmas Eve of 2024, 13:00 on two Labor Days; Chicago is
+    # an hour behind.
     assert dict(clock.value_counts()) | {"15:10": 0} == {
         "15:10": 0,
         "13:15": 17,
-        "12:30": 2,
+        "12:30": 3,
         "11:45": 2,
     }
 

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import backtrader as bt
 import numpy as np
 
-from backtests.broker import BacktestBroker
-from backtests.stock import StockBroker
+from backtests.fills.broker import BacktestBroker
+from backtests.fills.stock import StockBroker
 from core.bars import BAR, Series
 from core.calendar import get_calendar
 from core.instruments import get_instrument

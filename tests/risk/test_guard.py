@@ -8,7 +8,7 @@ import pickle
 import backtrader as bt
 import pytest
 
-from backtests.stock import StockBroker
+from backtests.fills.stock import StockBroker
 from risk import Guard, Refusal, RiskSettings
 from tests.backtests.plain_feed import ListFeed
 from tests.risk.runs import Script, actions, bracket, run

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import feeds
-from backtests.broker import BacktestBroker
+from backtests.fills.broker import BacktestBroker
 from core.bars import EARLY_CLOSE
 from core.instruments import get_instrument
 from risk import Guard, RiskSettings, get_preset

@@ -8,7 +8,7 @@ from typing import Any
 import backtrader as bt
 
 import strategies
-from backtests.broker import BacktestBroker
+from backtests.fills.broker import BacktestBroker
 from core.bars import Series
 from core.instruments import Instrument
 from core.results import iso_time

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import strategies
-from backtests.why_replay import Replay
-from backtests.why_when import Bars
+from backtests.why.replay import Replay
+from backtests.why.when import Bars
 from core.bars import BAR
 from core.instruments import get_instrument
 from strategies.gold_smc import GoldSmc

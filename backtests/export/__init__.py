@@ -1,0 +1,1 @@
+"""A run's trades, fills, orders and equity as files for tax and journal."""

@@ -1,0 +1,1 @@
+"""What a finished run says: metrics, answers, the summary and its text."""

@@ -1,0 +1,1 @@
+"""One bar of a run explained from the run's own folder."""

@@ -9,6 +9,7 @@ it by that addition alone, in the same order, so that cash and value stay equal 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -137,7 +138,7 @@ class QuietBars:
         self.values = array("d", bytes(8 * timeline.count))
         self._value_view = np.frombuffer(self.values)
         self._cashes = np.zeros(0)
-        self._rolls = _day_rolls(timeline)
+        self._rolls = _day_rolls(timeline, broker.is_traded)
         self._next_roll = 0
         self.is_stirred = True
         self._until = -1
@@ -436,10 +437,12 @@ def _level_of(order: Any) -> tuple[bool, float] | None:
     return None
 
 
-def _day_rolls(timeline: Timeline) -> list[int]:
-    """Return the steps that begin a trading day, and the end of the timeline."""
+def _day_rolls(timeline: Timeline, is_traded: Callable[[Any], bool]) -> list[int]:
+    """Return the steps that begin a trading day of the account, and the end of the timeline."""
     latest = np.full(timeline.count, -1, np.int64)
     for data, rows in zip(timeline.datas, timeline.rows, strict=True):
+        if not is_traded(data):
+            continue
         days = trading_days_of(data, data.lines.datetime.buflen())
         if rows is not None:
             days = np.where(rows >= 0, days[rows], -1)

@@ -107,7 +107,7 @@ class StockBroker(LeanBroker):
 
     @property
     def trading_day(self) -> int:
-        """The account's trading day (days since 1970): the latest of its feeds'; -1 before any."""
+        """The account's trading day (days since 1970): the latest of what it trades; -1 before."""
         return self._day
 
     def open_positions(self) -> list[dict[str, Any]]:
@@ -451,8 +451,15 @@ class StockBroker(LeanBroker):
                 fresh.append(data)
         return fresh
 
+    def is_traded(self, data: Any) -> bool:
+        """Whether a feed is traded: it was given an instrument, or none was given any.
+
+        A further series keeps days of its own market, which are not the account's.
+        """
+        return not self._plans or data in self._plans
+
     def _roll_day(self, fresh: list[Any]) -> None:
-        day = max((day_of(data) for data in fresh), default=self._day)
+        day = max((day_of(data) for data in fresh if self.is_traded(data)), default=self._day)
         if day <= self._day:
             return
         self._day = day

@@ -152,6 +152,8 @@ class Execution(Event):
 
     costs : account money by kind, None where the venue does not tell them.
     position_id : of the position it opened or closed on a hedging account, "" elsewhere.
+    adverse, favourable : excursions of the position before it (price units, <= 0 and >= 0), where
+        the venue follows the path of prices; None elsewhere.
     """
 
     fill_id: str
@@ -165,6 +167,8 @@ class Execution(Event):
     position_id: str = ""
     reason: str = ""
     costs: Mapping[str, float] | None = None
+    adverse: float | None = None
+    favourable: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +197,41 @@ class PositionUpdate(Event):
 
 @dataclass(frozen=True, slots=True)
 class AccountUpdate(Event):
-    """Money of the account, account currency; None where the venue does not say."""
+    """Money of the account, account currency; None where the venue does not say.
+
+    low_equity : lowest equity since the last update, where the venue follows the path of prices.
+    """
 
     balance: float
     equity: float | None = None
     margin_used: float | None = None
     can_trade: bool = True
+    low_equity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CashFlow(Event):
+    """Money the venue took (or gave, if negative) for no fill: a swap, a fee, a correction.
+
+    plan_id, symbol : whose position it is for, "" where the venue does not say.
+    """
+
+    kind: str
+    paid: float
+    symbol: str = ""
+    plan_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FloorMet(Event):
+    """The venue found equity at a floor of the guard and has cancelled and flattened (paper only).
+
+    breach : core.ports.BREACH_DAY or BREACH_TRAIL. equity, price : where it was met.
+    """
+
+    breach: int
+    equity: float
+    price: float
 
 
 @dataclass(frozen=True, slots=True)

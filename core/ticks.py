@@ -21,6 +21,7 @@ TICK = record_dtype(
         ("volume", "f8"),
         ("bid", "f8"),
         ("ask", "f8"),
+        ("spread", "f8"),
         ("flags", "u2"),
     ]
 )
@@ -31,5 +32,6 @@ price : last traded price, or the side of the quote the instrument's bars are ma
     currency.
 volume : traded since the tick before; 0 where the venue tells none.
 bid, ask : nan where the venue tells none.
+spread : ask minus bid, price units; nan where none is told (the instrument's model holds then).
 flags : TRADE, OPENS_BAR. A tick without TRADE only tells the time and the quote.
 """

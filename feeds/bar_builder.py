@@ -159,6 +159,5 @@ def add_ticks(ticks: Any, first: int, stop: int, forming: Any, states: Any) -> N
         bar.low = min(bar.low, tick.price)
         bar.close = tick.price
         bar.volume += tick.volume
-        spread = tick.ask - tick.bid
-        if spread > bar.spread:
-            bar.spread = spread
+        if tick.spread > bar.spread:
+            bar.spread = tick.spread

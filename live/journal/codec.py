@@ -41,6 +41,8 @@ _KINDS: tuple[type[Event], ...] = (
     events.Snapshot,
     events.Link,
     events.Command,
+    events.CashFlow,
+    events.FloorMet,
 )
 """Kinds by their number in a frame; a number is never given to another kind."""
 _NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}

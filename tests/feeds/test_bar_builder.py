@@ -25,7 +25,7 @@ def ticks_at(offsets, prices=None, volumes=None, flags=TRADE, base=NSE_OPEN):
     ticks["ts_event"] = base + np.asarray(offsets, np.int64)
     ticks["price"] = 100.0 if prices is None else prices
     ticks["volume"] = 1.0 if volumes is None else volumes
-    ticks["bid"] = ticks["ask"] = np.nan
+    ticks["bid"] = ticks["ask"] = ticks["spread"] = np.nan
     ticks["flags"] = flags
     return ticks
 
@@ -106,7 +106,7 @@ def test_bars_that_came_from_history_are_not_built_again():
 def test_the_spread_of_a_bar_is_the_widest_told():
     build = builder()
     ticks = ticks_at([0, 1, 2])
-    ticks["bid"], ticks["ask"] = [99.0, 99.5, np.nan], [100.0, 101.5, np.nan]
+    ticks["spread"] = [1.0, 2.0, np.nan]
     build.take(ticks)
 
     assert build.forming["spread"][0] == 2.0

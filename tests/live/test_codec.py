@@ -62,7 +62,7 @@ def event_of(kind):
 
 KINDS = [events.Ticks, events.HistoryBars, events.VenueBar, events.Clock, events.OrderUpdate,
          events.Execution, events.Answer, events.PositionUpdate, events.AccountUpdate,
-         events.Snapshot, events.Link, events.Command]  # fmt: skip
+         events.Snapshot, events.Link, events.Command, events.CashFlow, events.FloorMet]  # fmt: skip
 
 
 def same(one, other):

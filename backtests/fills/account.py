@@ -13,8 +13,9 @@ from typing import Any
 import backtrader as bt
 import numpy as np
 
-from backtests.fills.plan_book import FillTerms, PlanBook
-from backtests.fills.state_log import StateLog
+from backtests.fills.plan_book import PlanBook
+from brokers.plan import FillTerms
+from brokers.state_log import StateLog
 from core.bars import Series
 from core.errors import ConfigError, near_name
 from core.fx import FxRate, constant_rate

@@ -15,7 +15,8 @@ import backtrader as bt
 
 from backtests.fills.ahead import PlayingAhead
 from backtests.fills.joint import close_others, see_others
-from backtests.fills.plan_book import PlanBook, Ticket
+from backtests.fills.plan_book import PlanBook
+from brokers.plan import Ticket
 from core.errors import BrokerError
 from core.matching.book import Array
 from core.matching.records import (

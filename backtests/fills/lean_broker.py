@@ -16,8 +16,8 @@ from backtrader.brokers import BackBroker
 from backtrader.order import Order
 from backtrader.position import Position
 
-from backtests.fills.comminfo import InstrumentCommission
 from backtests.loop.timeline import Timeline
+from brokers.commission import InstrumentCommission
 
 _KNOWN = {
     name: {getattr(CommInfoBase, name)}

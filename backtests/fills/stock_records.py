@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from backtrader.order import Order
 
-from backtests.fills.comminfo import InstrumentCommission
+from brokers.commission import InstrumentCommission
 from core.costs import COST_KINDS, charge_by_kind
 from core.errors import ConfigError
 from core.fx import FxRate

@@ -3,23 +3,27 @@
 A block is a run of consecutive events: frames, each a header (kind, times, length) and a payload.
 Prices stay the float64 they were: arrays as their own little-endian fields, all else as JSON, whose
 floats Python writes and reads without loss.
+
+Ticks are nearly all of a journal, so they have a short way of their own in both directions.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import struct
+import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from enum import IntEnum
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from core import events
 from core.bars import BAR
-from core.events import Event, LinkState, OrderStatus, Outcome, Verb
+from core.events import Event, LinkState, OrderStatus, Outcome, Ticks, Verb
 from core.orders import Side
 from core.ticks import TICK
 
@@ -27,6 +31,7 @@ _FRAME = struct.Struct("<BqqI")
 """Kind, ts_event, ts_init, length of the payload."""
 _ARRAY = struct.Struct("<IHI")
 """Length of the JSON part, bytes of one record, number of records."""
+_ARRAY_FRAME = struct.Struct(_FRAME.format + _ARRAY.format[1:])
 
 _KINDS: tuple[type[Event], ...] = (
     events.Ticks,
@@ -46,6 +51,7 @@ _KINDS: tuple[type[Event], ...] = (
 )
 """Kinds by their number in a frame; a number is never given to another kind."""
 _NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}
+_TICKS = _NUMBERS[Ticks]
 
 _ARRAYS: dict[type[Event], tuple[str, np.dtype[Any]]] = {
     events.Ticks: ("ticks", TICK),
@@ -54,20 +60,6 @@ _ARRAYS: dict[type[Event], tuple[str, np.dtype[Any]]] = {
 }
 """The one array field of the kinds that have one."""
 
-_ENUMS: dict[str, type[IntEnum]] = {
-    "status": OrderStatus,
-    "side": Side,
-    "verb": Verb,
-    "outcome": Outcome,
-    "state": LinkState,
-}
-_NESTED: dict[str, type[Event]] = {
-    "account": events.AccountUpdate,
-    "orders": events.OrderUpdate,
-    "positions": events.PositionUpdate,
-    "executions": events.Execution,
-}
-
 
 class DamagedBlock(ValueError):
     """Bytes that are no block of events, or were changed since they were written."""
@@ -75,15 +67,19 @@ class DamagedBlock(ValueError):
 
 def encode_event(event: Event) -> bytes:
     """Return the frame of one event."""
-    kind = type(event)
-    payload = _with_array(event) if kind in _ARRAYS else _json(_fields(event))
-    return _FRAME.pack(_NUMBERS[kind], event.ts_event, event.ts_init, len(payload)) + payload
+    return _ENCODERS[type(event)](event)
 
 
 def pack_block(frames: bytes) -> bytes:
     """Return frames as stored: compressed, with a checksum."""
     body = zlib.compress(frames, 1)
     return struct.pack("<I", zlib.crc32(body)) + body
+
+
+def frame_time(frame: bytes) -> int:
+    """Return when an event came, by our clock where it has that: of one frame, ns UTC."""
+    _, ts_event, ts_init, _ = _FRAME.unpack_from(frame)
+    return int(ts_init or ts_event)
 
 
 def decode_events(block: bytes) -> Iterator[Event]:
@@ -96,103 +92,259 @@ def decode_events(block: bytes) -> Iterator[Event]:
     if len(block) < 4 or zlib.crc32(block[4:]) != struct.unpack_from("<I", block)[0]:
         raise DamagedBlock("the checksum does not fit")
     try:
-        frames = zlib.decompress(block[4:])
-        yield from _frames(frames)
-    except (zlib.error, struct.error, KeyError, TypeError, ValueError) as cause:
+        yield from _events_of(zlib.decompress(block[4:]))
+    except (
+        zlib.error,
+        struct.error,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as cause:
         raise DamagedBlock(str(cause)) from cause
 
 
-def _frames(frames: bytes) -> Iterator[Event]:
-    at = 0
-    while at < len(frames):
-        number, ts_event, ts_init, length = _FRAME.unpack_from(frames, at)
-        at += _FRAME.size
-        payload = frames[at : at + length]
-        if number >= len(_KINDS) or len(payload) != length:
-            raise ValueError(f"frame at byte {at - _FRAME.size} is cut short or of unknown kind")
-        at += length
-        kind = _KINDS[number]
-        decode: Callable[[type[Event], bytes], dict[str, Any]] = (
-            _array_fields if kind in _ARRAYS else _json_fields
-        )
-        yield kind(ts_event=ts_event, ts_init=ts_init, **decode(kind, payload))
+# -- one event to bytes ----------------------------------------------------------------------
 
 
-def _fields(event: Event) -> dict[str, Any]:
-    """Return an event's own fields, nested events as fields too."""
+def _fields_of(kind: type[Event]) -> dict[str, Any]:
+    """Return the names of a kind's own fields with their defaults."""
+    return {
+        item.name: item.default
+        for item in dataclasses.fields(kind)
+        if item.name not in ("ts_event", "ts_init")
+    }
+
+
+_FIELDS = {kind: _fields_of(kind) for kind in _KINDS}
+
+
+def _changed(event: Event) -> dict[str, Any]:
+    """Return an event's own fields that differ from their defaults."""
     values = {}
-    for item in dataclasses.fields(event):
-        if item.name in ("ts_event", "ts_init"):
-            continue
-        value = getattr(event, item.name)
-        if value != item.default:
-            values[item.name] = _plain(value)
+    for name, default in _FIELDS[type(event)].items():
+        value = getattr(event, name)
+        if value != default:
+            values[name] = value
     return values
 
 
 def _plain(value: Any) -> Any:
+    """Return what JSON cannot write by itself in words it can."""
     if isinstance(value, Event):
-        return _fields(value) | {"ts_event": value.ts_event, "ts_init": value.ts_init}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return _changed(value) | {"ts_event": value.ts_event, "ts_init": value.ts_init}
     if isinstance(value, Mapping):
         return dict(value)
-    return int(value) if isinstance(value, IntEnum) else value
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} {value!r} cannot be kept in a journal")
 
 
-def _json(values: Mapping[str, Any]) -> bytes:
-    return json.dumps(values, separators=(",", ":")).encode()
+_json = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
 
 
-def _json_fields(kind: type[Event], payload: bytes) -> dict[str, Any]:
-    return _typed(json.loads(payload))
+def _encoder_of(kind: type[Event]) -> Callable[[Event], bytes]:
+    """Return the encoder of a kind without an array."""
+    number, fields = _NUMBERS[kind], _FIELDS[kind]
+    empty = _json({}).encode()
+    if not fields:
+        return lambda event: _FRAME.pack(number, event.ts_event, event.ts_init, 2) + empty
+    names, defaults = tuple(fields), tuple(fields.values())
+    values_of: Callable[[Event], Any] = attrgetter(*names)
+    is_single = len(names) == 1
+
+    def encode(event: Event) -> bytes:
+        values = (values_of(event),) if is_single else values_of(event)
+        changed = {
+            name: value
+            for name, value, default in zip(names, values, defaults, strict=True)
+            if value != default
+        }
+        payload = _json(changed).encode()
+        return _FRAME.pack(number, event.ts_event, event.ts_init, len(payload)) + payload
+
+    return encode
 
 
-def _typed(values: dict[str, Any]) -> dict[str, Any]:
-    """Return fields with enums and nested events as what they were."""
-    for name, value in values.items():
-        if value is None:
-            continue
-        if name in _ENUMS:
-            values[name] = _ENUMS[name](value)
-        elif name == "account":
-            values[name] = events.AccountUpdate(**_typed(value))
-        elif name in _NESTED:
-            values[name] = tuple(_NESTED[name](**_typed(item)) for item in value)
-    return values
-
-
-def _with_array(event: Event) -> bytes:
-    name, dtype = _ARRAYS[type(event)]
-    array = np.atleast_1d(getattr(event, name))
-    packed = _packed(dtype)
-    records = np.zeros(len(array), packed)
-    for column in dtype.names or ():
-        records[column] = array[column]
-    others = {
-        item.name: _plain(getattr(event, item.name))
-        for item in dataclasses.fields(event)
-        if item.name not in ("ts_event", "ts_init", name)
-    }
-    head = _json(others)
-    return _ARRAY.pack(len(head), packed.itemsize, len(array)) + head + records.tobytes()
-
-
-def _array_fields(kind: type[Event], payload: bytes) -> dict[str, Any]:
+def _encode_array(event: Event) -> bytes:
+    kind = type(event)
     name, dtype = _ARRAYS[kind]
-    head_length, itemsize, count = _ARRAY.unpack_from(payload)
-    packed = _packed(dtype)
-    if itemsize != packed.itemsize:
-        raise ValueError(f"records of {itemsize} bytes where {packed.itemsize} were expected")
-    body = payload[_ARRAY.size + head_length :]
-    records = np.frombuffer(body, packed, count)
-    array = np.zeros(count, dtype)
-    for column in dtype.names or ():
-        array[column] = records[column]
-    values: dict[str, Any] = json.loads(payload[_ARRAY.size : _ARRAY.size + head_length])
-    return values | {name: array}
+    array = np.atleast_1d(getattr(event, name))
+    head = _json({key: getattr(event, key) for key in _FIELDS[kind] if key != name}).encode()
+    body = _packed_records(array, dtype)
+    size = _packed(dtype).itemsize
+    head_size = len(head)
+    length = _ARRAY.size + head_size + len(body)
+    times = (event.ts_event, event.ts_init)
+    frame = _ARRAY_FRAME.pack(_NUMBERS[kind], *times, length, head_size, size, len(array))
+    return frame + head + body
 
 
+_tick_heads: dict[str, bytes] = {}
+"""The JSON part of a symbol's ticks, once for each symbol."""
+
+
+def _encode_ticks(event: Ticks) -> bytes:
+    ticks = event.ticks
+    if not _TICK_IS_AS_STORED or ticks.dtype is not TICK or ticks.shape != (1,):
+        return _encode_array(event)
+    head = _tick_heads.get(event.symbol)
+    if head is None:
+        head = _tick_heads[event.symbol] = _json({"symbol": event.symbol}).encode()
+    head_size = len(head)
+    length = _ARRAY.size + head_size + _TICK_SIZE
+    return (
+        _ARRAY_FRAME.pack(_TICKS, event.ts_event, event.ts_init, length, head_size, _TICK_SIZE, 1)
+        + head
+        + ticks.tobytes()[:_TICK_SIZE]
+    )
+
+
+@functools.cache
 def _packed(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the record without padding, little-endian: what is stored."""
     return np.dtype([(name, dtype[name].newbyteorder("<")) for name in dtype.names or ()])
+
+
+@functools.cache
+def _is_as_stored(dtype: np.dtype[Any]) -> bool:
+    """Whether a record in memory begins with the very bytes that are stored."""
+    places, packed = dtype.fields or {}, _packed(dtype).fields or {}
+    return sys.byteorder == "little" and all(places[name][1] == packed[name][1] for name in places)
+
+
+def _packed_records(array: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> bytes:
+    packed = _packed(dtype)
+    if _is_as_stored(dtype) and array.dtype is dtype:
+        rows = np.ascontiguousarray(array).view(np.uint8).reshape(len(array), dtype.itemsize)
+        return rows[:, : packed.itemsize].tobytes()
+    records = np.zeros(len(array), packed)
+    for column in dtype.names or ():
+        records[column] = array[column]
+    return records.tobytes()
+
+
+_TICK_SIZE = _packed(TICK).itemsize
+_TICK_IS_AS_STORED = _is_as_stored(TICK)
+
+_ENCODERS: dict[type[Event], Callable[[Any], bytes]] = {
+    kind: _encode_array if kind in _ARRAYS else _encoder_of(kind) for kind in _KINDS
+} | {Ticks: _encode_ticks}
+
+
+# -- bytes to events -------------------------------------------------------------------------
+
+
+def _nested(kind: type[Event]) -> Callable[[Any], Any]:
+    return lambda values: kind(**_typed(kind, values))
+
+
+def _nested_all(kind: type[Event]) -> Callable[[Any], Any]:
+    return lambda items: tuple(kind(**_typed(kind, values)) for values in items)
+
+
+_CONVERTERS: dict[str, Callable[[Any], Any]] = {
+    "status": OrderStatus,
+    "side": Side,
+    "verb": Verb,
+    "outcome": Outcome,
+    "state": LinkState,
+    "account": _nested(events.AccountUpdate),
+    "orders": _nested_all(events.OrderUpdate),
+    "positions": _nested_all(events.PositionUpdate),
+    "executions": _nested_all(events.Execution),
+}
+"""What makes a field of this name, read from JSON, what it was."""
+_CONVERTED = {
+    kind: tuple((name, _CONVERTERS[name]) for name in fields if name in _CONVERTERS)
+    for kind, fields in _FIELDS.items()
+}
+
+
+def _typed(kind: type[Event], values: dict[str, Any]) -> dict[str, Any]:
+    """Return fields with enums and nested events as what they were."""
+    for name, convert in _CONVERTED[kind]:
+        value = values.get(name)
+        if value is not None:
+            values[name] = convert(value)
+    return values
+
+
+def _events_of(frames: bytes) -> Iterator[Event]:
+    headers = list(_headers(frames))
+    ticks = _all_ticks(frames, headers)
+    symbols: dict[bytes, str] = {}
+    taken = 0
+    for number, ts_event, ts_init, start, end in headers:
+        kind = _KINDS[number]
+        if number == _TICKS:
+            body, count = _body(frames, start, TICK)
+            head = frames[start + _ARRAY.size : body]
+            symbol = symbols.get(head)
+            if symbol is None:
+                symbol = symbols[head] = json.loads(head)["symbol"]
+            mine = ticks[taken : taken + count]
+            taken += count
+            yield Ticks(symbol, mine, ts_event=ts_event, ts_init=ts_init)
+        elif kind in _ARRAYS:
+            values = _array_fields(kind, frames, start, end)
+            yield kind(ts_event=ts_event, ts_init=ts_init, **values)
+        else:
+            values = _typed(kind, json.loads(frames[start:end]))
+            yield kind(ts_event=ts_event, ts_init=ts_init, **values)
+
+
+def _headers(frames: bytes) -> Iterator[tuple[int, int, int, int, int]]:
+    """Yield kind, times, and where the payload begins and ends, of each frame."""
+    at, size = 0, len(frames)
+    while at < size:
+        number, ts_event, ts_init, length = _FRAME.unpack_from(frames, at)
+        start = at + _FRAME.size
+        if number >= len(_KINDS) or start + length > size:
+            raise ValueError(f"frame at byte {at} is cut short or of unknown kind")
+        at = start + length
+        yield number, ts_event, ts_init, start, at
+
+
+def _all_ticks(
+    frames: bytes, headers: list[tuple[int, int, int, int, int]]
+) -> np.ndarray[Any, Any]:
+    """Return the ticks of all frames as one array: each event gets its slice of it."""
+    bodies = []
+    for number, _, _, start, end in headers:
+        if number == _TICKS:
+            body, count = _body(frames, start, TICK)
+            if body + count * _TICK_SIZE != end:
+                raise ValueError(f"the ticks of the frame at byte {start} are cut short")
+            bodies.append(frames[body:end])
+    return _records(b"".join(bodies), TICK)
+
+
+def _body(frames: bytes, start: int, dtype: np.dtype[Any]) -> tuple[int, int]:
+    """Return where a frame's records begin, and how many there are."""
+    head_size, itemsize, count = _ARRAY.unpack_from(frames, start)
+    size = _TICK_SIZE if dtype is TICK else _packed(dtype).itemsize
+    if itemsize != size:
+        raise ValueError(f"records of {itemsize} bytes where {size} were expected")
+    return start + _ARRAY.size + head_size, count
+
+
+def _array_fields(kind: type[Event], frames: bytes, start: int, end: int) -> dict[str, Any]:
+    name, dtype = _ARRAYS[kind]
+    body, count = _body(frames, start, dtype)
+    array = _records(frames[body:end], dtype)
+    if len(array) != count:
+        raise ValueError(f"{len(array)} records where {count} were expected")
+    values: dict[str, Any] = json.loads(frames[start + _ARRAY.size : body])
+    return values | {name: array}
+
+
+def _records(stored: bytes, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """Return stored records as an array of the type in use."""
+    records = np.frombuffer(stored, _packed(dtype))
+    array = np.zeros(len(records), dtype)
+    for column in dtype.names or ():
+        array[column] = records[column]
+    return array

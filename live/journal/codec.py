@@ -211,8 +211,9 @@ def _packed(dtype: np.dtype[Any]) -> np.dtype[Any]:
 @functools.cache
 def _is_as_stored(dtype: np.dtype[Any]) -> bool:
     """Whether a record in memory begins with the very bytes that are stored."""
-    places, packed = dtype.fields or {}, _packed(dtype).fields or {}
-    return sys.byteorder == "little" and all(places[name][1] == packed[name][1] for name in places)
+    stored: Mapping[str, Any] = _packed(dtype).fields or {}
+    held: Mapping[str, Any] = dtype.fields or {}
+    return sys.byteorder == "little" and all(held[name][1] == stored[name][1] for name in stored)
 
 
 def _packed_records(array: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> bytes:

@@ -84,6 +84,17 @@ class Series:
         return replace(self, bars=bars)
 
 
+def spans_within(bars: np.ndarray[Any, Any], times: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the first and the last (not included) of the times inside each bar.
+
+    times : ns UTC, ascending. The result is int64 of shape (n, 2).
+    """
+    spans = np.empty((len(bars), 2), np.int64)
+    spans[:, 0] = np.searchsorted(times, bars["start"], side="left")
+    spans[:, 1] = np.searchsorted(times, bars["end"], side="left")
+    return spans
+
+
 _TIMEFRAME_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 

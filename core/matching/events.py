@@ -28,6 +28,7 @@ def add_event(book: Any, events: Any, kind: int, order_id: int, side: int, reaso
     event.adverse = book.adverse
     event.favourable = book.favourable
     event.equity = 0.0
+    event.ts_event = 0
     event.at_open = book.at_open
     event.ambiguous = 0
     book.events = i + 1

@@ -28,8 +28,10 @@ GTC, DAY, IOC, GTD = 0, 1, 2, 3
 
 # How a bar's two possible paths are chosen between.
 WORST, BEST, NEAREST = 0, 1, 2
-INTRABAR = {"worst": WORST, "best": BEST, "nearest": NEAREST, "drill": NEAREST}
-"""Codes by setting; drill walks each lower bar by nearest."""
+INTRABAR = {
+    "worst": WORST, "best": BEST, "nearest": NEAREST, "drill": NEAREST, "ticks": NEAREST,
+}  # fmt: skip
+"""Codes by setting; drill walks each lower bar by nearest, ticks each bar that has none."""
 
 PRICE_SIDES = {"bid": (1.0, 0.0), "ask": (0.0, 1.0), "mid": (0.5, 0.5), "last": (0.5, 0.5)}
 """Shares of the spread a buy pays above, and a sell gets below, the price in the file."""
@@ -221,6 +223,7 @@ EVENT = record_dtype(
         ("reason", "i1"),
         ("at_open", "i1"),
         ("ambiguous", "i1"),
+        ("ts_event", "i8"),
     ]
 )
 """What happened, in order.
@@ -230,6 +233,7 @@ quantity : steps filled; for CHANGE_EVENT the stop's new quantity.
 steps, average : the position after it. costs, pnl : money of this fill (pnl before costs).
 price : the fill price, or a moved stop's new trigger.
 adverse, favourable : excursions up to and with this fill of the position before it.
+ts_event : where a bar is played through ticks (`play_ticks`) when it happened, ns UTC; else 0.
 """
 
 
@@ -279,6 +283,7 @@ class Event(NamedTuple):
     reason: int
     at_open: int
     ambiguous: int
+    ts_event: int = 0
 
 
 def read_events(events: np.ndarray[Any, Any]) -> list[Event]:
@@ -305,6 +310,10 @@ def new_orders(capacity: int) -> np.ndarray[Any, Any]:
     return np.zeros((4, capacity), ORDER)
 
 
+EVENTS_A_SLOT, EVENTS_BESIDES = 8, 32
+"""All that n orders can do in one walk (a bar, or a tick) is at most 8 n + 32 events."""
+
+
 def new_events(capacity: int) -> np.ndarray[Any, Any]:
     """Return three rows of events that can hold all that `capacity` orders can do in a bar."""
-    return np.zeros((3, 8 * capacity + 32), EVENT)
+    return np.zeros((3, EVENTS_A_SLOT * capacity + EVENTS_BESIDES), EVENT)

@@ -16,15 +16,16 @@ import struct
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from enum import IntEnum
 from operator import attrgetter
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from core import events
 from core.bars import BAR
-from core.events import Event, LinkState, OrderStatus, Outcome, Ticks, Verb
-from core.orders import Side
+from core.events import Event, Ticks
 from core.ticks import TICK
 
 _FRAME = struct.Struct("<BqqI")
@@ -238,35 +239,31 @@ _ENCODERS: dict[type[Event], Callable[[Any], bytes]] = {
 # -- bytes to events -------------------------------------------------------------------------
 
 
-def _nested(kind: type[Event]) -> Callable[[Any], Any]:
-    return lambda values: kind(**_typed(kind, values))
+def _converter(hint: Any) -> Callable[[Any], Any] | None:
+    """Return what makes a field of this type, read from JSON, what it was; None for nothing."""
+    if hint in _FIELDS:
+        return lambda values: hint(**_typed(hint, values))
+    if isinstance(hint, type) and issubclass(hint, IntEnum):
+        return hint
+    if get_origin(hint) is tuple:
+        item = _converter(get_args(hint)[0])
+        return tuple if item is None else lambda items: tuple(map(item, items))
+    found = [_converter(part) for part in get_args(hint) if get_origin(hint) is UnionType]
+    return next(filter(None, found), None)
 
 
-def _nested_all(kind: type[Event]) -> Callable[[Any], Any]:
-    return lambda items: tuple(kind(**_typed(kind, values)) for values in items)
+def _converters_of(kind: type[Event]) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+    hints = get_type_hints(kind)
+    found = ((name, _converter(hints[name])) for name in _FIELDS[kind])
+    return tuple((name, convert) for name, convert in found if convert is not None)
 
 
-_CONVERTERS: dict[str, Callable[[Any], Any]] = {
-    "status": OrderStatus,
-    "side": Side,
-    "verb": Verb,
-    "outcome": Outcome,
-    "state": LinkState,
-    "account": _nested(events.AccountUpdate),
-    "orders": _nested_all(events.OrderUpdate),
-    "positions": _nested_all(events.PositionUpdate),
-    "executions": _nested_all(events.Execution),
-}
-"""What makes a field of this name, read from JSON, what it was."""
-_CONVERTED = {
-    kind: tuple((name, _CONVERTERS[name]) for name in fields if name in _CONVERTERS)
-    for kind, fields in _FIELDS.items()
-}
+_CONVERTERS = {kind: _converters_of(kind) for kind in _KINDS}
 
 
 def _typed(kind: type[Event], values: dict[str, Any]) -> dict[str, Any]:
-    """Return fields with enums and nested events as what they were."""
-    for name, convert in _CONVERTED[kind]:
+    """Return fields with enums, tuples and nested events as what they were."""
+    for name, convert in _CONVERTERS[kind]:
         value = values.get(name)
         if value is not None:
             values[name] = convert(value)
@@ -338,8 +335,7 @@ def _array_fields(kind: type[Event], frames: bytes, start: int, end: int) -> dic
     array = _records(frames[body:end], dtype)
     if len(array) != count:
         raise ValueError(f"{len(array)} records where {count} were expected")
-    values: dict[str, Any] = json.loads(frames[start + _ARRAY.size : body])
-    return values | {name: array}
+    return _typed(kind, json.loads(frames[start + _ARRAY.size : body])) | {name: array}
 
 
 def _records(stored: bytes, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:

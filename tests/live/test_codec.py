@@ -4,6 +4,9 @@ import contextlib
 import dataclasses
 import math
 import struct
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
@@ -20,15 +23,8 @@ floats = st.floats(allow_nan=False, allow_infinity=False)
 texts = st.text(max_size=8)
 times = st.integers(0, 2**62)
 SCALARS = {
-    "float": floats, "int": st.integers(-(2**60), 2**60), "str": texts, "bool": st.booleans(),
-    "OrderStatus": st.sampled_from(list(events.OrderStatus)),
-    "Side | None": st.none() | st.sampled_from(list(events.Side)),
-    "Side": st.sampled_from(list(events.Side)),
-    "Verb": st.sampled_from(list(events.Verb)), "Outcome": st.sampled_from(list(events.Outcome)),
-    "LinkState": st.sampled_from(list(events.LinkState)),
-    "float | None": st.none() | floats,
-    "Mapping[str, float] | None": st.none() | st.dictionaries(texts, floats, max_size=3),
-    "Mapping[str, Any]": st.dictionaries(texts, floats | texts | st.none(), max_size=3),
+    float: floats, int: st.integers(-(2**60), 2**60), str: texts, bool: st.booleans(),
+    type(None): st.none(), Any: floats | texts | st.none(),
 }  # fmt: skip
 
 
@@ -42,23 +38,29 @@ def records(draw, dtype):
     return rows
 
 
+def values_of(hint):
+    """Any value of a field's type."""
+    parts = get_args(hint)
+    if get_origin(hint) is tuple:
+        return st.lists(values_of(parts[0]), max_size=2).map(tuple)
+    if get_origin(hint) is Mapping:
+        return st.dictionaries(texts, values_of(parts[1]), max_size=3)
+    if parts:
+        return st.one_of([values_of(part) for part in parts])
+    if hint in SCALARS:
+        return SCALARS[hint]
+    return st.sampled_from(list(hint)) if issubclass(hint, IntEnum) else event_of(hint)
+
+
 def event_of(kind):
     values = {"ts_event": times, "ts_init": times}
-    for item in dataclasses.fields(kind):
-        if item.name in values:
-            continue
-        if item.name == "ticks":
-            values[item.name] = records(TICK)
-        elif item.name in ("bars", "bar"):
-            values[item.name] = records(BAR)
-        elif item.name == "account":
-            values[item.name] = st.none() | event_of(events.AccountUpdate)
-        elif item.name in ("orders", "positions", "executions"):
-            nested = {"orders": events.OrderUpdate, "positions": events.PositionUpdate,
-                      "executions": events.Execution}[item.name]  # fmt: skip
-            values[item.name] = st.lists(event_of(nested), max_size=2).map(tuple)
-        else:
-            values[item.name] = SCALARS[item.type]
+    for name, hint in get_type_hints(kind).items():
+        if name == "ticks":
+            values[name] = records(TICK)
+        elif name in ("bars", "bar"):
+            values[name] = records(BAR)
+        elif name not in values:
+            values[name] = values_of(hint)
     return st.builds(kind, **values)
 
 

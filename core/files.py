@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -30,6 +31,18 @@ def put_in_place(fresh: Path, target: Path) -> None:
             time.sleep(_PAUSE_SECS)
         else:
             return
+
+
+def sync_folder(folder: Path) -> None:
+    """Let the names in a folder survive a power cut, where a folder can be synced."""
+    if os.name == "nt":
+        return
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _waiting_helps(fresh: Path, target: Path) -> bool:

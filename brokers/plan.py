@@ -140,6 +140,11 @@ class TradedPlan:
             ticket.remaining *= parts
         self._sizes = {key: (steps * parts, held) for key, (steps, held) in self._sizes.items()}
 
+    @property
+    def now_day(self) -> float:
+        """END of the bar that is being traded, as Backtrader's float day."""
+        return float(self.data.datetime[0])
+
     # -- money -------------------------------------------------------------------------------
 
     def leaves_at(self, base: float) -> float:
@@ -196,7 +201,7 @@ class TradedPlan:
         scheme, position = self.commission, self.position
         share = closed / size
         order.execute(
-            self.data.datetime[0],
+            self.now_day,
             size,
             price,
             closed,
@@ -217,7 +222,7 @@ class TradedPlan:
         position.size = self.size(steps)
         position.price = average
         position.upclosed, position.upopened = closed, opened
-        position.datetime = self.data.datetime.datetime(0)
+        position.datetime = bt.num2date(self.now_day)
         self.position_shown = position.clone()
 
     # -- sizes as Backtrader adds them up ----------------------------------------------------

@@ -20,7 +20,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy as np
 
 from brokers.limits import Usage
 from core.orders import OrderKind, Role, Side, TimeInForce
@@ -85,6 +87,7 @@ class Capabilities:
     venue : its name in settings and messages.
     order_kinds, times_in_force, products : what it takes; the first product is the default.
     brackets, bracket_prices, bracket_roles : how it keeps children, and which of stop and target.
+    legs : a native bracket may hold several targets, and targets that move the stop.
     one_cancels_other : it cancels the other child itself when one fills.
     cancels_children_of_flat : closing a position ends its children; else we do after every flat.
     trailing : it moves a trailing stop by itself.
@@ -111,6 +114,7 @@ class Capabilities:
     brackets: Brackets = Brackets.NONE
     bracket_prices: Distances = Distances.PRICES
     bracket_roles: frozenset[Role] = frozenset()
+    legs: bool = False
     one_cancels_other: bool = False
     cancels_children_of_flat: bool = False
     trailing: bool = False
@@ -139,13 +143,21 @@ class ProtectionRequest:
     """A stop or a target that goes with an entry to a venue that keeps brackets.
 
     order_id : ours, of the child. price : where it stands if the entry fills at `planned_entry` of
-    its order; venues that count from the fill are given the distance.
+    its order; venues that count from the fill are given the distance. None: it trails from the
+    fill on.
+    quantity : of a target's leg; a stop always covers what is open.
+    stop_to : (targets) where the stop goes the instant this leg fills.
     """
 
     order_id: str
     role: Role
-    price: float
+    price: float | None
+    kind: OrderKind = OrderKind.STOP
+    quantity: float = 0.0
+    limit_price: float | None = None
     trail_amount: float | None = None
+    trail_percent: float | None = None
+    stop_to: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +180,7 @@ class VenueOrder:
     price: float | None = None
     limit_price: float | None = None
     trail_amount: float | None = None
+    trail_percent: float | None = None
     time_in_force: TimeInForce = TimeInForce.GTC
     expires: int | None = None
     product: str = ""
@@ -230,3 +243,20 @@ class VenuePort(Protocol):
 
     def usage(self) -> Sequence[Usage]:
         """Return how much of each of the venue's request limits is used."""
+
+
+class TickMatcher(Protocol):
+    """What a port adds that fills on the very prices the engine consumes (paper).
+
+    The engine calls these on its own thread, in the order of the market: a bar begins, its prices,
+    it is over. What comes of them must be in `emit` before they return.
+    """
+
+    def begin_bar(self, plan_id: str, bar: np.record) -> None:
+        """A bar of a plan begins: expiries, flat times and nights are due before any price."""
+
+    def see(self, symbol: str, ticks: np.ndarray[Any, Any]) -> None:
+        """Match prices (TICK) of a symbol."""
+
+    def finish_bar(self, plan_id: str, bar: np.record) -> None:
+        """A bar of a plan is over; its close is the last price."""

@@ -114,6 +114,19 @@ class VenueBar(Event):
     bar: np.ndarray[Any, Any]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Bars(Event):
+    """Bars as the strategies saw them, all with the same END: an array of `core.bars.BAR`.
+
+    names : the feed of each, as in Cerebro. late : whether each came from history, or too late for
+    an entry.
+    """
+
+    names: tuple[str, ...]
+    late: tuple[bool, ...]
+    bars: np.ndarray[Any, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Clock(Event):
     """Time has passed without a price: `ts_event` is now, on the venue's clock."""

@@ -82,7 +82,7 @@ class BulkData(bt.feed.DataBase):  # type: ignore[misc]
     def __init__(self, series: Series | None = None, **_: Any) -> None:
         self.series: Series = self.p.dataname if series is None else series
         self.p.dataname = self._dataname = self.series
-        self.p.timeframe, self.p.compression = _backtrader_timeframe(self.series.timeframe_ns)
+        self.p.timeframe, self.p.compression = backtrader_timeframe(self.series.timeframe_ns)
         self._name = self.p.name or self.series.symbol
         self._bars = self.series.bars
         self._rows: list[tuple[Any, list[float]]] | None = None
@@ -169,7 +169,7 @@ def _columns(bars: _Array) -> dict[str, array.array[float]]:
     return columns
 
 
-def _backtrader_timeframe(timeframe_ns: int) -> tuple[int, int]:
+def backtrader_timeframe(timeframe_ns: int) -> tuple[int, int]:
     """Return Backtrader's (timeframe, compression)."""
     if timeframe_ns % (7 * _DAY_NS) == 0:
         return bt.TimeFrame.Weeks, timeframe_ns // (7 * _DAY_NS)

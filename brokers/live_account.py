@@ -1,0 +1,190 @@
+"""The live account: plans, tickets, freezes, and how long a position was without a stop."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from brokers.account import TradedAccount
+from brokers.brackets import KeptBrackets
+from brokers.live_plan import LivePlan, LiveTicket
+from brokers.orders import OrderBook
+from core.errors import BrokerError
+from core.events import AccountUpdate, PositionUpdate
+from core.fx import FxRate, constant_rate
+from core.instruments import Instrument
+from core.orders import Fill
+from core.ports import BREACH_DAY, BREACH_TRAIL
+
+
+class LiveAccount(TradedAccount):
+    """Plans on one live account; parameters and notes stand at `LiveBroker`.
+
+    Attributes
+    ----------
+    book : OrderBook
+        All orders heard of, ours and others'.
+    now : market time of the last thing heard, ns UTC.
+    protected_after : (plan_id, ns) of each time a position got its stop, newest last.
+    on_fill : called with each fill booked.
+    """
+
+    port: Any
+    capabilities: Any
+    follows_path = True
+    """The guard's `limits.low_equity` holds the lowest equity of every price heard."""
+
+    ambiguous_bars = 0
+
+    def __init__(self, cash: float, account_currency: str) -> None:
+        self.on_fill: Callable[[Fill], None] = lambda fill: None
+        super().__init__(cash, account_currency)
+
+    def add_instrument(
+        self, data: Any, instrument: Instrument, plan_id: str, fx: float | FxRate = 1.0
+    ) -> None:
+        """Let a feed be traded, as this plan's view of an instrument."""
+        if not isinstance(fx, FxRate):
+            fx = constant_rate(instrument.quote_currency, self.account_currency, float(fx))
+        self.add_plan(LivePlan(data, instrument, plan_id, fx))
+
+    def init(self) -> None:
+        """Begin a session: flat, nothing heard. Called by Backtrader."""
+        super().init()
+        self.book = OrderBook()
+        self.now = 0
+        self.protected_after: deque[tuple[str, int]] = deque(maxlen=64)
+        self._tickets: dict[str, LiveTicket] = {}
+        self._by_ref: dict[int, LiveTicket] = {}
+        self._foreign_fills: set[str] = set()
+        self._frozen: set[str] = set()
+        self._order_count = 0
+        self.venue_account: AccountUpdate | None = None
+        self.venue_positions: dict[tuple[str, str], PositionUpdate] = {}
+        self._brackets = KeptBrackets(self)
+
+    # -- plans and orders --------------------------------------------------------------------
+
+    @property
+    def plans(self) -> Sequence[LivePlan]:
+        """The plans of this account."""
+        return self._plans
+
+    def tickets(self) -> list[LiveTicket]:
+        """Return the orders that work, wait or are on their way, oldest first."""
+        return [ticket for plan in self._plans for ticket in self._working_of(plan)]
+
+    def get_orders_open(self, safe: bool = False) -> list[Any]:
+        """Return the orders that work or wait (copies with `safe`)."""
+        orders = [ticket.order for ticket in self.tickets()]
+        return [order.clone() if safe else order for order in orders if order.alive()]
+
+    def standing(self, strategy: Any) -> int:
+        """Return 2 (orders may be at work): a live session skips no bar."""
+        return 2
+
+    def is_frozen(self, symbol: str) -> bool:
+        """Whether an order of a symbol may or may not be at the venue: no new entry until known."""
+        for ticket in self.tickets():
+            if ticket.plan.symbol == symbol and ticket.is_sent:
+                known = self.book.ours(ticket.order_id)
+                if known is not None and known.is_uncertain:
+                    return True
+        return symbol in self._frozen
+
+    def _plan_named(self, plan_id: str) -> LivePlan | None:
+        for plan in self._plans:
+            if plan.plan_id == plan_id:
+                return plan  # type: ignore[no-any-return]
+        return None
+
+    def _working_of(self, plan: LivePlan) -> list[Any]:
+        return list(plan.tickets.values())
+
+    def _family_of(self, ticket: LiveTicket) -> list[LiveTicket]:
+        return [self._tickets[order_id] for order_id in ticket.family]
+
+    def _forget(self, ticket: LiveTicket) -> None:
+        """Note that an order is over; it stays known, for what may still be heard of it."""
+        ticket.is_over = True
+        ticket.plan.tickets.pop(int(ticket.order.ref), None)
+
+    def unapproved(self) -> BrokerError:
+        """Return the error of an order that did not come through the guard."""
+        return BrokerError(
+            "the live broker takes approved orders only: "
+            "use cerebro.setbroker(Guard(broker)) instead of cerebro.setbroker(broker)"
+        )
+
+    # -- protection --------------------------------------------------------------------------
+
+    def _keep_brackets(self, ticket: LiveTicket, opened: bool) -> None:
+        self._brackets.after_fill(ticket, opened)
+
+    def _look_at_protection(self, plan: LivePlan) -> None:
+        """Note since when a position that needs a stop has none that covers it."""
+        held = abs(plan.position_steps)
+        if not held or not plan.needs_stop:
+            plan.unprotected_since = None
+            return
+        covered = sum(
+            ticket.remaining
+            for ticket in self._working_of(plan)
+            if ticket.is_stop and ticket.is_accepted and not ticket.is_held
+        )
+        if covered < held:
+            if plan.unprotected_since is None:
+                plan.unprotected_since = self.now
+        elif plan.unprotected_since is not None:
+            self.protected_after.append((plan.plan_id, self.now - plan.unprotected_since))
+            plan.unprotected_since = None
+
+    # -- money -------------------------------------------------------------------------------
+
+    def _roll_day(self, day: int) -> None:
+        self._day = day
+        for plan in self._plans:
+            plan.begin_day(day, self.now)
+        if self._supervisor is not None:
+            self._supervisor.on_day(day, self._value, self._balance)
+
+    def _value_account(self) -> None:
+        """Cache equity and cash; Backtrader asks for both several times a bar."""
+        opened = margin = 0.0
+        for plan in self._plans:
+            opened += plan.open_pnl
+            margin += plan.margin
+        self._value = float(self._balance + opened)
+        self._cash = float(self._value - margin)
+
+    def _watch_floors(self) -> None:
+        """Test the guard's floors at this price; one met cancels, flattens and locks."""
+        if self._supervisor is None:
+            return
+        limits, equity = self._supervisor.limits[0], self._value
+        limits.low_equity = min(limits.low_equity, equity)
+        if limits.trail_intraday and equity > limits.trail_peak:
+            limits.trail_peak = equity
+            floor = min(equity - limits.trail_amount, limits.trail_lock)
+            limits.trail_floor = max(limits.trail_floor, floor)
+        if limits.locked or equity > max(limits.day_floor, limits.trail_floor):
+            return
+        is_trail = limits.trail_floor > limits.day_floor
+        limits.breach = BREACH_TRAIL if is_trail else BREACH_DAY
+        limits.locked = 1
+        limits.breach_equity, limits.breach_price = equity, float("nan")
+        self.flatten("trailing_drawdown" if is_trail else "daily_loss")
+        self._supervisor.on_breach(self.now)
+
+    def flatten(self, reason: str) -> None:
+        """Cancel every order and close every position at the next price."""
+        raise NotImplementedError
+
+    def _log(
+        self, ticket: LiveTicket, state: str, reason: str = "", price: float | None = None
+    ) -> None:
+        """Write one row of orders.csv; working orders stand in their plan's tickets."""
+        if state == "submitted":
+            ticket.plan.tickets[int(ticket.order.ref)] = ticket
+        self.orders_log.add(ticket.order, state, self.now, reason, price)

@@ -1,0 +1,426 @@
+"""The one thread of a session: it takes events in order, and everything done follows from them.
+
+Each event is numbered in the journal, then applied. Nothing here looks at a clock, a socket or
+chance except through an event; so the recorded sequence, run through this again, ends in the same
+state (live/recovery.py), and the same prices give the same trades as a backtest.
+
+What comes first: events that belong to the one being applied (a paper exchange's fills), then bars
+that are complete, then the inbox.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from brokers.inbox import Inbox
+from core.events import (
+    AccountUpdate,
+    Answer,
+    Bars,
+    CashFlow,
+    Clock,
+    Command,
+    Event,
+    Execution,
+    FloorMet,
+    HistoryBars,
+    Link,
+    LinkState,
+    OrderUpdate,
+    PositionUpdate,
+    Snapshot,
+    Ticks,
+    VenueBar,
+)
+from feeds.live import FeedState, LiveFeed
+
+_SECOND_NS = 1_000_000_000
+
+
+class Recorder(Protocol):
+    """Where events get their number."""
+
+    def append(self, event: Event) -> int:
+        """Number an event; it is written with the next commit."""
+
+
+class Source(Protocol):
+    """Prices that the engine fetches itself when it has nothing else to do (a replay)."""
+
+    def pump(self, inbox: Inbox) -> float | None:
+        """Put the next events into the inbox; return seconds to wait first, None at the end."""
+
+
+@dataclass
+class FeedSlot:
+    """A feed in the engine: its machine, its Backtrader data, whose it is.
+
+    cell : the bar that is being traded, None between bars. is_clock : the plan's first data.
+    """
+
+    name: str
+    plan_id: str
+    feed: LiveFeed
+    data: Any
+    is_clock: bool
+    cell: Any = None
+
+
+@dataclass
+class Counts:
+    """What a session has seen."""
+
+    ticks: int = 0
+    bars: int = 0
+    late_bars: int = 0
+    reconnects: int = 0
+
+
+@dataclass(order=True)
+class _Ready:
+    end: int
+    rank: tuple[int, int]
+    slot: FeedSlot = field(compare=False)
+    bar: Any = field(compare=False)
+
+
+class Engine:
+    """Applies events to feeds, broker and strategies.
+
+    Parameters
+    ----------
+    broker : LiveBroker. port : its VenuePort (a `TickMatcher` too, on paper).
+    slots : the feeds; further series of a plan come before it.
+    inbox : events from other threads.
+    recorder : numbers every event.
+    source : prices to fetch when idle, None where threads bring them.
+    entry_age_ns : a bar delivered later than that after its END takes no entry.
+    on_command : applies a `Command`.
+
+    Attributes
+    ----------
+    now : market time, ns UTC.
+    exit_reason : why the session ends, "" while it goes on.
+    """
+
+    def __init__(
+        self,
+        broker: Any,
+        port: Any,
+        slots: Sequence[FeedSlot],
+        inbox: Inbox,
+        recorder: Recorder,
+        source: Source | None,
+        entry_age_ns: int,
+        on_command: Callable[[Command], None] = lambda command: None,
+    ) -> None:
+        self.broker = broker
+        self.port = port
+        self.matcher = port if hasattr(port, "see") else None
+        self.slots = list(slots)
+        self.inbox = inbox
+        self.nested: deque[Event] = deque()
+        self.recorder = recorder
+        self.source = source
+        self.entry_age_ns = entry_age_ns
+        self.on_command = on_command
+        self.on_idle: Callable[[], None] = lambda: None
+        self.on_event: Callable[[Event], None] = lambda event: None
+        self.on_snapshot: Callable[[Snapshot], None] = lambda snapshot: None
+        self.counts = Counts()
+        self.now = 0
+        self.exit_reason = ""
+        self.replaying = False
+        self._pieces: deque[Event] = deque()
+        self._ready: list[_Ready] = []
+        self._requests = itertools.count(1)
+        self._asked: dict[int, tuple[FeedSlot, int]] = {}
+        self._by_name = {slot.name: slot for slot in self.slots}
+        self._by_symbol: dict[str, list[FeedSlot]] = {}
+        for slot in self.slots:
+            self._by_symbol.setdefault(slot.feed.symbol, []).append(slot)
+        self._cerebro: Any = None
+        self._strategies: list[Any] = []
+
+    # -- the loop ----------------------------------------------------------------------------
+
+    def begin(self, cerebro: Any, strategies: list[Any]) -> None:
+        """Take what Cerebro has built: the session is about to run."""
+        self._cerebro, self._strategies = cerebro, strategies
+        self._plan_of = {id(plan.data): plan for plan in self.broker.plans}
+
+    def run(self) -> None:
+        """Apply events until the session ends."""
+        while not self.exit_reason:
+            self.cycle()
+        self.settle()
+
+    def cycle(self) -> None:
+        """Do the next thing there is to do, or wait for one."""
+        if self.step():
+            return
+        self.on_idle()
+        if self.exit_reason:
+            return
+        if self.source is None:
+            self.inbox.wait(0.2)
+            return
+        wait = self.source.pump(self.inbox)
+        if wait is None:
+            self.stop("end of data")
+        elif wait > 0.0:
+            self.inbox.wait(min(wait, 0.1))
+
+    def step(self) -> bool:
+        """Apply one event or deliver one group of bars; False where there is neither."""
+        if self.nested:
+            self.consume(self.nested.popleft())
+        elif self._is_deliverable():
+            self._deliver_next()
+        else:
+            event = self._pieces.popleft() if self._pieces else self.inbox.take()
+            if event is None:
+                return False
+            self.consume(self._in_order(event) if type(event) is Ticks else event)
+        return True
+
+    def _in_order(self, event: Ticks) -> Event:
+        """Return what is to be consumed first: ticks one bar at a time, each after its clock.
+
+        A tick that shows a bar to be over belongs to the next one: the bar goes out first.
+        """
+        ticks = event.ticks
+        first = int(ticks["ts_event"][0])
+        slots = self._by_symbol.get(event.symbol, [])
+        if first > self.now and self._ends_by(first):
+            self._pieces.appendleft(event)
+            return Clock(ts_event=first)
+        if len(ticks) == 1 or _is_one_bar(slots, int(ticks["ts_event"][-1])):
+            return event
+        times = (event.ts_event, event.ts_init)
+        pieces = [
+            Ticks(event.symbol, ticks[i : i + 1], ts_event=times[0], ts_init=times[1])
+            for i in range(len(ticks))
+        ]
+        self._pieces.extendleft(reversed(pieces[1:]))
+        return pieces[0]
+
+    def _ends_by(self, now: int) -> bool:
+        """Whether some bar is over at a time."""
+        return any(
+            (slot.feed.ends_at or now + 1) <= now
+            or (slot.cell is not None and int(slot.cell["end"]) <= now)
+            for slot in self.slots
+        )
+
+    def settle(self) -> None:
+        """Apply what has happened already; nothing new is fetched."""
+        while self.nested or self._is_deliverable():
+            self.step()
+
+    def stop(self, reason: str) -> None:
+        """End the session after what is at hand."""
+        self.exit_reason = self.exit_reason or reason
+        self.inbox.poke()
+
+    # -- events ------------------------------------------------------------------------------
+
+    def consume(self, event: Event) -> None:
+        """Number an event and apply it."""
+        self.recorder.append(event)
+        self.apply(event)
+
+    def apply(self, event: Event) -> None:
+        """Apply an event, and let Backtrader hear what came of it."""
+        apply = _APPLY.get(type(event))
+        if apply is not None:
+            apply(self, event)
+        self.on_event(event)
+        self.notify()
+        self._ask_history()
+
+    def notify(self) -> None:
+        """Hand order notifications to the strategies."""
+        if self._cerebro is not None:
+            self._cerebro._brokernotify()
+
+    def _on_ticks(self, event: Ticks) -> None:
+        ticks = event.ticks
+        self.counts.ticks += len(ticks)
+        self.pass_time(int(ticks["ts_event"][0]))
+        self._take(event.symbol, self._by_symbol.get(event.symbol, []), ticks)
+        self.now = max(self.now, int(ticks["ts_event"][-1]))
+
+    def _take(self, symbol: str, slots: Sequence[FeedSlot], ticks: Any) -> None:
+        """Take ticks that lie in one bar of each feed: build, begin bars, match, mark."""
+        for slot in slots:
+            self._add_ready(slot, slot.feed.take(ticks))
+            if slot.is_clock:
+                self._begin_if_new(slot)
+        if self.matcher is not None and not self.replaying:
+            self.matcher.see(symbol, ticks)
+        for tick in ticks:
+            self.broker.mark(
+                symbol, float(tick["price"]), float(tick["spread"]), int(tick["ts_event"])
+            )
+
+    def _begin_if_new(self, slot: FeedSlot) -> None:
+        forming = slot.feed.forming
+        if not len(forming):
+            return
+        if slot.cell is not None and int(slot.cell["start"]) == int(forming["start"][0]):
+            return
+        slot.cell = forming[0].copy()
+        plan = self._plan_of[id(slot.data)]
+        self.broker.begin_bar(plan, slot.cell)
+        self._drain()
+        if self.matcher is not None and not self.replaying:
+            self.matcher.begin_bar(slot.plan_id, slot.cell)
+
+    def _drain(self) -> None:
+        """Apply what the paper exchange answered before it goes on (cancels before a price)."""
+        while self.nested and not self.replaying:
+            self.consume(self.nested.popleft())
+
+    def pass_time(self, now: int) -> None:
+        """The market's time is `now`: bars whose END it has reached are over."""
+        if now <= self.now:
+            return
+        self.now = now
+        for slot in self.slots:
+            if slot.cell is not None and now >= int(slot.cell["end"]):
+                self._finish(slot)
+            self._add_ready(slot, slot.feed.advance(now))
+
+    def _finish(self, slot: FeedSlot) -> None:
+        forming = slot.feed.forming
+        bar = forming[0] if len(forming) else slot.cell
+        slot.cell = None
+        if self.matcher is not None and not self.replaying:
+            self.matcher.finish_bar(slot.plan_id, bar)
+
+    def _on_clock(self, event: Clock) -> None:
+        self.pass_time(event.ts_event)
+
+    def _on_history(self, event: HistoryBars) -> None:
+        asked = self._asked.get(event.request_id)
+        if asked is None:
+            return
+        slot, end = asked
+        if event.is_last:
+            del self._asked[event.request_id]
+        bars = slot.feed.hear_history(
+            event.bars, end if event.is_last else 0, self.now, event.error
+        )
+        self._add_ready(slot, bars)
+
+    def _on_link(self, event: Link) -> None:
+        self.now = max(self.now, event.ts_event)
+        for slot in self.slots:
+            if event.state is LinkState.CONNECTED:
+                self._add_ready(slot, slot.feed.connected(self.now))
+            else:
+                slot.feed.lost()
+        self.counts.reconnects += event.state is LinkState.CONNECTED
+
+    def _on_venue_bar(self, event: VenueBar) -> None:
+        for slot in self._by_symbol.get(event.symbol, []):
+            if slot.feed.timeframe_ns == event.timeframe_ns:
+                slot.feed.compare(event.bar)
+
+    def _on_snapshot(self, event: Snapshot) -> None:
+        self.on_snapshot(event)
+
+    def _ask_history(self) -> None:
+        for slot in self.slots:
+            for need in slot.feed.needs:
+                request_id = next(self._requests)
+                self._asked[request_id] = (slot, need.end)
+                if not self.replaying:
+                    self.port.request_history(
+                        request_id, need.symbol, need.timeframe_ns, need.start, need.end
+                    )
+            slot.feed.needs.clear()
+
+    # -- bars --------------------------------------------------------------------------------
+
+    def _add_ready(self, slot: FeedSlot, bars: Any) -> None:
+        if self.replaying:
+            return
+        place = self.slots.index(slot)
+        for bar in bars:
+            heapq.heappush(
+                self._ready, _Ready(int(bar["end"]), (int(slot.is_clock), place), slot, bar.copy())
+            )
+
+    def _is_deliverable(self) -> bool:
+        """Whether the oldest complete bar may go out: nothing older of its plan is asked for."""
+        if not self._ready:
+            return False
+        oldest = self._ready[0]
+        return not any(
+            slot.plan_id == oldest.slot.plan_id
+            and slot.feed.state is FeedState.BEHIND
+            and slot.feed.told_until < oldest.end
+            for slot in self.slots
+        )
+
+    def _deliver_next(self) -> None:
+        """Deliver all complete bars of the oldest END as one event."""
+        end = self._ready[0].end
+        group = []
+        while self._ready and self._ready[0].end == end:
+            group.append(heapq.heappop(self._ready))
+        late = self.now - end > self.entry_age_ns
+        event = Bars(
+            tuple(item.slot.name for item in group),
+            (late,) * len(group),
+            np.array([item.bar for item in group]),
+            ts_event=self.now,
+        )
+        self.consume(event)
+
+    def _on_bars(self, event: Bars) -> None:
+        """Step the feeds, then every strategy once."""
+        for name, late, bar in zip(event.names, event.late, event.bars, strict=True):
+            slot = self._by_name[name]
+            slot.data.push(bar, late)
+            slot.data.next(ticks=False)
+            self.counts.bars += slot.is_clock
+            self.counts.late_bars += slot.is_clock and late
+            if slot.is_clock:
+                self.broker.finish_bar(self._plan_of[id(slot.data)], bar)
+        self.notify()
+        for strategy in self._strategies:
+            strategy._next()
+
+
+def _is_one_bar(slots: Sequence[FeedSlot], last: int) -> bool:
+    """Whether ticks up to a time lie in the bar that each feed is building."""
+    return all(slot.feed.ends_at is not None and last < slot.feed.ends_at for slot in slots)
+
+
+_APPLY: dict[type[Event], Callable[[Engine, Any], None]] = {
+    Ticks: Engine._on_ticks,
+    Clock: Engine._on_clock,
+    HistoryBars: Engine._on_history,
+    VenueBar: Engine._on_venue_bar,
+    Bars: Engine._on_bars,
+    Link: Engine._on_link,
+    Snapshot: Engine._on_snapshot,
+    Answer: lambda engine, event: engine.broker.hear(event),
+    OrderUpdate: lambda engine, event: engine.broker.hear(event),
+    Execution: lambda engine, event: engine.broker.hear(event),
+    CashFlow: lambda engine, event: engine.broker.hear_cash(event),
+    FloorMet: lambda engine, event: engine.broker.hear_floor(event),
+    AccountUpdate: lambda engine, event: engine.broker.hear_account(event),
+    PositionUpdate: lambda engine, event: engine.broker.hear_position(event),
+    Command: lambda engine, event: engine.on_command(event),
+}

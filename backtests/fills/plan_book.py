@@ -90,6 +90,11 @@ class PlanBook(TradedPlan):
         return None if self._columns is None else self._columns.bars[self.row]
 
     @property
+    def last_price(self) -> float:
+        """Close of the current bar, nan before the first."""
+        return float("nan") if self._columns is None else float(self.bar.close)
+
+    @property
     def start(self) -> int:
         """START of the current bar."""
         return 0 if self._columns is None else self._columns.start.item(self.row)

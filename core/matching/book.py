@@ -16,6 +16,7 @@ from core.matching.prices_at import equity_at
 from core.matching.records import (
     ASKED,
     CANCEL_EVENT,
+    EVENT,
     INTRABAR,
     MARKET,
     PRICE_SIDES,
@@ -27,6 +28,7 @@ from core.matching.records import (
     new_events,
     new_orders,
 )
+from core.matching.tick import NO_ROOM, play_ticks
 from core.orders import (
     ChildRequest,
     OrderChange,
@@ -63,7 +65,7 @@ def market_record(
     ----------
     facts : the instrument's facts that day.
     fx : account currency per unit of quote currency.
-    intrabar : worst, best, nearest or drill.
+    intrabar : worst, best, nearest, drill or ticks.
     limit_fill : touch fills a limit at its price, through only beyond it.
     volume_share : share of each bar's volume that may be traded (0..1]; None: no limit.
     step : quantity that orders and positions are counted in; None: the lot.
@@ -358,3 +360,26 @@ class Book:
             bars, first, stop, until_event, bars if lower is None else lower, spans, nights,
             self.market, self.books, self.orders, self.limits, self.trials, self.events, marks,
         )  # fmt: skip
+
+    def walk_ticks(
+        self,
+        bars: Array,
+        i: int,
+        ticks: Array,
+        first: int,
+        stop: int,
+        *,
+        nights: Array = NO_NIGHTS,
+    ) -> Array:
+        """Play bar i through the prices first .. stop-1 of a TICK array; return what happened.
+
+        The event list grows with what the bar brings.
+        """
+        while True:
+            count = play_ticks(
+                bars, i, ticks, first, stop, nights,
+                self.market, self.books, self.orders, self.limits, self.trials, self.events,
+            )  # fmt: skip
+            if count != NO_ROOM:
+                return self.events[0, :count]
+            self.events = np.zeros((3, 2 * self.events.shape[1]), EVENT)

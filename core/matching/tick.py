@@ -59,11 +59,14 @@ def take_tick(
     limits: Any,
     events: Any,
 ) -> None:
-    """Stages 2 and 3 at one price; a spread of nan leaves the one in force."""
+    """Stages 2 and 3 at one price; a spread of nan leaves the one in force.
+
+    The first price of a bar is a jump whatever it is: market orders wait for no way to walk.
+    """
     book.at_open = 1 if at_open else 0
     if spread == spread:
         set_spread(spread, market, book)
-    if jumps:
+    if jumps or at_open:
         jump(price, market, book, orders, limits, events)
     else:
         move(price, market, book, orders, limits, events)
@@ -92,7 +95,7 @@ def walk_tick(
     volume : traded since the last tick; with a volume share it bounds what may fill.
     jumps : True for a tick that is a trade, and for the first price of a replayed bar; False
         walks continuously from the previous price (ticks=path, inside a bar).
-    at_open : it is the first price of its bar.
+    at_open : it is the first price of its bar, and so a jump in any case.
     """
     start_events(books)
     book = books[0]
@@ -141,8 +144,8 @@ def play_ticks(
     Parameters
     ----------
     ticks : TICK array of prices alone (`Tape.of_trades`), oldest first. Where the book is
-        `discrete` every tick jumps, else those with OPENS_BAR. One without a spread leaves the
-        one in force, which at first is the bar's.
+        `discrete` every tick jumps, else the first and those with OPENS_BAR. One without a spread
+        leaves the one in force, which at first is the bar's.
     nights, trials : as in `walk_bars`.
 
     Returns

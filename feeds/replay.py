@@ -45,6 +45,9 @@ class Replay:
     bars : (symbol, timeframe_ns) -> the bars strategies see, for history.
     start : ns UTC; bars that END by then are history.
     speed : market seconds a second; None: as fast as they are taken. Closed hours are skipped.
+
+    Attributes
+    ----------
     is_idle : whether nothing could be matched now: then a bar's prices are told as one event.
     """
 
@@ -54,12 +57,11 @@ class Replay:
         bars: Mapping[tuple[str, int], Series],
         start: int,
         speed: float | None = None,
-        is_idle: Callable[[], bool] = lambda: False,
     ) -> None:
         self._told = list(told)
         self._bars = dict(bars)
         self._speed = speed
-        self._is_idle = is_idle
+        self.is_idle: Callable[[], bool] = lambda: False
         self.start = self.now = start
         ends = [item.series.bars["end"] for item in self._told]
         self._ends = np.unique(np.concatenate(ends)) if ends else np.zeros(0, np.int64)
@@ -111,7 +113,7 @@ class Replay:
 
     def _moment(self, end: int) -> list[Event]:
         events: list[Event] = []
-        idle = self._is_idle()
+        idle = self.is_idle()
         for place, item in enumerate(self._told):
             bars, row = item.series.bars, self._rows[place]
             while row < len(bars) and int(bars["end"][row]) <= end:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import backtrader as bt
@@ -15,20 +16,19 @@ class LiveCerebro(bt.Cerebro):  # type: ignore[misc]
     Strategies hear of orders at once (`quicknotify`), not with the next bar. Backtrader's own live
     loop waits feed by feed and fails where two feeds are silent in turn; it is not used.
 
-    Parameters
+    Attributes
     ----------
     engine : Engine
-    ready : callable(), optional
-        Called once all strategies stand, before the first event.
+    when_ready : called once all strategies stand, before the first event.
     """
 
-    def __init__(self, engine: Engine, ready: Any = None) -> None:
-        super().__init__(stdstats=False, quicknotify=True)
-        self.engine = engine
-        self._when_ready = ready
+    params = (("stdstats", False), ("quicknotify", True))
+
+    engine: Engine
+    when_ready: Callable[[], None] | None = None
 
     def _runnext(self, runstrats: list[Any]) -> None:
         self.engine.begin(self, runstrats)
-        if self._when_ready is not None:
-            self._when_ready()
+        if self.when_ready is not None:
+            self.when_ready()
         self.engine.run()

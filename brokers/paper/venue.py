@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-from feeds.path_ticks import path_ticks
 
 from brokers.limits import Usage
 from brokers.paper import paper_capabilities
@@ -49,6 +48,7 @@ from core.matching.records import (
 )
 from core.orders import ChildRequest, OrderChange, OrderKind, OrderRequest, Role, Side
 from core.ports import BREACH_NONE, no_limits
+from feeds.path_ticks import path_ticks
 
 _ENDS = {
     EXPIRE_EVENT: OrderStatus.EXPIRED,
@@ -72,7 +72,6 @@ class PaperVenue:
         Takes what happens, in order; called before a method returns.
     history : where past prices are found: for the engine's requests, and to play what it missed.
     cash : balance of a new account, account currency.
-    limits : the guard's one-item LIMITS array, None: floors are not tested here.
     native, hedging : how brackets and positions are kept (`paper_capabilities`).
     discrete : prices are trades; else they are the path of replayed bars.
     """
@@ -84,7 +83,6 @@ class PaperVenue:
         cash: float,
         *,
         ledger: PaperLedger | None = None,
-        limits: Any = None,
         native: bool = True,
         hedging: bool = False,
         discrete: bool = False,
@@ -94,7 +92,7 @@ class PaperVenue:
         self._emit = emit
         self._history = history
         self._ledger = ledger or PaperLedger()
-        self._limits = limits
+        self._limits: Any = None
         self._capabilities = paper_capabilities(native=native, hedging=hedging)
         self._terms: dict[str, Any] = {
             "discrete": discrete, "limit_fill": limit_fill, "volume_share": volume_share,
@@ -122,10 +120,14 @@ class PaperVenue:
         """Realised money, account currency."""
         return self._balance
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no price could change anything: no position, no order."""
+        return not any(book.is_live for book in self._books.values())
+
     def add_plan(self, plan_id: str, instrument: Instrument, fx: FxRate, timeframe_ns: int) -> None:
         """Let a plan trade an instrument. Called before `connect`."""
-        limits = self._limits if self._capabilities.keeps_floors else None
-        self._books[plan_id] = PaperBook(plan_id, instrument, fx, limits=limits, **self._terms)
+        self._books[plan_id] = PaperBook(plan_id, instrument, fx, limits=None, **self._terms)
         self._timeframes[plan_id] = timeframe_ns
 
     # -- connection --------------------------------------------------------------------------
@@ -615,13 +617,13 @@ class PaperVenue:
                 )
                 played += [(int(bar["end"]), plan_id, bar) for bar in bars]
         watched, since = self._limits, self._now
-        self._watch(None)
+        self.watch(None)
         for _, plan_id, bar in sorted(played, key=lambda item: item[:2]):
             self._play_missed(plan_id, self._books[plan_id], bar, since)
-        self._watch(watched)
+        self.watch(watched)
 
-    def _watch(self, limits: Any) -> None:
-        """Let the books test the guard's floors, or (None) none."""
+    def watch(self, limits: Any) -> None:
+        """Let the books test the guard's floors (its LIMITS array), or (None) none."""
         self._limits = limits
         if self._capabilities.keeps_floors:
             for book in self._books.values():

@@ -1,0 +1,231 @@
+"""From an account's plans to a session that stands: feeds, venue, guard, strategies, engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from backtests.engine import PlanRun, _factory
+from backtests.loading import LoadedPlan
+from backtests.request import AccountRequest
+from brokers.broker import LiveBroker
+from brokers.inbox import Inbox
+from brokers.paper.ledger import PaperLedger
+from brokers.paper.venue import PaperVenue
+from core.bars import Series, parse_timeframe
+from core.calendar import Calendar, get_calendar
+from core.instruments import Instrument, fill_spread, get_instrument
+from core.schedule import FlatRule, apply_flat_times
+from feeds.live import FeedTerms, LiveFeed
+from feeds.live_data import LiveData
+from feeds.replay import Replay, ReplaySeries
+from live.cerebro import LiveCerebro
+from live.engine import Engine, FeedSlot, Recorder
+from live.outbox import LiveOutbox
+from risk.analyzers import DailyLoss, TradeRisk
+from risk.guard import Guard
+
+_SECOND_NS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class SessionTerms:
+    """How a session runs.
+
+    speed : market seconds a second of a replay; None: as fast as it can.
+    history_bars : bars of the plan's own file that are history before the first live one.
+    entry_age_secs : a bar delivered later than that after its END takes no entry.
+    brackets : native or kept, on paper. positions : netting or hedging, on paper.
+    """
+
+    speed: float | None = None
+    history_bars: int = 0
+    entry_age_secs: float = 10.0
+    stale_secs: float = 30.0
+    unprotected_secs: float = 5.0
+    brackets: str = "native"
+    positions: str = "netting"
+    start: int | None = None
+
+
+@dataclass
+class LivePlanRun(PlanRun):
+    """A plan of a live session; its bars are those that were delivered."""
+
+    @property
+    def bars(self) -> np.ndarray[Any, Any]:
+        """The bars the strategy has seen."""
+        return self.data.bars  # type: ignore[no-any-return]
+
+
+@dataclass
+class BuiltSession:
+    """The parts of a session, joined; `cerebro.run()` starts it."""
+
+    request: AccountRequest
+    plans: list[LivePlanRun]
+    cerebro: LiveCerebro
+    engine: Engine
+    broker: LiveBroker
+    guard: Guard
+    port: Any
+    outbox: LiveOutbox
+    inbox: Inbox
+    source: Any = None
+    terms: SessionTerms = field(default_factory=SessionTerms)
+
+
+def build_paper(
+    request: AccountRequest,
+    loaded: Sequence[LoadedPlan],
+    flats: Sequence[Sequence[FlatRule]],
+    terms: SessionTerms,
+    *,
+    recorder: Recorder,
+    journal: Any = None,
+    ledger: PaperLedger | None = None,
+    order_prefix: str = "t",
+    ready: Callable[[], None] | None = None,
+) -> BuiltSession:
+    """Join a paper session over replayed prices of the plans' own files.
+
+    Parameters
+    ----------
+    loaded : the plans with their prices. flats : the flat times each plan is held to.
+    recorder : numbers events. journal : takes intents before they are sent.
+    ledger : the paper account's own file; None: it lives in memory.
+    """
+    inbox = Inbox()
+    slots, plans = [], []
+    for plan, rules in zip(loaded, flats, strict=True):
+        run, own = _plan_slots(plan, rules, terms)
+        plans.append(run)
+        slots += own
+    start = _start(loaded, terms)
+    replay = _replay(loaded, start, terms.speed)
+    nested: list[Callable[[Any], None]] = []
+    venue = PaperVenue(
+        lambda event: nested[0](event),
+        replay,
+        request.cash,
+        ledger=ledger,
+        native=terms.brackets == "native",
+        hedging=terms.positions == "hedging",
+    )
+    outbox = LiveOutbox(journal, venue)
+    broker = LiveBroker(venue, outbox, request.cash, request.currency, order_prefix)
+    for run in plans:
+        asked = run.loaded.request
+        broker.add_instrument(run.data, asked.instrument, asked.plan_id, fx=asked.fx)
+        step = run.loaded.series.timeframe_ns
+        venue.add_plan(asked.plan_id, asked.instrument, asked.fx, step)
+    guard = Guard(broker, *request.limits)
+    venue.watch(guard.limits)
+    engine = Engine(
+        broker, venue, slots, inbox, recorder, replay, int(terms.entry_age_secs * _SECOND_NS)
+    )
+    nested.append(engine.nested.append)
+    replay.is_idle = lambda: venue.is_idle
+    cerebro = LiveCerebro()
+    cerebro.engine = engine
+    cerebro.when_ready = ready or (lambda: venue.connect(start))
+    for slot in slots:
+        cerebro.adddata(slot.data, name=slot.name.partition("/")[2] or slot.name)
+    cerebro.setbroker(guard)
+    for run in plans:
+        cerebro.addstrategy(_factory(run, alone=len(plans) == 1), **run.loaded.request.params)
+    cerebro.addanalyzer(DailyLoss, _name="daily_loss")
+    cerebro.addanalyzer(TradeRisk, _name="trade_risk")
+    return BuiltSession(
+        request, plans, cerebro, engine, broker, guard, venue, outbox, inbox, replay, terms
+    )
+
+
+def _start(loaded: Sequence[LoadedPlan], terms: SessionTerms) -> int:
+    """Return when the replay begins: after the history that every plan asked for."""
+    if terms.start is not None:
+        return terms.start
+    starts = []
+    for plan in loaded:
+        bars = plan.series.bars
+        starts.append(int(bars["start"][min(terms.history_bars, len(bars) - 1)]))
+    return max(starts)
+
+
+def _replay(loaded: Sequence[LoadedPlan], start: int, speed: float | None) -> Replay:
+    told: dict[str, ReplaySeries] = {}
+    bars: dict[tuple[str, int], Series] = {}
+    for plan in loaded:
+        for series in plan.further.values():
+            told.setdefault(series.symbol, ReplaySeries(series, _tick_of(series)))
+            bars[series.symbol, series.timeframe_ns] = series
+    for plan in loaded:
+        finest = plan.series.lower or plan.series
+        symbol = plan.request.instrument.symbol
+        told[symbol] = ReplaySeries(replace(finest, symbol=symbol), _tick_of(plan.series))
+        bars[symbol, plan.series.timeframe_ns] = plan.series
+    return Replay(list(told.values()), bars, start, speed)
+
+
+def _tick_of(series: Series) -> float:
+    from core.instruments import instrument_names
+
+    if series.symbol not in instrument_names() or not len(series):
+        return 1e-6
+    return get_instrument(series.symbol).facts(int(series.bars["day"][0])).tick
+
+
+def _plan_slots(
+    loaded: LoadedPlan, flats: Sequence[FlatRule], terms: SessionTerms
+) -> tuple[LivePlanRun, list[FeedSlot]]:
+    """Return a plan's feeds: the further series first, so that they are known first."""
+    asked = loaded.request
+    slots = []
+    history = terms.history_bars
+    feed_terms = FeedTerms(history, int(terms.stale_secs * _SECOND_NS))
+    data = LiveData(asked.instrument.symbol, loaded.series.timeframe_ns)
+    data.tola_plan, data.tola_calendar = asked.plan_id, loaded.calendar
+    for name, series in loaded.further.items():
+        further = LiveData(series.symbol, series.timeframe_ns)
+        further.tola_plan = asked.plan_id
+        calendar = _calendar_of(series, loaded.calendar)
+        bars = -(-history * loaded.series.timeframe_ns // series.timeframe_ns)
+        feed = LiveFeed(
+            series.symbol, series.timeframe_ns, calendar, replace(feed_terms, history_bars=bars)
+        )
+        slots.append(FeedSlot(f"{asked.plan_id}/{name}", asked.plan_id, feed, further, False))
+    dress = _dresser(asked.instrument, loaded.calendar, flats)
+    feed = LiveFeed(
+        asked.instrument.symbol, loaded.series.timeframe_ns, loaded.calendar, feed_terms, dress
+    )
+    clock = FeedSlot(asked.plan_id, asked.plan_id, feed, data, True)
+    # Backtrader must see the clock first; the engine delivers the further series first.
+    return LivePlanRun(loaded, data), [clock, *slots]
+
+
+def _calendar_of(series: Series, default: Calendar) -> Calendar:
+    from core.instruments import instrument_names
+
+    if series.symbol in instrument_names():
+        return get_calendar(get_instrument(series.symbol).calendar)
+    return default
+
+
+def _dresser(
+    instrument: Instrument, calendar: Calendar, flats: Sequence[FlatRule]
+) -> Callable[[Any], None]:
+    """Return what fills a bar's spread and flat time, as loading a file does."""
+
+    def dress(bars: Any) -> None:
+        fill_spread(bars, instrument)
+        apply_flat_times(bars, calendar, flats)
+
+    return dress
+
+
+def timeframe_of(text: str) -> int:
+    """Return a plan's timeframe in ns."""
+    return parse_timeframe(text)

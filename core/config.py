@@ -120,6 +120,65 @@ class Settings:
     secrets: str = "env"
 
 
+@dataclass(frozen=True)
+class LiveSettings:
+    """How a session on a clock is run.
+
+    Attributes
+    ----------
+    speed : float or "max"
+        How many times faster than the clock recorded prices are played; "max": without waiting.
+    history_bars : int
+        Bars of history asked for before the first live one.
+    entry_age_secs : float
+        How long after its END a bar may still bring entries.
+    stale_secs : float
+        A feed silent for so long in an open market has a gap.
+    unprotected_secs : float
+        A position so long without a working stop is closed.
+    reconnect_interval, max_retries : float, int
+        Seconds between attempts at a lost connection, and how many before it is given up.
+    retry_delay, burst_size : float, int
+        Seconds before a refused question is asked again; most questions at once.
+    at_end : str or None
+        keep or flatten what is open when the session ends; None: flatten on paper, keep on a real
+        account.
+    latency_ms : float
+        How long an order takes to the paper venue.
+    brackets, positions : str
+        How the paper venue behaves: native or kept stops and targets; netting or hedging.
+    """
+
+    speed: float | str = 1.0
+    history_bars: int = 1000
+    entry_age_secs: float = 10.0
+    stale_secs: float = 30.0
+    unprotected_secs: float = 5.0
+    reconnect_interval: float = 5.0
+    max_retries: int = 10
+    retry_delay: float = 1.0
+    burst_size: int = 10
+    at_end: str | None = None
+    latency_ms: float = 0.0
+    brackets: str = "native"
+    positions: str = "netting"
+
+
+@dataclass(frozen=True)
+class AlertSettings:
+    """Who is told what a session does.
+
+    services : addresses as the apprise package reads them. ping : an address that is asked for
+    every `ping_secs` while the session is well; None: none. Both are credentials.
+    per_minute : most alerts of a kind in a minute.
+    """
+
+    services: tuple[str, ...] = field(default=(), repr=False)
+    ping: str | None = field(default=None, repr=False)
+    ping_secs: float = 60.0
+    per_minute: float = 1.0
+
+
 BUNDLED_PLANS: dict[str, dict[str, Any]] = {
     "gold": {"strategy": "gold_smc", "instrument": "MGC", "timeframe": "15m"},
     "nifty": {"strategy": "nifty_smc", "instrument": "NIFTY-FUT", "timeframe": "5m"},
@@ -158,6 +217,8 @@ class Config:
     provenance: Mapping[str, Provenance]
     path: str | None = None
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    live: LiveSettings = LiveSettings()
+    alerts: AlertSettings = AlertSettings()
 
     def overrides(self) -> list[str]:
         """Return a line for each value that a variable, a flag or a price file set."""
@@ -228,7 +289,7 @@ def load(
     env : mapping, optional
         Environment variables; the process's own by default. `.env` beside the file fills gaps.
     flags : mapping, optional
-        Fields of plans and settings by name from the command line (None: not given). A plan
+        Fields of plans, settings and [live] by name from the command line (None: not given). A plan
         field goes to every selected plan; tables (`params`, `with`, `instrument_set`) are merged
         key by key and may be lists of KEY=VALUE.
     select : sequence of str

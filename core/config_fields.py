@@ -81,6 +81,62 @@ def factor(value: Any) -> float:
     return number
 
 
+def not_negative(value: Any) -> float:
+    """Read a number of 0 or more."""
+    number = _number(value)
+    if not 0 <= number < float("inf"):
+        raise ValueError("expected a number of 0 or more")
+    return number
+
+
+def whole(least: int) -> Reader:
+    """Return a reader of a whole number of at least `least`."""
+
+    def read(value: Any) -> int:
+        number = _number(value)
+        if not least <= number < float("inf") or number != int(number):
+            raise ValueError(f"expected a whole number of {least} or more")
+        return int(number)
+
+    return read
+
+
+def speed(value: Any) -> float | str:
+    """Read how many times faster than the clock: a number above 0, or max."""
+    if value == "max":
+        return "max"
+    try:
+        return positive(value)
+    except ValueError:
+        raise ValueError("expected a number above 0, or max") from None
+
+
+def services(value: Any) -> tuple[str, ...]:
+    """Read addresses of alert services: a list, or one text with commas between. Shows none."""
+    listed = _BETWEEN_ADDRESSES.split(value.strip()) if isinstance(value, str) else value
+    if not isinstance(listed, list | tuple):
+        raise ValueError("expected a list of addresses in quotes")
+    for number, address in enumerate(listed, start=1):
+        if not isinstance(address, str) or not _ADDRESS.fullmatch(address.strip()):
+            raise ValueError(
+                f"number {number} is no address of an alert service, such as tgram://TOKEN/CHAT"
+            )
+    return tuple(address.strip() for address in listed)
+
+
+def web_address(value: Any) -> str:
+    """Read an address that begins with https:// or http://. Shows it nowhere."""
+    if not isinstance(value, str) or not _WEB_ADDRESS.fullmatch(value.strip()):
+        raise ValueError("expected an address that begins with https:// or http://")
+    return value.strip()
+
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+_WEB_ADDRESS = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
+_BETWEEN_ADDRESSES = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)")
+"""An address may hold commas itself: they part addresses only before the next one."""
+
+
 def currency(value: Any) -> str:
     """Read a currency code."""
     code = str(value).strip().upper()
@@ -229,12 +285,45 @@ ACCOUNT_FIELDS: dict[str, Reader] = {
 }
 """Fields of [accounts.NAME]."""
 
+LIVE_FIELDS: dict[str, Reader] = {
+    "speed": speed,
+    "history_bars": whole(0),
+    "entry_age_secs": positive,
+    "stale_secs": positive,
+    "unprotected_secs": positive,
+    "reconnect_interval": positive,
+    "max_retries": whole(0),
+    "retry_delay": not_negative,
+    "burst_size": whole(1),
+    "at_end": choice("keep", "flatten"),
+    "latency_ms": not_negative,
+    "brackets": choice("native", "kept"),
+    "positions": choice("netting", "hedging"),
+}
+"""Fields of [live]."""
+
+LIVE_FLAGS = ("speed", "at_end", "history_bars")
+"""Those of them that the command line may override."""
+
+ALERT_FIELDS: dict[str, Reader] = {
+    "services": services,
+    "ping": web_address,
+    "ping_secs": positive,
+    "per_minute": positive,
+}
+"""Fields of [alerts]."""
+
+ALERT_VARIABLES = {"services": "TOLA_ALERTS", "ping": "TOLA_PING"}
+"""Fields of [alerts] that are credentials, never shown or stored, and their variables."""
+
 FLAG_NAMES = {
     "params": "--set",
     "instrument_set": "--instrument-set",
     "costs": "--no-costs",
     "margin": "--no-margin",
     "report": "--no-report",
+    "at_end": "--at-end",
+    "history_bars": "--history-bars",
 }
 """Flags spelled otherwise than the field they set."""
 

@@ -8,10 +8,24 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.config import BUNDLED_PLANS, Account, Config, Known, Plan, Provenance, Settings
+from core.config import (
+    BUNDLED_PLANS,
+    Account,
+    AlertSettings,
+    Config,
+    Known,
+    LiveSettings,
+    Plan,
+    Provenance,
+    Settings,
+)
 from core.config_fields import (
     ACCOUNT_FIELDS,
+    ALERT_FIELDS,
+    ALERT_VARIABLES,
     CREDENTIALS,
+    LIVE_FIELDS,
+    LIVE_FLAGS,
     PLAN_FIELDS,
     SETTING_FIELDS,
     VARIABLES,
@@ -21,18 +35,18 @@ from core.config_fields import (
     is_file_name,
 )
 from core.errors import ConfigError, near_name
-from core.log import redact
+from core.log import redact, register_secrets
 
 logger = logging.getLogger(__name__)
 
-_SECTIONS = ("plans", "accounts", "settings", "fx", "risk")
+_SECTIONS = ("plans", "accounts", "settings", "live", "alerts", "fx", "risk")
 _TABLES = ("params", "with", "instrument_set")
 """Plan fields merged key by key."""
 _ATTRIBUTES = {"with": "further", "from": "first", "to": "last"}
 """Plan fields whose name is a Python word or clashes with one."""
 _NEEDED = ("strategy", "instrument", "timeframe")
 _CREDENTIAL = re.compile("secret|token|password|api_?key", re.IGNORECASE)
-_NOT_SETTINGS = ("TOLA_CACHE_DIR", "TOLA_DEBUG", "TOLA_SHARED")
+_NOT_SETTINGS = ("TOLA_CACHE_DIR", "TOLA_DEBUG", "TOLA_SHARED", *ALERT_VARIABLES.values())
 
 
 class Loader:
@@ -62,6 +76,7 @@ class Loader:
         self._check_sections()
         self._check_flags()
         settings = self._settings()
+        live, alerts = self._live(), self._alerts()
         accounts = self._accounts()
         risk = self._risk_tables()
         fx = self._fx()
@@ -82,6 +97,8 @@ class Loader:
             self._provenance,
             self._path,
             self._credentials(),
+            live,
+            alerts,
         )
 
     def _fault(self, where: str, text: str) -> None:
@@ -102,9 +119,9 @@ class Loader:
                 self._fault(f"[{name}]", f"unknown section{near_name(name, _SECTIONS)}")
 
     def _check_flags(self) -> None:
+        known = (*PLAN_FIELDS, *SETTING_FIELDS, *LIVE_FLAGS)
         for name in self._flags:
-            if name not in PLAN_FIELDS and name not in SETTING_FIELDS:
-                known = (*PLAN_FIELDS, *SETTING_FIELDS)
+            if name not in known:
                 self._fault(f"--{name}", f"unknown{near_name(name, known)}")
 
     def _set(self, name: str, reader: Reader, value: Any, source: str, origin: str) -> bool:
@@ -140,11 +157,16 @@ class Loader:
             if key not in fields:
                 self._fault(f"{prefix}.{key}", f"unknown{near_name(key, fields)}")
                 continue
+            if prefix == "alerts" and key in ALERT_VARIABLES:
+                continue  # a credential: `_secret` reads it
             self._set(f"{prefix}.{key}", fields[key], value, "file", self._path or "")
 
+    def _defaults(self, prefix: str, defaults: object) -> None:
+        for name, default in vars(defaults).items():
+            self._provenance[f"{prefix}.{name}"] = Provenance(default, "default", "")
+
     def _settings(self) -> Settings:
-        for name, default in vars(Settings()).items():
-            self._provenance[f"settings.{name}"] = Provenance(default, "default", "")
+        self._defaults("settings", Settings())
         self._read_table("settings", self._section("settings"), SETTING_FIELDS)
         for name in ("instruments", "calendar"):
             self._anchor(f"settings.{name}")
@@ -163,6 +185,40 @@ class Loader:
         for variable in self._variables:
             if variable.startswith("TOLA_") and variable not in (*VARIABLES, *_NOT_SETTINGS):
                 logger.warning("environment variable %s is not a setting: ignored", variable)
+
+    def _live(self) -> LiveSettings:
+        self._defaults("live", LiveSettings())
+        self._read_table("live", self._section("live"), LIVE_FIELDS)
+        for name in LIVE_FLAGS:
+            if name in self._flags:
+                flag = flag_name(name)
+                self._set(f"live.{name}", LIVE_FIELDS[name], self._flags[name], "flag", flag)
+        return LiveSettings(**{name: self._value(f"live.{name}") for name in LIVE_FIELDS})
+
+    def _alerts(self) -> AlertSettings:
+        self._defaults("alerts", AlertSettings())
+        table = self._section("alerts")
+        self._read_table("alerts", table, ALERT_FIELDS)
+        values = {name: self._value(f"alerts.{name}") for name in ALERT_FIELDS}
+        for name in ALERT_VARIABLES:
+            del self._provenance[f"alerts.{name}"]
+            values[name] = self._secret(name, table, values[name])
+        register_secrets([*values["services"], values["ping"] or ""])
+        return AlertSettings(**values)
+
+    def _secret(self, name: str, table: Mapping[str, Any], default: Any) -> Any:
+        """Read a credential of [alerts]; no message shows it and no run stores it."""
+        variable = ALERT_VARIABLES[name]
+        where, value = f"alerts.{name}", table.get(name)
+        if self._variables.get(variable, "").strip():
+            where, value = variable, self._variables[variable]
+        if value is None:
+            return default
+        try:
+            return ALERT_FIELDS[name](value)
+        except ValueError as fault:
+            self._fault(where, str(fault))
+            return default
 
     def _accounts(self) -> dict[str, Account]:
         accounts = {}

@@ -89,6 +89,20 @@ _SETTINGS = """\
 # news_spread = 3             # the spread is three times as wide around scheduled news
 # instruments = "my_instruments.toml"   # your own contract facts and charges, merged over ours
 # calendar = "my_calendar.toml"         # your own dates, merged over ours
+
+[live]
+# speed = 60                  # recorded prices are played 60 times faster; "max": without waiting
+# history_bars = 1000         # bars of history before the first live one
+# entry_age_secs = 10         # a bar that came later than this after its end brings no entry
+# stale_secs = 30             # a feed silent for so long in an open market has a gap
+# unprotected_secs = 5        # a position so long without a working stop is closed
+# at_end = "flatten"          # or "keep"; left out: flatten on paper, keep on a real account
+
+[alerts]
+# services = ["tgram://TOKEN/CHAT"]     # as the apprise package reads them; better TOLA_ALERTS
+# ping = "https://hc-ping.com/ID"       # asked for while the session is well; better TOLA_PING
+# ping_secs = 60
+# per_minute = 1              # most alerts of a kind in a minute; the rest is counted
 """
 
 
@@ -123,6 +137,11 @@ def _environment() -> str:
         "PAPER_TRADING=True",
         "LOG_LEVEL=INFO",
         "# DATABASE_URL=postgresql://USER@HOST/NAME",
+        "",
+        "# Alerts: addresses as the apprise package reads them, commas between; what is asked for",
+        "# while a session is well",
+        "TOLA_ALERTS=",
+        "TOLA_PING=",
     ]
     for venue, names in CREDENTIALS.items():
         lines += ["", f"# {_VENUE_TITLES[venue]}", *(f"{name}=" for name in names)]

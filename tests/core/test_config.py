@@ -2,15 +2,27 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from core.config import Account, Config, Known, Plan, Settings, load
+from core.config import (
+    Account,
+    AlertSettings,
+    Config,
+    Known,
+    LiveSettings,
+    Plan,
+    Settings,
+    load,
+)
 from core.config_fields import is_file_name, split_file_name
 from core.config_text import InitAnswers, init_texts
 from core.errors import ConfigError
+from core.log import forget_secrets, redact
 
 KNOWN = Known(
     strategies={"gold_smc": ("rr", "order_bars"), "nifty_smc": ("rr",), "breakout": ("lookback",)},
@@ -413,3 +425,174 @@ def test_an_empty_variable_is_as_good_as_none_and_an_empty_flag_is_named(tmp_pat
     assert "--risk: is empty; give a value or leave it out" in faults_of(
         tmp_path, WHOLE, select=["gold"], flags={"risk": ""}
     )
+
+
+SESSION = """
+[live]
+speed = 60
+history_bars = 500
+entry_age_secs = 2.5
+at_end = "keep"
+brackets = "kept"
+
+[alerts]
+services = ["tgram://pl4nted-token/chat", "json://127.0.0.1:80/pl4nted"]
+ping = "https://hc-ping.com/pl4nted"
+ping_secs = 30
+"""
+
+
+@pytest.fixture
+def no_secrets_left() -> Iterator[None]:
+    yield
+    forget_secrets()
+
+
+def test_how_a_session_runs_is_read_from_its_own_tables(
+    tmp_path: Path, no_secrets_left: None
+) -> None:
+    config = loaded(tmp_path, WHOLE + SESSION)
+
+    assert config.live == LiveSettings(
+        speed=60.0, history_bars=500, entry_age_secs=2.5, at_end="keep", brackets="kept"
+    )
+    assert config.alerts == AlertSettings(
+        ("tgram://pl4nted-token/chat", "json://127.0.0.1:80/pl4nted"),
+        ping="https://hc-ping.com/pl4nted",
+        ping_secs=30.0,
+    )
+
+
+def test_without_their_tables_sessions_have_defaults(tmp_path: Path) -> None:
+    config = loaded(tmp_path, WHOLE)
+
+    assert (config.live, config.alerts) == (LiveSettings(), AlertSettings())
+    assert config.live.at_end is None
+    assert config.provenance["live.stale_secs"].source == "default"
+
+
+def test_flags_override_what_may_differ_from_session_to_session(
+    tmp_path: Path, no_secrets_left: None
+) -> None:
+    flags = {"speed": "max", "at_end": "flatten", "history_bars": 50}
+
+    config = loaded(tmp_path, WHOLE + SESSION, flags=flags)
+
+    toml = tmp_path / "tola.toml"
+    assert (config.live.speed, config.live.at_end, config.live.history_bars) == (
+        "max",
+        "flatten",
+        50,
+    )
+    assert config.overrides() == [
+        f"live.at_end = flatten (flag --at-end; {toml} says keep)",
+        f"live.history_bars = 50 (flag --history-bars; {toml} says 500)",
+        f"live.speed = max (flag --speed; {toml} says 60.0)",
+    ]
+    message = faults_of(tmp_path, WHOLE, flags={"speed": "0", "stale_secs": 5})
+    assert "--speed=0: expected a number above 0, or max" in message
+    assert "--stale_secs: unknown" in message
+
+
+def test_alert_services_in_the_environment_displace_the_files(
+    tmp_path: Path, no_secrets_left: None
+) -> None:
+    env = {
+        "TOLA_ALERTS": " tgram://a-token/chat , mailto://u:p@host?to=a@x,b@y,json://127.0.0.1/z ",
+        "TOLA_PING": "http://127.0.0.1:9/ping",
+    }
+
+    config = loaded(tmp_path, WHOLE + SESSION, env=env)
+
+    assert config.alerts.services == (
+        "tgram://a-token/chat",
+        "mailto://u:p@host?to=a@x,b@y",
+        "json://127.0.0.1/z",
+    )
+    assert config.alerts.ping == "http://127.0.0.1:9/ping"
+
+
+def test_addresses_of_alerts_are_credentials(tmp_path: Path, no_secrets_left: None) -> None:
+    config = loaded(tmp_path, WHOLE + SESSION, flags={"speed": 2})
+
+    shown = json.dumps(config.stored()) + repr(config) + "\n".join(config.overrides())
+    assert "pl4nted" not in shown
+    assert config.stored()["alerts.ping_secs"]["value"] == 30.0
+    assert redact("told tgram://pl4nted-token/chat") == "told ***"
+
+
+def test_a_wrong_alert_address_is_not_shown_either(tmp_path: Path, no_secrets_left: None) -> None:
+    text = """
+    [alerts]
+    services = ["tgram://fine/1", "pl4nted-token"]
+    ping = "pl4nted.example"
+    """
+
+    by_file = faults_of(tmp_path, WHOLE + text)
+    by_env = faults_of(tmp_path, WHOLE, env={"TOLA_ALERTS": "pl4nted", "TOLA_PING": "pl4nted"})
+
+    assert "alerts.services: number 2 is no address of an alert service, such as" in by_file
+    assert "alerts.ping: expected an address that begins with https:// or http://" in by_file
+    assert "TOLA_ALERTS: number 1 is no address" in by_env
+    assert "TOLA_PING: expected an address" in by_env
+    assert "pl4nted" not in by_file + by_env
+
+
+def test_every_fault_of_a_sessions_tables_is_told(tmp_path: Path) -> None:
+    text = """
+    [live]
+    speed = "fast"
+    history_bars = 1.5
+    entry_age_secs = 0
+    max_retries = -1
+    retry_delay = -1
+    burst_size = 0
+    at_end = "flat"
+    brackets = "none"
+    positions = "both"
+    stale = 30
+    [alerts]
+    services = 5
+    ping_secs = 0
+    per_minut = 2
+    """
+
+    message = faults_of(tmp_path, WHOLE + text)
+
+    for part in (
+        "live.speed=fast: expected a number above 0, or max",
+        "live.history_bars=1.5: expected a whole number of 0 or more",
+        "live.entry_age_secs=0: expected a number above 0",
+        "live.max_retries=-1: expected a whole number of 0 or more",
+        "live.retry_delay=-1: expected a number of 0 or more",
+        "live.burst_size=0: expected a whole number of 1 or more",
+        "live.at_end=flat: expected one of keep, flatten",
+        "live.brackets=none: expected one of native, kept",
+        "live.positions=both: expected one of netting, hedging",
+        "live.stale: unknown; did you mean 'stale_secs'",
+        "alerts.services: expected a list of addresses in quotes",
+        "alerts.ping_secs=0: expected a number above 0",
+        "alerts.per_minut: unknown; did you mean 'per_minute'",
+    ):
+        assert part in message
+    assert message.splitlines()[0].endswith(": 13 faults")
+
+
+def test_a_settings_table_may_be_no_table(tmp_path: Path) -> None:
+    message = faults_of(tmp_path, "live = 5\nalerts = 'x'\n" + WHOLE)
+
+    assert "live: expected a table [live]" in message
+    assert "alerts: expected a table [alerts]" in message
+
+
+def test_what_init_proposes_for_sessions_is_valid_when_uncommented(
+    tmp_path: Path, no_secrets_left: None
+) -> None:
+    text = init_texts(InitAnswers("gold"), KNOWN.presets).settings
+    start = text.index("[live]")
+
+    config = loaded(tmp_path, text[:start] + re.sub("(?m)^# ", "", text[start:]))
+
+    assert config.live.speed == 60
+    assert config.live.at_end == "flatten"
+    assert config.alerts.services == ("tgram://TOKEN/CHAT",)

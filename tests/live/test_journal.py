@@ -1,63 +1,40 @@
-"""The journal: what was appended is there after a kill, and whatever is wrong is said in a line."""
+"""The journal: what it is given is there again, in order and once."""
 
+import json
 import os
-import signal
-import sqlite3
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
 
+import numpy as np
 import pytest
-import sqlalchemy as sa
 
-from core.events import Clock, Command, Execution
-from core.orders import Side
-from live.journal import Intent, JournalError, SessionFacts, open_journal
+from core.events import Clock
+from live.journal import JournalError, SessionFacts, open_journal
 from live.journal.store import BLOCK_EVENTS
-from live.journal.tables import SEQUENCE
-
-ROOT = Path(__file__).resolve().parents[2]
-FACTS = SessionFacts("paper", "paper", "demo", {"plans": ["gold"]})
+from tests.live.journals import FACTS, behind_its_back, booked, fill, intent, numbers
 
 
-def fill(number):
-    return Execution(f"f{number}", "v1", "MGC", Side.BUY, 1.0, 2400.0 + number, ts_init=number)
-
-
-def intent(order_id="1"):
-    return Intent("submit", order_id, "gold", "MGC", {"quantity": 1.0, "price": 2400.1})
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        return str(tmp_path / "j.db")
-    return request.getfixturevalue("postgres_url")
-
-
-def test_events_come_back_numbered_and_whole(url):
-    journal = open_journal(url)
+def test_events_come_back_numbered_and_whole(journal_url):
+    journal = open_journal(journal_url)
     journal.begin(FACTS)
-    numbers = [journal.append(fill(n)) for n in range(1, 6)]
+    told = [journal.append(fill(n)) for n in range(1, 6)]
     journal.close()
 
-    again = open_journal(url, read_only=True)
-    assert numbers == [1, 2, 3, 4, 5]
+    again = open_journal(journal_url, read_only=True)
+    assert told == [1, 2, 3, 4, 5] and again.last_seq == 5
     assert list(again.events()) == [(n, fill(n)) for n in range(1, 6)]
     assert [seq for seq, _ in again.events(first_seq=4)] == [4, 5]
+    assert list(again.events(first_seq=6)) == []
     again.close()
 
 
-def test_numbers_go_on_in_the_next_session(url):
+def test_numbers_go_on_in_the_next_session(journal_url):
     for reason in ("stopped", "killed"):
-        journal = open_journal(url)
+        journal = open_journal(journal_url)
         journal.begin(FACTS)
         journal.append(Clock(ts_event=1))
         journal.end(reason)
         journal.close()
 
-    journal = open_journal(url)
+    journal = open_journal(journal_url)
     assert journal.last_seq == 2
     assert [(s.session_id, s.first_seq, s.exit_reason) for s in journal.sessions()] == [
         (1, 1, "stopped"),
@@ -67,25 +44,37 @@ def test_numbers_go_on_in_the_next_session(url):
     journal.close()
 
 
-def test_an_intent_takes_every_event_before_it_along(url):
-    journal, reader = open_journal(url), None
+def test_an_intent_takes_every_event_before_it_along(journal_url):
+    journal = open_journal(journal_url)
     journal.begin(FACTS)
     journal.append(fill(1))
-    reader = open_journal(url, read_only=True)
+    reader = open_journal(journal_url, read_only=True)
     assert list(reader.events()) == []
 
     journal.intend(intent())
     journal.append(fill(2))
 
-    assert [seq for seq, _ in reader.events()] == [1]
+    assert numbers(reader) == [1]
     (written,) = reader.intents()
     assert (written.order_id, written.after_seq, written.document["price"]) == ("1", 1, 2400.1)
+    assert (journal.written_seq, journal.last_seq) == (1, 2)
     reader.close()
     journal.close()
 
 
-def test_notes_are_read_by_kind(url):
-    journal = open_journal(url)
+def test_intents_are_read_by_session(journal_url):
+    journal = open_journal(journal_url)
+    for name in ("1", "2"):
+        journal.begin(FACTS)
+        journal.intend(intent(name))
+
+    assert [item.order_id for item in journal.intents()] == ["1", "2"]
+    assert [item.order_id for item in journal.intents(session_id=2)] == ["2"]
+    journal.close()
+
+
+def test_notes_are_read_by_kind(journal_url):
+    journal = open_journal(journal_url)
     journal.begin(FACTS)
     journal.append(fill(1))
     journal.note("lock", {"rule": "daily_loss"}, ts=5, plan_id="gold")
@@ -99,128 +88,193 @@ def test_notes_are_read_by_kind(url):
     journal.close()
 
 
-def test_many_events_are_written_without_being_asked(tmp_path):
-    journal = open_journal(str(tmp_path / "j.db"))
+def test_a_booked_fill_comes_back_with_where_it_belongs(journal_url):
+    journal = open_journal(journal_url)
     journal.begin(FACTS)
-    for _ in range(BLOCK_EVENTS + 1):
-        journal.append(Clock())
-    reader = open_journal(str(tmp_path / "j.db"), read_only=True)
+    journal.append(fill(1))
+    journal.execution(booked("f1"))
+    journal.begin(FACTS)
+    journal.execution(booked("f1", venue="kite"))
+    journal.flush()
 
-    assert sum(1 for _ in reader.events()) == BLOCK_EVENTS
+    first, second = journal.executions()
+    assert (first.after_seq, first.session_id, first.side, first.costs) == (1, 1, -1, {"fee": 0.5})
+    assert journal.executions(session_id=2) == [second]
+    assert second.venue == "kite"
+    journal.close()
+
+
+def test_a_fill_is_booked_once_in_an_accounts_life(journal_url):
+    journal = open_journal(journal_url)
+    journal.execution(booked("f1"))
+    with pytest.raises(JournalError, match="'f1' of paper is booked already"):
+        journal.execution(booked("f1"))
+    journal.close()
+
+    again = open_journal(journal_url)
+    with pytest.raises(JournalError, match="'f1' of paper is booked already"):
+        again.execution(booked("f1"))
+    assert len(again.executions()) == 1 and not again.is_behind
+    again.close()
+
+
+def test_the_database_itself_refuses_a_second_fill(journal_url):
+    journal = open_journal(journal_url)
+    journal.append(fill(1))
+    journal.execution(booked("f1"))
+    journal.execution(booked("f2"))
+    behind_its_back(
+        journal_url,
+        "INSERT INTO executions (session_id, after_seq, venue, fill_id, order_id, plan_id, symbol,"
+        " side, quantity, price, ts, costs)"
+        " VALUES (1, 0, 'paper', 'f1', '1', 'gold', 'MGC', 1, 1, 1, 1, '{}')",
+    )
+
+    with pytest.raises(JournalError, match="'f1' of paper is booked already"):
+        journal.intend(intent())
+    assert journal.is_behind and journal.intents() == []
+    journal.intend(intent())
+
+    assert not journal.is_behind and numbers(journal) == [1]
+    assert [item.fill_id for item in journal.executions()] == ["f1", "f2"]
+    journal.close()
+
+
+def test_a_state_keeps_its_last_value_across_sessions(journal_url):
+    journal = open_journal(journal_url)
+    assert journal.state("guard") is None
+    for floor in (1.0, 2.0):
+        journal.save_state("guard", {"floor": floor})
+    assert journal.state("guard") == {"floor": 2.0}
+    journal.flush()
+    journal.save_state("guard", {"floor": 3.0})
+    journal.close()
+
+    assert open_journal(journal_url, read_only=True).state("guard") == {"floor": 3.0}
+
+
+def test_a_state_is_never_written_without_the_events_that_led_to_it(journal_url):
+    journal = open_journal(journal_url)
+    journal.begin(FACTS)
+    journal.append(fill(1))
+    journal.save_state("guard", {"lock": "daily_loss"})
+    reader = open_journal(journal_url, read_only=True)
+    assert (reader.state("guard"), numbers(reader)) == (None, [])
+
+    journal.flush()
+
+    assert (reader.state("guard"), numbers(reader)) == ({"lock": "daily_loss"}, [1])
     reader.close()
     journal.close()
 
 
-CHILD = """
-    import os, signal, sys
-    sys.path.insert(0, {root!r})
-    from tests.live.test_journal import FACTS, fill, intent
-    from live.journal import open_journal
-    journal = open_journal({place!r})
+def test_many_events_are_written_without_being_asked(journal_url):
+    journal = open_journal(journal_url)
     journal.begin(FACTS)
-    for number in range(1, 100):
-        journal.append(fill(number))
-        if number % 7 == 0:
-            journal.intend(intent(str(number)))
-            print(number, flush=True)
-        if number == {last}:
-            os.kill(os.getpid(), signal.SIGKILL)
-"""
+    for _ in range(BLOCK_EVENTS + 1):
+        journal.append(Clock())
+    reader = open_journal(journal_url, read_only=True)
 
-
-@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX's")
-@pytest.mark.parametrize("last", [1, 7, 8, 50])
-def test_a_killed_process_has_lost_nothing_it_said_was_written(tmp_path, last):
-    place = str(tmp_path / "j.db")
-    code = textwrap.dedent(CHILD.format(root=str(ROOT), place=place, last=last))
-
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    said = [int(line) for line in done.stdout.split()]
-    journal = open_journal(place)
-    assert [int(item.order_id) for item in journal.intents()] == said
-    kept = [event for _, event in journal.events()]
-    assert kept == [fill(n) for n in range(1, (said or [0])[-1] + 1)]
-    assert journal.last_seq == len(kept)
+    assert len(numbers(reader)) == BLOCK_EVENTS
+    reader.close()
     journal.close()
 
 
-def test_a_writer_that_is_locked_out_keeps_its_events_and_says_so(tmp_path):
-    place = tmp_path / "j.db"
-    journal = open_journal(str(place))
+def test_a_long_journal_is_read_while_it_is_written(journal_url):
+    journal = open_journal(journal_url)
+    journal.begin(FACTS)
+    for number in range(1, 101):
+        journal.append(Clock(ts_event=number))
+        journal.flush()
+    reader = open_journal(journal_url, read_only=True)
+
+    read = []
+    for seq, _ in reader.events():
+        read.append(seq)
+        if seq % 20 == 0:
+            journal.append(Clock())
+            journal.intend(intent())
+
+    assert read[:100] == list(range(1, 101))
+    assert read == list(range(1, len(read) + 1)) and len(numbers(reader)) >= 105
+    reader.close()
+    journal.close()
+
+
+def test_a_journal_in_memory_ends_with_its_process():
+    journal = open_journal("sqlite://")
     journal.begin(FACTS)
     journal.append(fill(1))
-    other = sqlite3.connect(place, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with sqlite3.connect(place) as _:
-        journal._connection.exec_driver_sql("PRAGMA busy_timeout=50")
-        journal._connection.rollback()
-
-    with pytest.raises(JournalError, match="another process writes"):
-        journal.intend(intent())
-    other.execute("ROLLBACK")
     journal.intend(intent())
 
-    assert [seq for seq, _ in journal.events()] == [1]
-    assert len(journal.intents()) == 1
+    assert numbers(journal) == [1] and len(journal.intents()) == 1
     journal.close()
-    other.close()
 
 
-def test_a_file_that_is_no_journal_is_left_as_it_is(tmp_path):
-    place = tmp_path / "j.db"
-    place.write_bytes(b"price,volume\n" * 400)
+def test_a_journal_knows_its_size(journal_url):
+    journal = open_journal(journal_url)
+    before = journal.size()
+    journal.note("alert", {"text": os.urandom(200_000).hex()}, ts=1)
+    journal.flush()
 
-    with pytest.raises(JournalError, match="damaged"):
-        open_journal(str(place))
-
-    assert place.read_bytes() == b"price,volume\n" * 400
-
-
-def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(JournalError, match="must exist and be writable"):
-        open_journal(str(tmp_path / "nowhere" / "j.db"))
+    assert journal.size() > before + 200_000
+    journal.close()
 
 
-def test_reading_a_journal_that_is_not_there_makes_none(tmp_path):
-    with pytest.raises(JournalError, match="no journal here"):
-        open_journal(str(tmp_path / "j.db"), read_only=True)
+def test_a_journal_for_reading_refuses_to_write(journal_url):
+    open_journal(journal_url).close()
+    reader = open_journal(journal_url, read_only=True)
 
-    assert not (tmp_path / "j.db").exists()
-
-
-def test_a_journal_of_a_later_version_is_refused(tmp_path):
-    place = tmp_path / "j.db"
-    open_journal(str(place)).close()
-    with sqlite3.connect(place) as raw:
-        raw.execute("UPDATE meta SET value = '99' WHERE name = 'version'")
-
-    with pytest.raises(JournalError, match="version 99"):
-        open_journal(str(place))
+    for write in (lambda: reader.intend(intent()), reader.flush, lambda: reader.begin(FACTS)):
+        with pytest.raises(JournalError, match="for reading only"):
+            write()
+    assert not reader.is_behind
+    reader.close()
 
 
-@pytest.mark.parametrize("harm", ["cut", "gone"])
-def test_a_damaged_record_names_the_events_it_held(tmp_path, harm):
-    place = str(tmp_path / "j.db")
-    journal = open_journal(place)
+@pytest.mark.parametrize(
+    ("document", "order_id", "why"),
+    [
+        ({"size": object()}, "1", "cannot be kept as JSON"),
+        ({}, "1" * 41, "longer than 40"),
+        ({}, "a\x00b", "zero byte"),
+        ({}, "\ud800", "is no text"),
+    ],
+    ids=["no json", "long", "zero byte", "no text"],
+)
+def test_what_a_database_would_refuse_is_refused_before_it_blocks_the_rest(
+    journal_url, document, order_id, why
+):
+    journal = open_journal(journal_url)
     journal.begin(FACTS)
-    for number in range(1, 10):
-        journal.append(Command("pause", {"n": number}))
-        if number % 3 == 0:
-            journal.flush()
-    middle = SEQUENCE.c.first_seq == 4
-    change = sa.delete(SEQUENCE) if harm == "gone" else sa.update(SEQUENCE).values(block=b"junk")
-    journal._connection.execute(change.where(middle))
-    journal._connection.commit()
+    journal.append(fill(1))
+    wrong = intent(order_id)
+    object.__setattr__(wrong, "document", document)
 
-    with pytest.raises(JournalError, match="events 4 to 6"):
-        list(journal.events())
+    with pytest.raises(JournalError, match=why):
+        journal.try_intend(wrong)
+
+    journal.intend(intent())
+    assert numbers(journal) == [1] and len(journal.intents()) == 1
     journal.close()
 
 
-def test_passwords_of_an_address_are_never_shown():
-    with pytest.raises(JournalError) as caught:
-        open_journal("postgresql+psycopg://tola:planted-secret@127.0.0.1:1/none")
+def test_documents_take_numpy_numbers(journal_url):
+    journal = open_journal(journal_url)
+    journal.save_state("guard", {"day": np.int64(5), "floor": np.float64(0.1)})
+    journal.note("lock", {"bar": np.int32(7)}, ts=1)
+    journal.flush()
 
-    assert "planted-secret" not in str(caught.value) and "127.0.0.1" in str(caught.value)
+    assert json.dumps(journal.state("guard")) == '{"day": 5, "floor": 0.1}'
+    assert journal.notes()[0]["bar"] == 7
+    journal.close()
+
+
+def test_facts_of_a_session_may_hold_anything_json_knows(journal_url):
+    document = {"plans": ["gold"], "text": "zero \x00 byte, 金", "none": None, "pair": [1, 2.5]}
+    journal = open_journal(journal_url)
+
+    journal.begin(SessionFacts("live", "kite", "main", document))
+
+    assert journal.sessions()[0].document == document
+    journal.close()

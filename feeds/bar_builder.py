@@ -48,6 +48,7 @@ class BarBuilder:
         self._timeframe_ns = timeframe_ns
         self._bar = np.zeros(1, BAR)
         self._state = np.zeros(1, _STATE)
+        self._used = self._state["used"]
         self._state["over_until"] = np.iinfo(np.int64).min
         self._state["day"] = np.iinfo(np.int32).min
 
@@ -57,9 +58,14 @@ class BarBuilder:
         return self._bar.copy() if self._state["used"][0] else _NO_BARS
 
     @property
+    def starts_at(self) -> int | None:
+        """START of the forming bar (ns UTC), None without one."""
+        return self._bar["start"].item(0) if self._used.item(0) else None
+
+    @property
     def ends_at(self) -> int | None:
         """When the forming bar is over (ns UTC), None without one."""
-        return int(self._bar["end"][0]) if self._state["used"][0] else None
+        return self._bar["end"].item(0) if self._used.item(0) else None
 
     @property
     def left_out(self) -> int:
@@ -84,7 +90,7 @@ class BarBuilder:
         if not len(ticks):
             return _NO_BARS
         now = int(ticks["ts_event"].max())
-        if self._state["used"][0] and now < self._bar["end"][0]:
+        if self._used.item(0) and now < self._bar["end"].item(0):
             add_ticks(ticks, 0, len(ticks), self._bar, self._state)
             return _NO_BARS
         traded = ticks[(ticks["flags"] & TRADE) != 0]
@@ -95,7 +101,7 @@ class BarBuilder:
 
     def close(self, now: int) -> _Bars:
         """Return the forming bar if it is over at this time (ns UTC), else no bar."""
-        if not self._state["used"][0] or now < self._bar["end"][0]:
+        if not self._used.item(0) or now < self._bar["end"].item(0):
             return _NO_BARS
         self._state["used"] = 0
         self._state["over_until"], self._state["day"] = self._bar["end"], self._bar["day"]

@@ -129,6 +129,11 @@ class LiveFeed:
         return bars
 
     @property
+    def forming_start(self) -> int | None:
+        """START of the forming bar (ns UTC), None without one."""
+        return self._builder.starts_at
+
+    @property
     def ends_at(self) -> int | None:
         """When the forming bar is over (ns UTC), None without one."""
         return self._builder.ends_at

@@ -15,10 +15,10 @@ from brokers.broker import LiveBroker
 from brokers.inbox import Inbox
 from brokers.paper.ledger import PaperLedger
 from brokers.paper.venue import PaperVenue
-from core.bars import Series, parse_timeframe
+from core.bars import Series
 from core.calendar import Calendar, get_calendar
 from core.instruments import Instrument, fill_spread, get_instrument
-from core.schedule import FlatRule, apply_flat_times
+from core.schedule import FlatRule, flat_schedule
 from feeds.live import FeedTerms, LiveFeed
 from feeds.live_data import LiveData
 from feeds.replay import Replay, ReplaySeries
@@ -197,7 +197,7 @@ def _plan_slots(
             series.symbol, series.timeframe_ns, calendar, replace(feed_terms, history_bars=bars)
         )
         slots.append(FeedSlot(f"{asked.plan_id}/{name}", asked.plan_id, feed, further, False))
-    dress = _dresser(asked.instrument, loaded.calendar, flats)
+    dress = Dresser(asked.instrument, loaded.calendar, flats)
     feed = LiveFeed(
         asked.instrument.symbol, loaded.series.timeframe_ns, loaded.calendar, feed_terms, dress
     )
@@ -214,18 +214,27 @@ def _calendar_of(series: Series, default: Calendar) -> Calendar:
     return default
 
 
-def _dresser(
-    instrument: Instrument, calendar: Calendar, flats: Sequence[FlatRule]
-) -> Callable[[Any], None]:
-    """Return what fills a bar's spread and flat time, as loading a file does."""
+class Dresser:
+    """Fills a bar's spread and flat time as loading a file does, a trading day at a time."""
 
-    def dress(bars: Any) -> None:
-        fill_spread(bars, instrument)
-        apply_flat_times(bars, calendar, flats)
+    def __init__(
+        self, instrument: Instrument, calendar: Calendar, flats: Sequence[FlatRule]
+    ) -> None:
+        self._instrument = instrument
+        self._calendar = calendar
+        self._flats = tuple(flats)
+        self._flat_at: dict[int, int] = {}
 
-    return dress
-
-
-def timeframe_of(text: str) -> int:
-    """Return a plan's timeframe in ns."""
-    return parse_timeframe(text)
+    def __call__(self, bars: Any) -> None:
+        """Dress annotated bars in place."""
+        if self._instrument.spread_by_hour or len(bars) != 1:
+            fill_spread(bars, self._instrument)
+        for bar in bars:
+            day = int(bar["day"])
+            if not bar["spread"] > 0.0:
+                bar["spread"] = self._instrument.facts(day).spread
+            flat_at = self._flat_at.get(day)
+            if flat_at is None:
+                schedule = flat_schedule(self._calendar, [day], self._flats)
+                flat_at = self._flat_at[day] = int(schedule.flat_at[0])
+            bar["flat_at"] = flat_at

@@ -204,13 +204,12 @@ class Engine:
             return Clock(ts_event=first)
         if len(ticks) == 1 or _is_one_bar(slots, int(ticks["ts_event"][-1])):
             return event
-        times = (event.ts_event, event.ts_init)
-        pieces = [
-            Ticks(event.symbol, ticks[i : i + 1], ts_event=times[0], ts_init=times[1])
-            for i in range(len(ticks))
-        ]
-        self._pieces.extendleft(reversed(pieces[1:]))
-        return pieces[0]
+        piece, rest = (
+            Ticks(event.symbol, part, ts_event=event.ts_event, ts_init=event.ts_init)
+            for part in (ticks[:1], ticks[1:])
+        )
+        self._pieces.appendleft(rest)
+        return piece
 
     def _ends_by(self, now: int) -> bool:
         """Whether some bar is over at a time."""
@@ -272,12 +271,10 @@ class Engine:
             )
 
     def _begin_if_new(self, slot: FeedSlot) -> None:
-        forming = slot.feed.forming
-        if not len(forming):
+        start = slot.feed.forming_start
+        if start is None or (slot.cell is not None and int(slot.cell["start"]) == start):
             return
-        if slot.cell is not None and int(slot.cell["start"]) == int(forming["start"][0]):
-            return
-        slot.cell = forming[0].copy()
+        slot.cell = slot.feed.forming[0].copy()
         plan = self._plan_of[id(slot.data)]
         self.broker.begin_bar(plan, slot.cell)
         self._drain()

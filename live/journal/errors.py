@@ -18,6 +18,7 @@ class JournalError(TolaError):
 BUSY = "another process writes to it: end that session first"
 DAMAGED = "the file is damaged: put it aside and restore a copy, nothing was changed"
 GONE = "its tables are gone: restore a copy, or begin a new one"
+SEE_LOG = "see the log of the session and of the database"
 NO_SERVER = "check DATABASE_URL and that the server runs"
 UNWRITABLE = "its folder must exist and be writable"
 
@@ -33,6 +34,9 @@ _BY_WORDS = (
 """Words of SQLite and of the operating system, first match."""
 
 _BY_STATE = (
+    ("08", NO_SERVER),
+    ("57", NO_SERVER),
+    ("23", "another hand changed it: end the session and restore a copy"),
     ("53100", "make room on the server's disk"),
     ("53300", "the server has no connection left: end other programs or raise max_connections"),
     ("25006", "this server takes no writes: connect to the primary one"),
@@ -71,9 +75,9 @@ def remedy(cause: BaseException) -> str:
     """Return what to do about a database's error."""
     state = getattr(cause, "sqlstate", None)
     if state:
-        return next((advice for start, advice in _BY_STATE if state.startswith(start)), NO_SERVER)
+        return next((advice for start, advice in _BY_STATE if state.startswith(start)), SEE_LOG)
     words = str(cause).lower()
     for signs, advice in _BY_WORDS:
         if any(sign in words for sign in signs):
             return advice
-    return NO_SERVER if type(cause).__module__.startswith("psycopg") else "see the log"
+    return NO_SERVER if type(cause).__module__.startswith("psycopg") else SEE_LOG

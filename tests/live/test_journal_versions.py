@@ -40,7 +40,8 @@ INSERT INTO meta VALUES ('version', '1');
 INSERT INTO sessions VALUES (1, 5, 6, 'stopped', 'paper', 'paper', 'demo', 1, '{"plans":["gold"]}');
 INSERT INTO intents VALUES (1, 1, 2, 0, 5, 'submit', '1', 'gold', 'MGC',
     '{"quantity": 1.0, "price": 2400.1}');
-INSERT INTO notes VALUES (1, 1, 2, 5, 'lock', 'gold', '{"rule": "daily_loss"}');
+INSERT INTO notes (session_id, after_seq, ts, kind, plan_id, document)
+    VALUES (1, 2, 5, 'lock', 'gold', '{"rule": "daily_loss"}');
 """
 
 

@@ -64,7 +64,9 @@ class Replay:
         self.is_idle: Callable[[], bool] = lambda: False
         self.start = self.now = start
         ends = [item.series.bars["end"] for item in self._told]
-        self._ends = np.unique(np.concatenate(ends)) if ends else np.zeros(0, np.int64)
+        # Bars end by the clock: also where the finest bars before their END are missing.
+        clocks = [*ends, *(series.bars["end"] for series in self._bars.values())]
+        self._ends = np.unique(np.concatenate(clocks)) if clocks else np.zeros(0, np.int64)
         self._next = int(np.searchsorted(self._ends, start, side="right"))
         self._rows = [int(np.searchsorted(column, start, side="right")) for column in ends]
         steps = [item.series.timeframe_ns for item in self._told]

@@ -116,6 +116,7 @@ def build_request(group: Group, plan_id: str, *, reduces: bool) -> OrderRequest:
         planned_stop=info.get("planned_stop", _planned_stop(children, side, float(entry))),
         pattern=str(info.get("pattern", "")),
         reason=str(info.get("reason", "")),
+        flat_reason=str(info.get("flat_reason", "flat_time")),
         children=children,
     )
 

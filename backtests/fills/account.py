@@ -17,8 +17,10 @@ from core.fx import FxRate, constant_rate
 from core.instruments import Instrument
 from core.matching.book import LimitFill
 from core.matching.records import INTRABAR
+from core.ticks import Tape
 
 _Drill = Series | Mapping[str, Series] | None
+_Tapes = Mapping[str, Tape] | None
 
 
 class BacktestAccount(TradedAccount):
@@ -35,10 +37,12 @@ class BacktestAccount(TradedAccount):
         limit_fill: LimitFill = "touch",
         volume_share: float | None = None,
         drill: _Drill = None,
+        tapes: _Tapes = None,
     ) -> None:
-        _check_settings(cash, intrabar, limit_fill, volume_share, drill)
+        _check_settings(cash, intrabar, limit_fill, volume_share, drill, tapes)
         self._terms = FillTerms(intrabar, limit_fill, volume_share)
         self._drill = drill if intrabar == "drill" else None
+        self._tapes = tapes or {}
         super().__init__(cash, account_currency)
 
     def add_instrument(
@@ -50,12 +54,22 @@ class BacktestAccount(TradedAccount):
         ----------
         data : a Backtrader feed; `feeds.BulkData` brings its BAR records with it.
         fx : account money per 1.0 of quote money.
+
+        Raises
+        ------
+        ConfigError : there is a tape for a feed that has no BAR records to place its ticks in.
         """
         if not isinstance(fx, FxRate):
             fx = constant_rate(instrument.quote_currency, self.account_currency, float(fx))
         drill = self._drill
         lower = drill.get(instrument.symbol) if isinstance(drill, Mapping) else drill
-        self.add_plan(PlanBook(data, instrument, plan_id, fx, self._terms, lower))
+        tape = self._tapes.get(plan_id) or self._tapes.get(instrument.symbol)
+        if tape is not None and not hasattr(type(data), "bars"):
+            raise ConfigError(
+                f"plan {plan_id}: a tape is played through the BAR records of a feed of ours "
+                f"(feeds.BulkData); {type(data).__name__} has none"
+            )
+        self.add_plan(PlanBook(data, instrument, plan_id, fx, self._terms, lower, tape))
 
     def init(self) -> None:
         """Begin a run: flat, no orders, an empty ledger. Called by Backtrader."""
@@ -82,7 +96,12 @@ class BacktestAccount(TradedAccount):
 
 
 def _check_settings(
-    cash: float, intrabar: str, limit_fill: str, volume_share: float | None, drill: _Drill
+    cash: float,
+    intrabar: str,
+    limit_fill: str,
+    volume_share: float | None,
+    drill: _Drill,
+    tapes: _Tapes,
 ) -> None:
     """Raise ConfigError with all faults of the constructor's values."""
     faults = []
@@ -96,5 +115,7 @@ def _check_settings(
         faults.append(f"volume_share={volume_share:g}: expected 0 < volume_share <= 1")
     if intrabar == "drill" and drill is None:
         faults.append("intrabar='drill': needs the bars of a finer file (drill=)")
+    if (intrabar == "ticks") != (tapes is not None):
+        faults.append("intrabar='ticks' and recorded ticks (tapes=) belong together")
     if faults:
         raise ConfigError("\n".join(faults))

@@ -23,14 +23,15 @@ class PlayingAhead(BacktestAccount):
     """The account, played on to the next bar that must be told (`backtests.loop.skipping`).
 
     Played in full are: the first bar of a trading day, bars on which a rule of time must be asked,
-    all bars while two plans have something at work, and those of feeds without BAR records.
+    all bars while two plans have something at work, those of feeds without BAR records, and those
+    of plans with a tape (what plays many bars at once knows no ticks).
     """
 
     def begin_walk(self, timeline: Timeline) -> None:
         """Take the steps of the run that begins."""
         self._timeline = timeline
         self._indices = [timeline.index_of(plan.data) for plan in self._plans]
-        self._may_play = not any(plan.columns.is_plain for plan in self._plans)
+        self._may_play = not any(plan.columns.is_plain or plan.tape for plan in self._plans)
         self._traded: dict[int, list[PlanBook]] = {}
 
     def end_walk(self) -> None:

@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from core.bars import BAR
+from core.bars import BAR, spans_within
 from core.matching.book import NO_NIGHTS, NO_SPANS, Array
 from core.matching.nights import swap_nights
+from core.ticks import TICK, Tape
 from risk.moment import bar_of
+
+NO_TICKS = np.zeros(0, TICK)
 
 
 class BarColumns:
@@ -22,10 +25,11 @@ class BarColumns:
     is_plain : it is such a feed.
     bars : BAR array. start, end, day, spread : its columns.
     lower, spans : bars of a finer file (else `bars`) and each bar's items in it (`walk_bars`).
+    prices, price_spans : traded ticks of a tape, and each bar's items in them; none without one.
     marks : float64 of shape (2, n); where the engine writes its marks of bars played ahead.
     """
 
-    def __init__(self, data: Any, lower: Array | None) -> None:
+    def __init__(self, data: Any, lower: Array | None, tape: Tape | None = None) -> None:
         bars = getattr(data, "bars", None)
         self.is_plain = bars is None
         self.bars: Array = np.zeros(1, BAR) if bars is None else bars
@@ -34,7 +38,11 @@ class BarColumns:
         self.marks = np.empty((2, len(self.bars)))
         self._take_times()
         if lower is not None and not self.is_plain:
-            self.lower, self.spans = lower, _spans(self.bars, lower["start"])
+            self.lower, self.spans = lower, spans_within(self.bars, lower["start"])
+        self.prices, self.price_spans = NO_TICKS, NO_SPANS
+        if tape is not None and not self.is_plain:
+            traded = tape.of_trades()
+            self.prices, self.price_spans = traded.ticks, traded.spans(self.bars)
 
     def _take_times(self) -> None:
         self.end = np.ascontiguousarray(self.bars["end"])
@@ -56,6 +64,23 @@ class BarColumns:
             self._nights = np.ascontiguousarray(np.array(swap_nights(self.bars, triple_weekday)).T)
         return self._nights
 
+    def ticks_of(self, row: int) -> tuple[int, int]:
+        """Return first and last (not included) of a bar's traded ticks in `prices`."""
+        if not len(self.price_spans):
+            return 0, 0
+        first, stop = self.price_spans[row].tolist()
+        return first, stop
+
+    def last_spread(self, row: int) -> float:
+        """Return the spread in force at a bar's close: the last told inside it, else the bar's."""
+        first, stop = self.ticks_of(row)
+        inside = self.prices["spread"][first:stop]
+        if not len(inside) and len(self.spans):
+            first, stop = self.spans[row].tolist()
+            inside = self.lower["spread"][first:stop]
+        told = inside[~np.isnan(inside)] if len(inside) else inside
+        return float(told[-1] if len(told) else self.spread[row])
+
     def is_last_of_session(self, row: int) -> bool:
         """Whether the session is over at the END of a bar."""
         return bool(self.end[row] >= self.bars["close_at"][row])
@@ -67,11 +92,3 @@ class BarColumns:
     def row_ending_after(self, ts: int) -> int:
         """Return the first row that ends after a time."""
         return int(self.end.searchsorted(ts, "right"))
-
-
-def _spans(bars: Array, starts: Array) -> Array:
-    """Return first and last (not included) of the starts inside each bar."""
-    spans = np.empty((len(bars), 2), np.int64)
-    spans[:, 0] = np.searchsorted(starts, bars["start"], side="left")
-    spans[:, 1] = np.searchsorted(starts, bars["end"], side="left")
-    return spans

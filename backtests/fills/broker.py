@@ -50,13 +50,16 @@ class BacktestBroker(PlayingAhead):
         Balance at the start, account currency.
     account_currency : str
     intrabar : str
-        worst, best, nearest or drill: how a bar's unknown inner path is read.
+        worst, best, nearest or drill: how a bar's unknown inner path is read; or ticks: it is
+        known from recorded ticks.
     limit_fill : str
         touch or through.
     volume_share : float, optional
         Share (0..1] of each bar's volume that may be traded; None: all.
     drill : Series or mapping of symbol to Series, optional
         Bars of a finer file, walked inside each bar; needed by intrabar="drill".
+    tapes : mapping of plan_id or symbol to Tape, optional
+        Recorded ticks, for intrabar="ticks". A bar without ticks of its own goes by nearest.
 
     Attributes
     ----------
@@ -70,7 +73,9 @@ class BacktestBroker(PlayingAhead):
     Notes
     -----
     `order.info.reason` says why an order filled or ended, `order.info.ambiguous` whether the
-    bar's two paths disagree on its fill. Cash is equity less the margin in use.
+    bar's two paths disagree on its fill. Cash is equity less the margin in use. With tapes no path
+    is a guess: `ambiguous` is left to what is assumed of other instruments at a met floor, and a
+    fill's time is its tick's (START where the tick is the open of a replayed bar).
     """
 
     follows_path = True
@@ -274,7 +279,7 @@ class BacktestBroker(PlayingAhead):
             side=Side.BUY if is_buy else Side.SELL,
             quantity=quantity,
             price=event.price,
-            ts_event=start if event.at_open else plan.end,
+            ts_event=event.ts_event or (start if event.at_open else plan.end),
             bar_start=start,
             role=role,
             reason=ticket.reason or _ROLE_NAMES[role],
@@ -337,9 +342,6 @@ class BacktestBroker(PlayingAhead):
         if ticket is not None:
             plan.show(ticket, event.quantity, event.price)
             self._log(plan, ticket.order, "changed")
-
-    def _notify(self, order: Any) -> None:
-        self._notifications.append(order.clone())
 
     def _log(
         self, plan: PlanBook, order: Any, state: str, reason: str = "", price: float | None = None

@@ -12,6 +12,7 @@ from core.fx import FxRate
 from core.instruments import Instrument
 from core.matching.book import NO_NIGHTS, Array
 from core.orders import ChildRequest, OrderKind, OrderRequest, TimeInForce
+from core.ticks import Tape
 
 
 class PlanBook(TradedPlan):
@@ -20,6 +21,7 @@ class PlanBook(TradedPlan):
     Attributes
     ----------
     seen : bars played. trails : order ids of trailing stops.
+    tape : the ticks its bars are played through, None where they are played by their prices.
     balance, open_pnl, margin, steps, ambiguous, count, events : fields of the book, item 0 is
         in force.
     """
@@ -32,9 +34,11 @@ class PlanBook(TradedPlan):
         fx: FxRate,
         terms: FillTerms,
         lower: Series | None,
+        tape: Tape | None = None,
     ) -> None:
         super().__init__(data, instrument, plan_id, fx, terms)
         self.lower = None if lower is None else lower.bars
+        self.tape = tape
         self.reset(0.0, None)
 
     def reset(self, balance: float, limits: Array | None) -> None:
@@ -69,7 +73,7 @@ class PlanBook(TradedPlan):
     def columns(self) -> BarColumns:
         """The feed's bars, read when they are first asked for."""
         if self._columns is None:
-            self._columns = BarColumns(self.data, self.lower)
+            self._columns = BarColumns(self.data, self.lower, self.tape)
         return self._columns
 
     def take_bar(self) -> None:
@@ -112,7 +116,10 @@ class PlanBook(TradedPlan):
     def play(self, balance: float) -> int:
         """Play the current bar with this account balance; return how many events that gave."""
         row = self.row
-        self._walk(balance, row, row + 1, until_event=False)
+        if self.tape is None:
+            self._walk(balance, row, row + 1, until_event=False)
+        else:
+            self._play_tape(balance, row, self.tape)
         return int(self.events.item(0))
 
     def play_ahead(self, balance: float, stop: int) -> int:
@@ -122,12 +129,26 @@ class PlanBook(TradedPlan):
         """
         return self._walk(balance, self.seen, stop, until_event=True)
 
+    def _play_tape(self, balance: float, row: int, tape: Tape) -> None:
+        """Play a bar through its ticks; one without any came from history and goes by nearest.
+
+        What history leaves open is not called ambiguous: a session knows one course of things.
+        """
+        columns, book = self.columns, self.book
+        first, stop = columns.ticks_of(row)
+        if first < stop:
+            self.balance[0] = balance
+            book.books["discrete"][0] = tape.is_discrete
+            book.walk_ticks(columns.bars, row, columns.prices, first, stop, nights=self._nights())
+            book.books["discrete"][0] = False
+        else:
+            self._walk(balance, row, row + 1, until_event=False)
+            self.ambiguous[0] = 0
+            book.events["ambiguous"][0] = 0
+
     def _walk(self, balance: float, first: int, stop: int, *, until_event: bool) -> int:
         columns = self.columns
         self.balance[0] = balance
-        nights = NO_NIGHTS
-        if self._has_swap:
-            nights = columns.nights(int(self.facts.cost[0].swap_triple_weekday))
         return self.book.play(
             columns.bars,
             first,
@@ -135,9 +156,15 @@ class PlanBook(TradedPlan):
             until_event=until_event,
             lower=columns.lower,
             spans=columns.spans,
-            nights=nights,
+            nights=self._nights(),
             marks=columns.marks,
         )
+
+    def _nights(self) -> Array:
+        """Return the swap nights of every bar, none where there is no swap."""
+        if not self._has_swap:
+            return NO_NIGHTS
+        return self.columns.nights(int(self.facts.cost[0].swap_triple_weekday))
 
     # -- orders ------------------------------------------------------------------------------
 
@@ -145,7 +172,7 @@ class PlanBook(TradedPlan):
         """Put an approved group into the book; it works from the next price on."""
         columns, row = self._columns, self.row
         if not self.live:
-            spread = 0.0 if columns is None else columns.spread.item(row)
+            spread = 0.0 if columns is None else columns.last_spread(row)
             self.book.set_price(self.data.close[0], spread)
         after = (
             request.time_in_force is TimeInForce.DAY

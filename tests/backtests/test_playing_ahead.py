@@ -15,8 +15,10 @@ from backtests.loop.cerebro import Cerebro
 from core.bars import BAR, Series
 from core.calendar import get_calendar
 from core.instruments import get_instrument
+from core.ticks import Tape
 from core.zones import NS_PER_MINUTE
 from feeds import BulkData
+from feeds.path_ticks import path_ticks
 from risk.analyzers import DailyLoss, TradeRisk
 from risk.guard import Guard
 from risk.settings import RiskSettings
@@ -99,7 +101,13 @@ def result(use_masks: bool, seed: int, intrabar: str, rules: Any, plans: int) ->
     cerebro = Cerebro(stdstats=False)
     cerebro.use_masks = use_masks
     drill = walk(seed, 5) if intrabar == "drill" else None
-    broker = BacktestBroker(cash=50_000.0, intrabar=intrabar, drill=drill)
+    tapes = {"XAUUSD": Tape(path_ticks(walk(seed, 15).bars, 0.01), "path")}
+    broker = BacktestBroker(
+        cash=50_000.0,
+        intrabar=intrabar,
+        drill=drill,
+        tapes=tapes if intrabar == "ticks" else None,
+    )
     costs = {"swap_long": 3.0, "swap_short": -1.5, "swap_triple_weekday": 2}
     for number in range(plans):
         data = BulkData(walk(seed + number, 15))
@@ -154,6 +162,16 @@ def test_a_run_that_skips_bars_leaves_what_one_leaves_that_plays_them_all(
     assert skipping == playing
     assert len(skipping["trades"]) > 1
     assert skipped < (whole if intrabar == "drill" else whole / 2)
+
+
+def test_over_a_tape_a_strategy_sleeps_but_the_broker_plays_every_bar_in_full() -> None:
+    sleeping = result(True, 7, "ticks", RULES["topstep"], 1)
+    playing = result(False, 7, "ticks", RULES["topstep"], 1)
+
+    awake, whole = sleeping.pop("awake")[0], playing.pop("awake")[0]
+    assert sleeping == playing
+    assert len(playing["trades"]) > 1
+    assert awake < whole / 2
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -84,6 +84,7 @@ class Guard:
     _blocked_end: int
     _quiet_until: dict[str, int]
     asked: tuple[str, Any]
+    _blocks: dict[str, str]
 
     def __init__(self, inner: Any, *sources: RiskSettings | str) -> None:
         if not hasattr(inner, "submit_approved"):
@@ -100,6 +101,7 @@ class Guard:
         self._timed = [rule for rule in self.rules if rule.is_timed]
         self.limits = no_limits()
         self.context = GuardContext(inner)
+        self._blocks = {}
         self._reset()
         inner.supervise(self)
 
@@ -181,6 +183,19 @@ class Guard:
         """Return how much of each limit is used now."""
         used = [rule.headroom(self.context) for rule in self.rules]
         return [item for item in used if item is not None]
+
+    def block(self, rule: str, detail: str) -> None:
+        """Refuse every entry from now on, whatever the rules; what reduces risk goes on."""
+        self._blocks[rule] = detail
+
+    def unblock(self, rule: str) -> None:
+        """Take back a `block`."""
+        self._blocks.pop(rule, None)
+
+    @property
+    def blocks(self) -> dict[str, str]:
+        """What refuses every entry now: rule -> why."""
+        return dict(self._blocks)
 
     # -- orders ------------------------------------------------------------------------------
 
@@ -284,6 +299,10 @@ class Guard:
         """Judge a complete group; approve it, refuse it, or let it wait."""
         parent = group.parent
         plan_id = self.inner.plan_of(parent.data)
+        if self._blocks and not self._reduces(parent):
+            rule, detail = next(iter(self._blocks.items()))
+            self._refuse(group, Refusal(rule, 0.0, 0.0, detail))
+            return
         if not self.rules:
             request = build_request(group, plan_id, reduces=False)
             self._count_wrong_stop(request, parent)
@@ -303,9 +322,12 @@ class Guard:
         elif rule is not None and rule.waits:
             self._waiting.append(group)
         else:
-            self._note_refusal(refusal, parent)
-            for order in group.orders:
-                self._reject(order, refusal)
+            self._refuse(group, refusal)
+
+    def _refuse(self, group: Group, refusal: Refusal) -> None:
+        self._note_refusal(refusal, group.parent)
+        for order in group.orders:
+            self._reject(order, refusal)
 
     def _approve(self, group: Group, request: OrderRequest) -> None:
         for rule in self.rules:

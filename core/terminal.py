@@ -75,6 +75,16 @@ def can_hold(stream: TextIO, text: str) -> bool:
     return True
 
 
+def silence(stream: TextIO) -> None:
+    """Send what is still buffered nowhere, so that the interpreter's last flush says nothing."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):  # no file below the stream: nothing will be flushed either
+        return
+
+
 _LEADS = (
     (re.compile(r"(?:internal )?error\b(?=[: ])|FAIL\b|INTERRUPTED\b"), RED),
     (re.compile(r"(?:note|warning|override|interrupted|warn)\b(?=[: ])"), YELLOW),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
@@ -16,7 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 from backtests.verbs.outcome import Outcome, describe
 from backtests.verbs.progress import Progress
 from core.log import configure
-from core.terminal import can_hold, fold, make_writable, paint, wants_color, width
+from core.terminal import can_hold, fold, make_writable, paint, silence, wants_color, width
 
 QUIET, NO_COLOR, JSON = ("--quiet", "-q"), ("--no-color",), "--json"
 EVERYWHERE = [
@@ -150,7 +149,7 @@ class Console:
         try:
             typer.echo(text, file=stream, color=color)
         except OSError as fault:
-            _silence(stream)
+            silence(stream)
             if fault.errno in (errno.EPIPE, errno.EINVAL) or stream is sys.stderr:
                 return  # Windows says EINVAL
             raise OSError(fault.errno, fault.strerror, "standard output") from fault
@@ -165,13 +164,3 @@ def show(outcome: Outcome, as_json: bool) -> None:
     console.show(outcome, as_json)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
-
-
-def _silence(stream: TextIO) -> None:
-    """Send what is still buffered nowhere, so that the interpreter's last flush says nothing."""
-    try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
-    except OSError:  # no file below the stream: nothing will be flushed either
-        return

@@ -29,6 +29,15 @@ def write_archive(source: Database, path: Path, last_seq: int) -> None:
         if path.exists():
             raise JournalError(f"{path}: is there already: name another file")
         part.unlink(missing_ok=True)
+        try:
+            _write_copy(source, part, last_seq)
+            put_in_place(part, path)
+        finally:
+            for ending in ("", "-writer"):
+                part.with_name(part.name + ending).unlink(missing_ok=True)
+
+
+def _write_copy(source: Database, part: Path, last_seq: int) -> None:
     target = SqliteFile(part, source.account, read_only=False)
     try:
         target.open()
@@ -38,9 +47,6 @@ def write_archive(source: Database, path: Path, last_seq: int) -> None:
         _check(target, last_seq)
     finally:
         target.close()
-    with explained(str(path)):
-        put_in_place(part, path)
-        part.with_name(part.name + "-writer").unlink(missing_ok=True)
 
 
 def _copy_table(old: sa.Connection, new: sa.Connection, table: sa.Table) -> None:

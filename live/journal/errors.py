@@ -23,6 +23,8 @@ NO_SERVER = "check DATABASE_URL and that the server runs"
 UNWRITABLE = "its folder must exist and be writable"
 
 _BY_WORDS = (
+    (("password", 'role "', "pg_hba.conf"), "check the user and password in DATABASE_URL"),
+    (('" does not exist',), "there is no such database: create it, or mend DATABASE_URL"),
     (("locked", "locking protocol"), BUSY),
     (("not a database", "malformed", "not decode"), DAMAGED),
     (("readonly", "read-only", "unable to open", "permission denied"), UNWRITABLE),
@@ -31,7 +33,7 @@ _BY_WORDS = (
     (("disk i/o", "input/output"), "the disk is full or fails: make room, and look after the disk"),
     (("full", "no space", "quota"), "make room on the disk"),
 )
-"""Words of SQLite and of the operating system, first match."""
+"""Words of SQLite, of the operating system and of a refused connection, first match."""
 
 _BY_STATE = (
     ("08", NO_SERVER),
@@ -40,8 +42,6 @@ _BY_STATE = (
     ("53100", "make room on the server's disk"),
     ("53300", "the server has no connection left: end other programs or raise max_connections"),
     ("25006", "this server takes no writes: connect to the primary one"),
-    ("28", "check the user and password in DATABASE_URL"),
-    ("3D000", "there is no such database: create it, or mend DATABASE_URL"),
     ("42501", "this user may not: grant it CREATE on the database and all on its own schemas"),
     ("3F", GONE),
     ("42P01", GONE),

@@ -33,11 +33,13 @@ def kept(journal):
     return [event for _, event in told]
 
 
-def behind_its_back(url, statement):
+def behind_its_back(url, statement, account=""):
     """Change the tables of a journal without the journal."""
     engine = sa.create_engine(url if "://" in url else f"sqlite:///{url}")
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
-            connection.exec_driver_sql("SET LOCAL search_path = tola")
+            from live.journal.postgres import schema_of
+
+            connection.exec_driver_sql(f"SET LOCAL search_path = {schema_of(account)}")
         connection.exec_driver_sql(statement)
     engine.dispose()

@@ -33,6 +33,7 @@ from core.events import (
     OrderUpdate,
     Outcome,
     PositionUpdate,
+    Snapshot,
     Verb,
 )
 from core.matching.book import order_price
@@ -293,6 +294,29 @@ class LiveBroker(LiveAccount):
         ticket.cancel_asked = True
         plan = ticket.plan
         self.outbox.cancel(ticket.order_id, ticket.venue_order_id, plan.plan_id, plan.symbol)
+        return True
+
+    def settle_unsent(self, verb: str, wanted: Any, now: int, fresh_ns: int) -> bool:
+        """Send a request that was decided and never left; an entry only while it is fresh.
+
+        Return whether it was sent; an entry too old is rejected as `missed`.
+        """
+        ticket = self._tickets.get(wanted.order_id if verb != "cancel" else wanted["order_id"])
+        if ticket is None or ticket.is_over:
+            return False
+        plan = ticket.plan
+        if verb == "submit":
+            decided = int(plan.data.bars["end"][-1]) if len(plan.data.bars) else now
+            if ticket.is_entry and now - decided > fresh_ns:
+                for member in self._family_of(ticket):
+                    if not member.is_over:
+                        self._end(member, "rejected", "missed")
+                return False
+            self.outbox.submit(wanted, plan.start)
+        elif verb == "modify":
+            self.outbox.modify(wanted, plan.plan_id, plan.symbol)
+        else:
+            self.outbox.cancel(ticket.order_id, ticket.venue_order_id, plan.plan_id, plan.symbol)
         return True
 
     def flatten(self, reason: str) -> None:
@@ -604,6 +628,14 @@ class LiveBroker(LiveAccount):
         if plan is not None:
             self.ledger.charge(plan.plan_id, plan.symbol, event.kind, event.paid, self.now)
         self._value_account()
+
+    def hear_snapshot(self, snapshot: Snapshot) -> list[Any]:
+        """Learn what a snapshot tells of orders and executions; return what differs from ours."""
+        for execution in snapshot.executions:
+            self.hear(execution)
+        for update in snapshot.orders:
+            self.hear(update)
+        return []
 
     def hear_account(self, event: AccountUpdate) -> None:
         """Take the venue's own figures: to compare with ours, and the lowest equity it saw."""

@@ -93,6 +93,11 @@ class LiveAccount(TradedAccount):
                     return True
         return symbol in self._frozen
 
+    def order_id_of(self, ref: int) -> str:
+        """Return our id of a Backtrader order, "" for none of ours."""
+        ticket = self._by_ref.get(ref)
+        return "" if ticket is None else ticket.order_id
+
     def _plan_named(self, plan_id: str) -> LivePlan | None:
         for plan in self._plans:
             if plan.plan_id == plan_id:

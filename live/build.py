@@ -17,6 +17,7 @@ from brokers.paper.ledger import PaperLedger
 from brokers.paper.venue import PaperVenue
 from core.bars import Series
 from core.calendar import Calendar, get_calendar
+from core.events import Answer, Outcome, Verb
 from core.instruments import Instrument, fill_spread, get_instrument
 from core.schedule import FlatRule, flat_schedule
 from feeds.live import FeedTerms, LiveFeed
@@ -128,6 +129,9 @@ def build_paper(
         broker, venue, slots, inbox, recorder, replay, int(terms.entry_age_secs * _SECOND_NS)
     )
     nested.append(engine.nested.append)
+    outbox.on_refused = lambda order_id, why: engine.nested.append(
+        Answer(0, Verb.SUBMIT, Outcome.REFUSED, order_id, reason=why, ts_event=engine.now)
+    )
     replay.is_idle = lambda: venue.is_idle
     cerebro = LiveCerebro()
     cerebro.engine = engine

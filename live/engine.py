@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from brokers.inbox import Inbox
+from core.errors import TolaError
 from core.events import (
     AccountUpdate,
     Answer,
@@ -107,6 +108,7 @@ class Engine:
     Attributes
     ----------
     now : market time, ns UTC.
+    seq : number of the event being applied.
     exit_reason : why the session ends, "" while it goes on.
     """
 
@@ -131,13 +133,15 @@ class Engine:
         self.source = source
         self.entry_age_ns = entry_age_ns
         self.on_command = on_command
-        self.on_idle: Callable[[], None] = lambda: None
+        self.on_cycle: Callable[[], None] = lambda: None
+        self.on_failure: Callable[[Exception], None] = _raise
         self.on_event: Callable[[Event], None] = lambda event: None
         self.on_snapshot: Callable[[Snapshot], None] = lambda snapshot: None
         self.counts = Counts()
         self.now = 0
         self.exit_reason = ""
         self.replaying = False
+        self.seq = 0
         self._pieces: deque[Event] = deque()
         self._ready: list[_Ready] = []
         self._requests = itertools.count(1)
@@ -159,15 +163,13 @@ class Engine:
     def run(self) -> None:
         """Apply events until the session ends."""
         while not self.exit_reason:
+            self.on_cycle()
             self.cycle()
         self.settle()
 
     def cycle(self) -> None:
         """Do the next thing there is to do, or wait for one."""
         if self.step():
-            return
-        self.on_idle()
-        if self.exit_reason:
             return
         if self.source is None:
             self.inbox.wait(0.2)
@@ -233,7 +235,12 @@ class Engine:
 
     def consume(self, event: Event) -> None:
         """Number an event and apply it."""
-        self.recorder.append(event)
+        self.seq = self.recorder.append(event)
+        self.apply(event)
+
+    def replay(self, seq: int, event: Event) -> None:
+        """Apply a recorded event again, in its place."""
+        self.seq = seq
         self.apply(event)
 
     def apply(self, event: Event) -> None:
@@ -247,8 +254,12 @@ class Engine:
 
     def notify(self) -> None:
         """Hand order notifications to the strategies."""
-        if self._cerebro is not None:
+        if self._cerebro is None:
+            return
+        try:
             self._cerebro._brokernotify()
+        except Exception as failure:  # whatever a strategy raises in notify_order
+            self._failed(failure)
 
     def _on_ticks(self, event: Ticks) -> None:
         ticks = event.ticks
@@ -395,8 +406,23 @@ class Engine:
             if slot.is_clock:
                 self.broker.finish_bar(self._plan_of[id(slot.data)], bar)
         self.notify()
-        for strategy in self._strategies:
-            strategy._next()
+        for strategy in list(self._strategies):
+            try:
+                strategy._next()
+            except Exception as failure:  # whatever a strategy raises
+                self._failed(failure)
+                break
+
+    def _failed(self, failure: Exception) -> None:
+        """Step no strategy any more; in a replay the record cannot go on."""
+        if self.replaying or isinstance(failure, TolaError):
+            raise failure
+        self._strategies = []
+        self.on_failure(failure)
+
+
+def _raise(failure: Exception) -> None:
+    raise failure
 
 
 def _is_one_bar(slots: Sequence[FeedSlot], last: int) -> bool:

@@ -24,13 +24,16 @@ class IntentBook(Protocol):
     def intend(self, intent: Intent) -> None:
         """Write and sync an intent with every event before it; only then may it be sent."""
 
+    def try_intend(self, intent: Intent) -> TolaError | None:
+        """Write an intent that is sent in any case; return what is wrong."""
+
 
 class Diverged(TolaError):
     """A record run through again asked for something else than was recorded."""
 
 
 class LiveOutbox:
-    """Sends what the broker wants, journal first.
+    """Sends what the broker wants, journal first: an entry only if the journal has it.
 
     Parameters
     ----------
@@ -41,7 +44,8 @@ class LiveOutbox:
     ----------
     recorded : intents a replayed record must ask for, in order; None while live.
     unsent : what the replay asked for beyond the record: decided, and never sent.
-    sent_at : order id -> monotonic time of the last request for it, for latencies.
+    on_refused : called with the order's id and why, where an entry could not be written.
+    on_send : called with the verb and the order's id once a request may leave.
     """
 
     def __init__(self, journal: IntentBook | None, port: Any) -> None:
@@ -50,6 +54,7 @@ class LiveOutbox:
         self._numbers = itertools.count(1)
         self.recorded: deque[Intent] | None = None
         self.unsent: list[tuple[str, Any]] = []
+        self.on_refused: Callable[[str, str], None] = lambda order_id, why: None
         self.on_send: Callable[[str, str], None] = lambda verb, order_id: None
 
     def submit(self, order: VenueOrder, bar_start: int) -> None:
@@ -82,20 +87,33 @@ class LiveOutbox:
             self._match(verb, order_id, wanted)
             return False
         document = dict(wanted) if isinstance(wanted, Mapping) else _document(wanted)
-        if self._journal is not None:
-            self._journal.intend(
-                Intent(
-                    verb,
-                    order_id,
-                    plan_id,
-                    symbol,
-                    document,
-                    bar_start=bar_start,
-                    made=time.time_ns(),
-                )
-            )
+        intent = Intent(
+            verb, order_id, plan_id, symbol, document, bar_start=bar_start, made=time.time_ns()
+        )
+        if not self._write(intent, wanted):
+            return False
         self.on_send(verb, order_id)
         return True
+
+    def _write(self, intent: Intent, wanted: Any) -> bool:
+        """Write an intent; an entry that cannot be written is refused, all else leaves anyway."""
+        if self._journal is None:
+            return True
+        opens = isinstance(wanted, VenueOrder) and not wanted.reduces
+        if not opens:
+            self._journal.try_intend(intent)
+            return True
+        try:
+            self._journal.intend(intent)
+        except TolaError as trouble:
+            self.on_refused(intent.order_id, f"journal: {trouble}")
+            return False
+        return True
+
+    def take_unsent(self) -> list[tuple[str, Any]]:
+        """Return what the replay asked for beyond its record, once."""
+        unsent, self.unsent = self.unsent, []
+        return unsent
 
     def _match(self, verb: str, order_id: str, wanted: Any) -> None:
         assert self.recorded is not None

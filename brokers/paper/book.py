@@ -73,7 +73,9 @@ class PaperBook:
     # -- the market's course -----------------------------------------------------------------
 
     def begin_bar(self, bar: np.record, balance: float) -> list[Event]:
-        """A bar begins; its facts hold from now on."""
+        """A bar begins; its facts hold from now on. One that has already begun goes on."""
+        if self.in_bar and int(bar.start) == int(self.bar["start"][0]):
+            return []
         if int(bar.day) != int(self.bar["day"][0]) or not self._seen_any:
             self._take_day(int(bar.day), int(bar.start))
         self._before = self.bar.copy() if self._seen_any else None

@@ -121,6 +121,14 @@ class PaperVenue:
         return self._balance
 
     @property
+    def resume_time(self) -> int:
+        """Market time the account's ledger has seen (ns UTC), 0 for a new one."""
+        if not self._now:
+            state = self._ledger.load()
+            return 0 if state is None else int(state["now"])
+        return self._now
+
+    @property
     def is_idle(self) -> bool:
         """Whether no price could change anything: no position, no order."""
         return not any(book.is_live for book in self._books.values())

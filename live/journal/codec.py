@@ -49,6 +49,7 @@ _KINDS: tuple[type[Event], ...] = (
     events.Command,
     events.CashFlow,
     events.FloorMet,
+    events.Bars,
 )
 """Kinds by their number in a frame; a number is never given to another kind."""
 _NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}
@@ -58,6 +59,7 @@ _ARRAYS: dict[type[Event], tuple[str, np.dtype[Any]]] = {
     events.Ticks: ("ticks", TICK),
     events.HistoryBars: ("bars", BAR),
     events.VenueBar: ("bar", BAR),
+    events.Bars: ("bars", BAR),
 }
 """The one array field of the kinds that have one."""
 

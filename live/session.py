@@ -1,0 +1,416 @@
+"""One session of one account, from the lock on its folder to the run folder it leaves.
+
+It owns what has to do with the clock on the wall: hands that knock, the kill switch, the status
+file, writing the journal at rest, the time a position may be without a stop. Whatever it decides it
+says to the engine as a `Command`, so that the record holds it.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from backtests.loading import LoadedPlan
+from backtests.request import AccountRequest
+from brokers.paper.ledger import PaperLedger
+from core.errors import TolaError
+from core.events import Command, Event, Link, LinkState, Snapshot
+from core.orders import Fill
+from core.schedule import FlatRule
+from live.account_folder import AccountFolder
+from live.build import BuiltSession, SessionTerms, build_paper
+from live.controls import Controls
+from live.journal import Journal, SessionFacts, open_journal
+from live.journal.records import BookedFill
+from live.kill import KillSwitch
+from live.lock import AccountLock
+from live.mailbox import Mailbox, Request
+from live.monitor import SessionState, StatusFile
+from live.recovery import Recovered, chain_of, recover
+from live.status_of import status_of
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECS = 0.02
+"""How often hands, the kill switch and open questions are looked at."""
+STATUS_SECS = 1.0
+END_SECS = 20.0
+"""How long an ending session may take to be flat."""
+_SECOND_NS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class SessionRequest:
+    """All that one session is made of.
+
+    Attributes
+    ----------
+    account : the account with its plans. loaded : the plans' prices. flats : their flat times.
+    terms : how it runs. folder : where it keeps what outlives it.
+    journal_url : the journal's database; None: a file in the folder.
+    at_end : keep or flatten what is open when it ends.
+    seconds : how long it may run, None without bound.
+    document : what is stored with it, to know later what it was.
+    """
+
+    account: AccountRequest
+    loaded: Sequence[LoadedPlan]
+    flats: Sequence[Sequence[FlatRule]]
+    terms: SessionTerms
+    folder: AccountFolder
+    journal_url: str | None = None
+    at_end: str = "flatten"
+    seconds: float | None = None
+    document: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class SessionResult:
+    """What is left of a session."""
+
+    built: BuiltSession
+    facts: SessionFacts
+    recovered: Recovered | None
+    exit_reason: str
+    missed: list[dict[str, Any]]
+    failure: BaseException | None = None
+
+
+class Session:
+    """Runs a session.
+
+    Parameters
+    ----------
+    request : SessionRequest
+    show : called with each new status, for a view.
+    alert : called with (kind, text) for what a person should know.
+    """
+
+    def __init__(
+        self,
+        request: SessionRequest,
+        show: Callable[[Any], None] = lambda status: None,
+        alert: Callable[[str, str], None] = lambda kind, text: None,
+    ) -> None:
+        self.request = request
+        self._show = show
+        self._alert = alert
+        self.folder = request.folder
+        self.state = SessionState.STARTING
+        self.started = time.time_ns()
+        self.recovered: Recovered | None = None
+        self.built: BuiltSession
+        self.journal: Journal
+        self.facts: SessionFacts
+        self.live_from = 0
+        self._kill = KillSwitch(self.folder.kill, self.folder.name)
+        self._status = StatusFile(self.folder.status)
+        self._next_look = self._next_status = 0.0
+        self._deadline: float | None = None
+        self._end_by: float | None = None
+        self._ending = ""
+        self._interrupted = False
+        self._failure: BaseException | None = None
+        self.beat = time.monotonic()
+        self._flattened_for: set[str] = set()
+
+    # -- from beginning to end ---------------------------------------------------------------
+
+    def run(self) -> SessionResult:
+        """Run to the end.
+
+        Raises
+        ------
+        TolaError : the account is held, killed or cannot be read; the strategies cannot start.
+        """
+        self.folder.make()
+        plans = [plan.plan_id for plan in self.request.account.plans]
+        with AccountLock(self.folder, "paper", plans):
+            if self._kill.is_pressed:
+                note = self._kill.note()
+                raise TolaError(
+                    f"account {self.folder.name} is killed ({note.reason or 'no reason given'}, "
+                    f"{note.time}): python run.py release --account {self.folder.name}"
+                )
+            url = self.request.journal_url or str(self.folder.journal)
+            self.journal = open_journal(url, self.folder.name)
+            try:
+                return self._run_locked()
+            finally:
+                self._close_journal()
+
+    def _run_locked(self) -> SessionResult:
+        sessions = self.journal.sessions()
+        chain = chain_of(sessions)
+        first = chain[0] if chain else None
+        prefix = str(first.document["prefix"]) if first else secrets.token_hex(3) + "-"
+        start = int(first.document["start"]) if first else None
+        terms = self.request.terms
+        if start is not None:
+            terms = _replaced(terms, start=start)
+        self.built = build_paper(
+            self.request.account,
+            self.request.loaded,
+            self.request.flats,
+            terms,
+            recorder=self.journal,
+            journal=self.journal,
+            ledger=PaperLedger(self.folder.paper),
+            order_prefix=prefix,
+            ready=lambda: self._begin(chain),
+        )
+        document = {
+            **self.request.document,
+            "prefix": prefix,
+            "start": self.built.source.start,
+            "cash": self.request.account.cash,
+            "continues": chain[-1].session_id if chain else None,
+        }
+        self.facts = SessionFacts("paper", "paper", self.folder.name, document)
+        self.journal.begin(self.facts)
+        self.facts = self.journal.sessions()[-1]
+        self._join()
+        with self._signals():
+            try:
+                self.built.cerebro.run()
+            except TolaError as failure:
+                self._failure = failure
+            except Exception as failure:  # whatever a strategy raises while it starts or ends
+                self._failure = failure
+        return self._ended()
+
+    def _join(self) -> None:
+        """Connect the session to the engine that was built."""
+        engine, broker = self.built.engine, self.built.broker
+        controls = Controls(self.built, self.end)
+        self.controls = controls
+        engine.on_command = controls.apply
+        engine.on_cycle = self._housekeep
+        engine.on_snapshot = self._hear_snapshot
+        engine.on_failure = self._strategy_failed
+        engine.on_event = self._note_event
+        broker.on_fill = self._note_fill
+        self._mail = Mailbox(self.folder.commands)
+        if self.request.seconds is not None:
+            self._deadline = time.monotonic() + self.request.seconds
+
+    def _begin(self, chain: Sequence[SessionFacts]) -> None:
+        """Go on from the record, connect, and compare with the venue before trading."""
+        engine, port, source = self.built.engine, self.built.port, self.built.source
+        now = source.start
+        if chain:
+            self.recovered = recover(self.built, self.journal, chain)
+            engine.consume(Link(LinkState.LOST, reason="restart", ts_event=engine.now))
+            now = max(engine.now, port.resume_time)
+            source.skip_to(now)
+        self.command("block", {"rule": "starting", "detail": "not yet compared with the venue"})
+        port.connect(now)
+        engine.settle()
+        port.request_snapshot(0, 0)
+        engine.settle()
+        self.live_from = engine.now
+        self._settle_unsent()
+        self.command("unblock", {"rule": "starting"})
+        self.state = SessionState.LIVE
+
+    def _hear_snapshot(self, snapshot: Snapshot) -> None:
+        for difference in self.built.broker.hear_snapshot(snapshot):
+            text = difference.describe()
+            self._note("difference", {"text": text})
+            self._alert("error", text)
+
+    def _settle_unsent(self) -> None:
+        """Send what was decided and never left, if it is still fresh; else give it up."""
+        outbox, engine = self.built.outbox, self.built.engine
+        for verb, wanted in outbox.take_unsent():
+            self.built.broker.settle_unsent(verb, wanted, engine.now, engine.entry_age_ns)
+        engine.settle()
+
+    # -- while it runs -----------------------------------------------------------------------
+
+    def command(self, name: str, arguments: Mapping[str, Any], author: str = "session") -> None:
+        """Let a command be part of the sequence."""
+        engine = self.built.engine
+        engine.consume(Command(name, dict(arguments), author, ts_event=engine.now))
+
+    def end(self, reason: str) -> None:
+        """End: no further entry, flat where so asked, then stop."""
+        if self._ending:
+            return
+        self._ending = reason
+        self.state = SessionState.STOPPING
+        self.built.guard.block("stopping", reason)
+        self._end_by = time.monotonic() + END_SECS
+
+    def _housekeep(self) -> None:
+        """Look at what the clock brings; called on every cycle of the engine."""
+        now = time.monotonic()
+        self.beat = now
+        if now < self._next_look and not self._interrupted:
+            return
+        self._next_look = now + LOOK_SECS
+        if self._interrupted and not self._ending:
+            self.command("stop", {"reason": "interrupted"})
+        if self._deadline is not None and now >= self._deadline and not self._ending:
+            self.command("stop", {"reason": "time is up"})
+        for request in self._mail.take():
+            self._answer(request)
+        if self._kill.is_pressed and not self._ending:
+            self.state = SessionState.KILLED
+            self.command("flatten", {"reason": "killed"})
+            self.command("stop", {"reason": "killed"})
+        self._check_protection()
+        self._check_journal()
+        if self._ending:
+            self._go_on_ending(now)
+        if now >= self._next_status:
+            self._next_status = now + STATUS_SECS
+            self.tell_status()
+
+    def _answer(self, request: Request) -> None:
+        self.command(request.name, request.arguments, request.author)
+        self._mail.answer(request, self.controls.answer)
+
+    def _check_protection(self) -> None:
+        """Flatten a position that has been without a working stop for too long."""
+        engine = self.built.engine
+        limit = int(self.request.terms.unprotected_secs * _SECOND_NS)
+        for plan in self.built.broker.plans:
+            since = plan.unprotected_since
+            if since is None:
+                self._flattened_for.discard(plan.plan_id)
+            elif engine.now - since > limit and plan.plan_id not in self._flattened_for:
+                self._flattened_for.add(plan.plan_id)
+                self._alert("unprotected", f"{plan.plan_id}: no working stop, flattening")
+                self.command("flatten", {"plan": plan.plan_id, "reason": "unprotected"})
+
+    def _check_journal(self) -> None:
+        """Write what waits; while that fails no entry is taken."""
+        is_blocked = "journal" in self.built.guard.blocks
+        trouble = self.journal.try_flush()
+        if trouble is not None and not is_blocked:
+            self._alert("error", str(trouble))
+            self.command("block", {"rule": "journal", "detail": str(trouble)})
+        elif trouble is None and is_blocked:
+            self.command("unblock", {"rule": "journal"})
+
+    def _go_on_ending(self, now: float) -> None:
+        """Be flat if that was asked for, then stop."""
+        broker, engine = self.built.broker, self.built.engine
+        is_open = any(plan.position_steps for plan in broker.plans)
+        wants_flat = self.request.at_end == "flatten" or self._ending == "killed"
+        if wants_flat and "end" not in self._flattened_for:
+            self._flattened_for.add("end")
+            if is_open or broker.tickets():
+                self.command("flatten", {"reason": "session_end"})
+                return
+        done = not wants_flat or not (is_open or broker.tickets())
+        if done or (self._end_by is not None and now > self._end_by):
+            kept = "kept open: " if is_open or broker.tickets() else ""
+            engine.stop(kept + self._ending)
+
+    def _strategy_failed(self, failure: BaseException) -> None:
+        self._failure = failure
+        self._alert("error", f"a strategy raised {type(failure).__name__}")
+        self.end(f"strategy error: {type(failure).__name__}")
+
+    # -- the record for people ---------------------------------------------------------------
+
+    def _note(self, kind: str, document: Mapping[str, Any], plan_id: str = "") -> None:
+        if not self.built.engine.replaying:
+            self.journal.note(kind, document, ts=self.built.engine.now, plan_id=plan_id)
+
+    def _note_event(self, event: Event) -> None:
+        if isinstance(event, Command) and not self.built.engine.replaying:
+            self._note(
+                "command",
+                {"name": event.name, "arguments": dict(event.arguments), "author": event.author},
+            )
+
+    def _note_fill(self, fill: Fill) -> None:
+        if self.built.engine.replaying:
+            return
+        order_id = self.built.broker.order_id_of(fill.order_id)
+        self.journal.execution(
+            BookedFill(
+                f"{self.facts.session_id}-{fill.fill_id}", "paper", order_id, fill.plan_id,
+                fill.symbol, fill.side, fill.quantity, fill.price, fill.ts_event, fill.costs,
+                self.built.engine.seq,
+            )
+        )  # fmt: skip
+        text = f"{fill.plan_id} {fill.side.name.lower()} {fill.quantity:g} @ {fill.price:g}"
+        self._alert("fill", f"{text} ({fill.reason})")
+
+    def missed_entries(self) -> list[dict[str, Any]]:
+        """Return the setups that were due while prices were missing or the process was down."""
+        found = []
+        for plan in self.built.plans:
+            for row in getattr(plan.strategy, "setups_log", ()):
+                if row.reason == "warmup" and row.bar >= self.built.source.start:
+                    found.append({"plan_id": plan.plan_id, "bar": row.bar, "side": row.side})
+        return found
+
+    def tell_status(self) -> None:
+        """Write the status file and show it."""
+        status = status_of(self)
+        self._status.write(status)
+        self._show(status)
+
+    # -- the end -----------------------------------------------------------------------------
+
+    def _ended(self) -> SessionResult:
+        engine = self.built.engine
+        reason = engine.exit_reason or self._ending or "failed"
+        self.state = SessionState.ENDED
+        if self._failure is None or hasattr(self.built, "engine"):
+            self.tell_status()
+        left = any(plan.position_steps for plan in self.built.broker.plans)
+        if left and not reason.startswith("kept"):
+            reason = f"kept open: {reason}"
+        self.journal.end(reason)
+        self.built.port.disconnect()
+        return SessionResult(
+            self.built, self.facts, self.recovered, reason, self.missed_entries(), self._failure
+        )
+
+    def _close_journal(self) -> None:
+        trouble = self.journal.try_flush()
+        if trouble is not None:
+            logger.error("journal not written error=%s", trouble)
+        self.journal.close(abandon=trouble is not None)
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Let Ctrl-C and a request to terminate end the session in order; a second one at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        wanted = [signal.SIGINT, getattr(signal, "SIGTERM", signal.SIGINT)]
+        before = {number: signal.getsignal(number) for number in wanted}
+
+        def interrupted(number: int, frame: Any) -> None:
+            if self._interrupted:
+                raise KeyboardInterrupt
+            self._interrupted = True
+            self.built.inbox.poke()
+
+        for number in wanted:
+            signal.signal(number, interrupted)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _replaced(terms: SessionTerms, **changed: Any) -> SessionTerms:
+    from dataclasses import replace
+
+    return replace(terms, **changed)

@@ -73,13 +73,14 @@ class BarColumns:
 
     def last_spread(self, row: int) -> float:
         """Return the spread in force at a bar's close: the last told inside it, else the bar's."""
-        first, stop = self.ticks_of(row)
-        inside = self.prices["spread"][first:stop]
-        if not len(inside) and len(self.spans):
-            first, stop = self.spans[row].tolist()
-            inside = self.lower["spread"][first:stop]
-        told = inside[~np.isnan(inside)] if len(inside) else inside
-        return float(told[-1] if len(told) else self.spread[row])
+        for items, spans in ((self.prices, self.price_spans), (self.lower, self.spans)):
+            if len(spans):
+                first, stop = spans[row].tolist()
+                told = items["spread"][first:stop]
+                told = told[~np.isnan(told)]
+                if len(told):
+                    return float(told[-1])
+        return float(self.spread.item(row))
 
     def is_last_of_session(self, row: int) -> bool:
         """Whether the session is over at the END of a bar."""

@@ -46,6 +46,15 @@ low_equity : written by the engine: lowest equity of any mark with a position op
 BREACH_NONE, BREACH_DAY, BREACH_TRAIL = 0, 1, 2
 
 
+def is_catching_up(feed: Any) -> bool:
+    """Whether the bar a Backtrader feed stands on came from history, or too late for an entry.
+
+    A feed that can tell has an attribute `catching_up`; asking any other would search its lines.
+    """
+    can_tell = hasattr(type(feed), "catching_up") or "catching_up" in feed.__dict__
+    return can_tell and bool(feed.catching_up)
+
+
 def no_limits() -> np.ndarray[Any, Any]:
     """Return a one-item LIMITS array with every limit off."""
     limits = np.zeros(1, LIMITS)

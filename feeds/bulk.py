@@ -66,6 +66,8 @@ class BulkData(bt.feed.DataBase):  # type: ignore[misc]
     ----------
     series : Series
         Bars, oldest first. Also accepted as `dataname`.
+    late : ndarray of bool, optional
+        For each bar whether it is told as one of history, on which no entry is taken; None: none.
     **kwargs
         Backtrader's own feed parameters; `name` defaults to the symbol.
 
@@ -79,11 +81,14 @@ class BulkData(bt.feed.DataBase):  # type: ignore[misc]
     params = (("timeframe", bt.TimeFrame.Minutes),)
     plotlines: ClassVar[dict[str, Any]] = {"start": {"_plotskip": True}}
 
-    def __init__(self, series: Series | None = None, **_: Any) -> None:
+    def __init__(self, series: Series | None = None, late: _Array | None = None, **_: Any) -> None:
         self.series: Series = self.p.dataname if series is None else series
         self.p.dataname = self._dataname = self.series
         self.p.timeframe, self.p.compression = backtrader_timeframe(self.series.timeframe_ns)
         self._name = self.p.name or self.series.symbol
+        if late is not None and len(late) != len(self.series):
+            raise ValueError(f"late has {len(late)} items, the series {len(self.series)} bars")
+        self._all_late = self._late = late
         self._bars = self.series.bars
         self._rows: list[tuple[Any, list[float]]] | None = None
         self._next_row = 0
@@ -98,14 +103,20 @@ class BulkData(bt.feed.DataBase):  # type: ignore[misc]
         """The BAR records Backtrader sees; those between fromdate and todate once started."""
         return self._bars
 
+    @property
+    def catching_up(self) -> bool:
+        """Whether the current bar is told as one of history: no entry is taken on it."""
+        return self._late is not None and bool(self._late[len(self) - 1])
+
     def _start(self) -> None:
         super()._start()
-        self._bars = self.series.bars
+        self._bars, self._late = self.series.bars, self._all_late
         if self.p.fromdate is not None or self.p.todate is not None:
             ends = EPOCH_DAY + (self._bars["end"] // 1000) / _DAY_US
             low = int(np.searchsorted(ends, self.fromdate, "left"))
             high = int(np.searchsorted(ends, self.todate, "right"))
             self._bars = self._bars[low:high]
+            self._late = None if self._late is None else self._late[low:high]
         self._rows = None
         self._next_row = 0
 

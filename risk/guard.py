@@ -16,7 +16,7 @@ import numpy as np
 from core.bars import NEVER_NS
 from core.errors import ConfigError
 from core.orders import Approved, Fill, OrderChange, OrderRequest
-from core.ports import BREACH_TRAIL, no_limits
+from core.ports import BREACH_TRAIL, is_catching_up, no_limits
 from risk.changes import judge_change, judge_entry, tightened_stops
 from risk.context import FOREVER, GuardContext, Lock
 from risk.events import GuardEvent
@@ -30,6 +30,7 @@ from risk.settings import RiskSettings
 
 logger = logging.getLogger(__name__)
 
+_MISSED = Refusal("warmup", 0.0, 0.0, "history: a missed entry is not chased")
 _LOSS_RULES = ("daily_loss", "trailing_drawdown")
 _FORWARDED = ("getcash", "getvalue", "getposition", "getcommissioninfo")
 """Methods asked on every bar: bound once a run, so that the proxy costs nothing there."""
@@ -66,7 +67,8 @@ class Guard:
     rule, limit and value; the children of a refused parent are refused with it. Orders that only
     reduce a position always pass; of two market exits only what the position still holds counts
     as reducing. A protecting stop moves only to less risk. A breach cancels, flattens and locks
-    until the next trading day (daily limits) or for good (trailing drawdown).
+    until the next trading day (daily limits) or for good (trailing drawdown). On a bar that its
+    feed calls `catching_up` no entry is taken, whatever the rules.
     """
 
     inner: Any
@@ -299,11 +301,8 @@ class Guard:
         """Judge a complete group; approve it, refuse it, or let it wait."""
         parent = group.parent
         plan_id = self.inner.plan_of(parent.data)
-        if self._blocks and not self._reduces(parent):
-            rule, detail = next(iter(self._blocks.items()))
-            self._refuse(group, Refusal(rule, 0.0, 0.0, detail))
-            return
-        if not self.rules:
+        barred = self._barred(parent.data)
+        if not self.rules and barred is None:
             request = build_request(group, plan_id, reduces=False)
             self._count_wrong_stop(request, parent)
             self.inner.submit_approved(Approved(request), group.orders)
@@ -314,15 +313,23 @@ class Guard:
         context.now = int(context.bar.end)
         request = build_request(group, plan_id, reduces=self._reduces(parent))
         group.request = request
-        refusal, rule = (
-            (None, None) if request.reduces else judge_entry(request, self.rules, context)
-        )
+        refusal, rule = None if request.reduces else barred, None
+        if refusal is None and not request.reduces:
+            refusal, rule = judge_entry(request, self.rules, context)
         if refusal is None:
             self._approve(group, request)
         elif rule is not None and rule.waits:
             self._waiting.append(group)
         else:
             self._refuse(group, refusal)
+
+    def _barred(self, data: Any) -> Refusal | None:
+        """Return why no entry at all is taken now, None if it is for the rules to say."""
+        if is_catching_up(data):
+            return _MISSED
+        for rule, detail in self._blocks.items():
+            return Refusal(rule, 0.0, 0.0, detail)
+        return None
 
     def _refuse(self, group: Group, refusal: Refusal) -> None:
         self._note_refusal(refusal, group.parent)

@@ -199,3 +199,36 @@ def test_an_exact_time_comes_back_from_the_float_day():
     times = np.arange(1_577_836_800_000, 1_893_456_000_000, 86_399_777) * 1_000_000
 
     assert all(exact_ns(float_day(int(t))) == t for t in times)
+
+
+class Late(bt.Strategy):
+    """Notes which bars are told as history."""
+
+    def __init__(self):
+        self.late = []
+
+    def next(self):
+        if self.data.catching_up:
+            self.late.append(self.data.bars["start"].item(len(self.data) - 1))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("cut", [{}, {"fromdate": datetime(2024, 3, 6)}], ids=["whole", "cut"])
+def test_a_bar_says_whether_it_came_from_history(gold, mode, cut):
+    series, _ = gold
+    late = np.zeros(len(series), bool)
+    late[[0, 1, 150]] = True
+
+    strategy = run(feeds.BulkData(series, late=late, **cut), strategy=Late, **MODES[mode])
+
+    expected = series.bars["start"][late].tolist()
+    assert strategy.late == (expected[2:] if cut else expected)
+
+
+def test_no_bar_comes_from_history_unless_it_is_said(gold):
+    assert run(feeds.BulkData(gold[0]), strategy=Late).late == []
+
+
+def test_every_bar_is_late_or_not(gold):
+    with pytest.raises(ValueError, match=r"late has 3 items, the series \d+ bars"):
+        feeds.BulkData(gold[0], late=np.ones(3, bool))

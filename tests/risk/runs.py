@@ -77,21 +77,25 @@ def bracket(size=10, stop=95.0, target=120.0, side=1, **terms):
     return act
 
 
-def run(script, rows, *limits, broker="tola", cash=100_000.0, analyzers=(), **feed):
+def run(script, rows, *limits, broker="tola", cash=100_000.0, analyzers=(), late=(), **feed):
     """Run a script on one feed; return strategy, guard, broker and the feed."""
     result = run_plans({"plan": (script, series(rows, **feed))}, *limits, broker=broker, cash=cash,
-                       analyzers=analyzers)  # fmt: skip
+                       analyzers=analyzers, late=late)  # fmt: skip
     return SimpleNamespace(strategy=result.strategies["plan"], **vars(result))
 
 
-def run_plans(plans, *limits, broker="tola", cash=100_000.0, analyzers=()):
-    """Run a script for each plan, {name: (script, series)}, on one account."""
+def run_plans(plans, *limits, broker="tola", cash=100_000.0, analyzers=(), late=()):
+    """Run a script for each plan, {name: (script, series)}, on one account.
+
+    `late` are the numbers (1-based) of the bars that come from history.
+    """
     cerebro = bt.Cerebro(stdstats=False)
     inner = BacktestBroker(cash=cash) if broker == "tola" else StockBroker(cash=cash)
     guard = Guard(inner, *limits)
     feeds = {}
     for name, (_, bars) in plans.items():
-        feeds[name] = data = BulkData(bars)
+        is_late = np.isin(np.arange(1, len(bars) + 1), late)
+        feeds[name] = data = BulkData(bars, late=is_late)
         cerebro.adddata(data, name=name)
         inner.add_instrument(data, get_instrument(bars.symbol).without_costs(), name)
     cerebro.setbroker(guard)

@@ -17,6 +17,7 @@ from core.calendar import get_calendar
 from core.errors import ConfigError
 from core.instruments import Instrument, get_instrument
 from core.orders import StopRuleKind
+from core.ports import is_catching_up
 from core.schedule import FlatRule
 from core.setups import MARKET_SETUP
 from strategies.bracket import Bracket, DayTally
@@ -58,6 +59,8 @@ COMMON_SETTINGS = (
     Setting("warmup", 0, "first bars on which no setup is taken", 0, 1_000_000),
 )
 """Management settings every strategy has; its own list may give another default."""
+
+_EXECUTED = (bt.Order.Partial, bt.Order.Completed)
 
 
 def with_common(*own: Setting) -> tuple[Setting, ...]:
@@ -203,6 +206,7 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
         self._leaving = False
         self._entries_today = DayTally()
         self._losses_in_row = DayTally()
+        self._day_filled = -1
         self._seen = 0
         self._reader = self._reader_of(self.data0)
         self.machine = MachineLine(
@@ -262,13 +266,15 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
     # -- orders and trades ------------------------------------------------------------------
 
     def notify_order(self, order: Any) -> None:
-        """Follow the entry of the setup at work."""
+        """Follow the entry of the setup at work; note the day of the bar each fill lies in."""
+        if order.status in _EXECUTED:
+            self._day_filled = self._reader.day_of(float(order.executed.dt))
         bracket = self._bracket
         if bracket is None or bracket.entry is None or order.ref != bracket.entry.ref:
             return
         if order.executed.size and not bracket.is_filled:
             bracket.row.filled = True
-            self._entries_today.add(self._today())
+            self._entries_today.add(self._day_filled)
         if order.executed.size:
             bracket.entry_price = float(order.executed.price)
         elif not order.alive():
@@ -276,13 +282,16 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
             self._bracket = None
 
     def notify_trade(self, trade: Any) -> None:
-        """Count losing trades in a row by the day they close."""
+        """Count losing trades in a row by the day they close.
+
+        That is the day of the fill told just before: `trade.dtclose` is the last bar delivered,
+        which in a live session ended before the fill.
+        """
         if trade.isclosed:
-            today = self._today()
             if trade.pnlcomm < 0.0:
-                self._losses_in_row.add(today)
+                self._losses_in_row.add(self._day_filled)
             else:
-                self._losses_in_row.set(today, 0)
+                self._losses_in_row.set(self._day_filled, 0)
 
     # -- results ----------------------------------------------------------------------------
 
@@ -322,9 +331,6 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
 
     def _fresh_machine(self) -> Machine:
         return self.build_machine(self.values, self._terms.tick_of(0))
-
-    def _today(self) -> int:
-        return int(self._reader.ago(0)["day"][0])
 
     def _settle(self) -> None:
         """Forget a setup whose position has been left."""
@@ -411,7 +417,7 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
             row.reason = REFUSALS[code]
 
     def _refuse(self, setup: Any, index: int, bar: Any, facts: Any) -> int:
-        if index < self.values["warmup"]:
+        if index < self.values["warmup"] or is_catching_up(self.data0):
             return WARMUP
         if self._closes_opposite(setup):
             return OPPOSITE_CLOSE

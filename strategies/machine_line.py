@@ -20,6 +20,8 @@ _MS_PER_DAY = 86_400_000
 _NS_PER_MS = 1_000_000
 _NS_PER_UNIT = {bt.TimeFrame.Seconds: 10**9, bt.TimeFrame.Minutes: 60 * 10**9}
 _NS_PER_DAY = 86_400 * 10**9
+_BEFORE_END_NS = 1_000
+"""How long before its END a time surely lies in a bar: where a session ends the next day begins."""
 
 _NO_SETUPS = np.zeros(0, OUT["setups"].base)
 
@@ -65,6 +67,21 @@ class BarReader:
             for name in ("datetime", "open", "high", "low", "close", "volume")
         }
         return self._build(columns, 1)
+
+    def day_of(self, end: float) -> int:
+        """Return the trading day of the bar that ENDs at a Backtrader time, delivered or not yet.
+
+        A live session hears of a fill before the bar around it is over.
+        """
+        own: Records | None = getattr(self._data, "bars", None)
+        index = len(self._data) - 1
+        is_delivered = index >= 0 and end == self._data.datetime[0]
+        if is_delivered and own is not None and index < len(own):
+            return int(own["day"][index])
+        before = self._step_ns() if is_delivered else _BEFORE_END_NS
+        milliseconds = round((end - _EPOCH_DAY) * _MS_PER_DAY)
+        inside = np.array([milliseconds * _NS_PER_MS - before])
+        return int(self._calendar.trading_days(inside)[0])
 
     def _build(self, columns: dict[str, Any], count: int) -> Records:
         bars = np.zeros(count, BAR)

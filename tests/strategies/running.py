@@ -85,9 +85,10 @@ def backtest(
     mode: str = "runonce",
     rules: Mapping[str, Any] | None = None,
     intrabar: str = "worst",
+    late: Any = None,
     **settings: Any,
 ) -> Finished:
-    """Run one plan. `rules` None means the strategy's own limits."""
+    """Run one plan. `rules` None means the strategy's own limits, `late` no bar of history."""
     cls = strategies.get(strategy) if isinstance(strategy, str) else strategy
     limits = rules or {}
     if issubclass(cls, SetupStrategy):
@@ -95,7 +96,7 @@ def backtest(
         settings |= {"instrument": instrument, "plan_id": "plan"}
     given: dict[str, Any] = {"stdstats": False} | MODES[mode]
     cerebro = bt.Cerebro(**given)
-    data = BulkData(series)
+    data = BulkData(series, late=late)
     cerebro.adddata(data, name=series.symbol)
     if further is not None:
         cerebro.adddata(BulkData(further), name="DXY")

@@ -31,8 +31,9 @@ from live.journal.tables import (
 )
 from live.journal.writer import INSERT_EXECUTION, Write, Writer, booked_twice
 
-BLOCK_EVENTS = 4096
-"""Events kept in memory before they are written even if no intent asks for it."""
+BLOCK_EVENTS = 1024
+"""Events kept in memory before they are written even if no intent asks for it: few, as the order
+that comes next waits until they are packed (about 1 ms)."""
 _PAGE_BLOCKS = 16
 """Blocks read at once: no reader holds a transaction, or much memory, while it is used."""
 

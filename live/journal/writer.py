@@ -34,6 +34,15 @@ _RETRY_SHARE = 5
 
 INSERT_EXECUTION = sa.insert(EXECUTIONS)
 _MINE = WRITER.c.writer_id == 1
+_MOVE = (
+    sa.update(WRITER)
+    .where(
+        _MINE,
+        WRITER.c.token == sa.bindparam("mine"),
+        WRITER.c.commits == sa.bindparam("before"),
+    )
+    .values(commits=sa.bindparam("after"), last_seq=sa.bindparam("last"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +161,9 @@ class Writer:
         self._move(connection, last_seq)
 
     def _move(self, connection: sa.Connection, last_seq: int) -> bool:
-        moved = connection.execute(
-            sa.update(WRITER)
-            .where(_MINE, WRITER.c.token == self._token, WRITER.c.commits == self._commits)
-            .values(commits=self._commits + 1, last_seq=last_seq)
-        )
+        before = self._commits
+        values = {"mine": self._token, "before": before, "after": before + 1, "last": last_seq}
+        moved = connection.execute(_MOVE, values)
         return moved.rowcount == 1
 
     def _settle(self, last_seq: int) -> None:

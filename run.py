@@ -136,6 +136,85 @@ def backtest(
     show(done, as_json)
 
 
+@app.command(
+    epilog=examples(
+        "live",
+        "live gold --speed 60 --for 2m",
+        "live gold_smc --data XAUUSD_M15.csv --instrument XAUUSD --speed max --at-end keep",
+        "live --strategy my.py:Cross --instrument MGC --data gold.csv --risk gold_bot",
+    )
+)
+def live(
+    plans: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PLAN or STRATEGY]...", help="Of tola.toml, or bundled."),
+    ] = None,
+    paper: Annotated[bool, typer.Option("--paper", help="On paper; the default.")] = True,
+    account: Annotated[str | None, option("NAME", "The account: its folder in accounts/.")] = None,
+    speed: Annotated[
+        str | None, option("N", "Times faster than the clock; max: without waiting.")
+    ] = None,
+    lasts: Annotated[
+        str | None, option("TIME", "How long it may run: 90s, 2m, 1h.", "--for")
+    ] = None,
+    at_end: Annotated[
+        str | None, option("WHAT", "keep or flatten what is open at the end.")
+    ] = None,
+    history_bars: Annotated[
+        int | None, option("N", "Bars of history before the first live one.")
+    ] = None,
+    strategy: Annotated[
+        str | None, option("FILE.py:CLASS", "Your own Backtrader strategy, or a strategy's name.")
+    ] = None,
+    data: Annotated[
+        list[str] | None, option("FILE", "Prices to play: CSV (plain, gz, zip) or Parquet.")
+    ] = None,
+    instrument: Annotated[str | None, option("SYMBOL", "MGC, XAUUSD, NIFTY-FUT, ...")] = None,
+    timeframe: Annotated[str | None, option("TF", "5m, 15m, 1h: built from finer bars.")] = None,
+    tz: Timezone = None,
+    further: Annotated[
+        list[str] | None, option("NAME=FILE", "A further series, such as DXY.", "--with")
+    ] = None,
+    start: Annotated[
+        str | None, option("DATE", "First day: 2025, 2025-09, 2025-09-15.", "--from")
+    ] = None,
+    end: Annotated[str | None, option("DATE", "Last day, included.", "--to")] = None,
+    cash: Annotated[float | None, option("AMOUNT", "Starting cash, account currency.")] = None,
+    settings: Annotated[
+        list[str] | None, option("KEY=VALUE", "A strategy parameter: rr=3.", "--set")
+    ] = None,
+    risk: Annotated[str | None, option("PRESET", "Risk rules: topstep_50k, gold_bot, ...")] = None,
+    no_costs: Annotated[
+        bool, typer.Option("--no-costs", help="No commission, charges, spread, slippage, swap.")
+    ] = False,
+    no_margin: Annotated[bool, typer.Option("--no-margin", help="No margin limit.")] = False,
+    instrument_set: Annotated[
+        list[str] | None, option("KEY=VALUE", "A fact of the instrument: lot=75.")
+    ] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="No HTML and no plots.")] = False,
+    config: Config = "tola.toml",
+    as_json: Json = False,
+) -> None:
+    """Run strategies on a moving market without risk: paper fills on replayed prices.
+
+    Ctrl-C ends it in order: no further entry, positions closed (--at-end keep leaves them),
+    journal written, report drawn. Started again after a crash it goes on where it was.
+    """
+    from live.verbs.live_command import live as run_live
+
+    flags = {
+        "strategy": strategy, "data": data, "instrument": instrument, "timeframe": timeframe,
+        "tz": tz, "with": further, "from": start, "to": end, "cash": cash, "params": settings,
+        "risk": risk, "instrument_set": instrument_set, "speed": speed, "at_end": at_end,
+        "history_bars": history_bars, "costs": False if no_costs else None,
+        "margin": False if no_margin else None, "report": False if no_report else None,
+    }  # fmt: skip
+    done = run_live(
+        plans or [], flags, config, _draw_report, account=account, lasts=lasts, quiet=console.quiet
+    )
+    show(done, as_json)
+
+
 def _draw_report(folder: Any) -> dict[str, Any]:
     """Hand a run folder to reports; only run.py may join the two."""
     import reports

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from core.config import Plan, Settings
+from core.config import AlertSettings, LiveSettings, Plan, Settings
 
 if TYPE_CHECKING:
     from core.fx import FxRate
@@ -71,12 +71,15 @@ class BacktestRequest:
 
     origins : every value with its source, for run.json.
     overrides : a line for each value that a flag or the environment set, for the screen.
+    live, alerts : what holds for a session on a clock.
     """
 
     accounts: tuple[AccountRequest, ...]
     settings: Settings
     origins: Mapping[str, Any] = field(default_factory=dict)
     overrides: tuple[str, ...] = ()
+    live: LiveSettings = field(default_factory=LiveSettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
     @property
     def plans(self) -> list[PlanRequest]:

@@ -55,7 +55,12 @@ def resolve(names: Sequence[str], flags: Mapping[str, Any], config_file: str) ->
     _check_file_names(plans)
     accounts = _accounts(plans, config)
     return BacktestRequest(
-        tuple(accounts), config.settings, config.stored(), tuple(_overrides(config))
+        tuple(accounts),
+        config.settings,
+        config.stored(),
+        tuple(_overrides(config)),
+        config.live,
+        config.alerts,
     )
 
 

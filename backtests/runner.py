@@ -98,12 +98,12 @@ class _Stopwatch:
 def load_account(account: AccountRequest, request: BacktestRequest) -> list[LoadedPlan]:
     """Load the bars of an account's plans, with the flat times and limits that hold for them."""
     return [
-        load_plan(plan, request.settings, _flats(plan, account), account.limits)
+        load_plan(plan, request.settings, flats_of(plan, account), account.limits)
         for plan in account.plans
     ]
 
 
-def _flats(plan: PlanRequest, account: AccountRequest) -> list[FlatRule]:
+def flats_of(plan: PlanRequest, account: AccountRequest) -> list[FlatRule]:
     """Return the flat times that the strategy and the account's limits ask for."""
     own = getattr(plan.strategy, "flat_rules", None)
     rules = list(own(plan.params)) if own is not None else []

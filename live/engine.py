@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from brokers.inbox import Inbox
+from core.bars import BAR
 from core.errors import TolaError
 from core.events import (
     AccountUpdate,
@@ -390,7 +391,7 @@ class Engine:
         event = Bars(
             tuple(item.slot.name for item in group),
             (late,) * len(group),
-            np.array([item.bar for item in group]),
+            np.array([item.bar for item in group], BAR),
             ts_event=self.now,
         )
         self.consume(event)

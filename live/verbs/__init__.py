@@ -1,0 +1,1 @@
+"""What the verbs of live trading do; every function returns an `Outcome` to show."""

@@ -1,0 +1,222 @@
+"""`live`: a session of one account, on paper over replayed prices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from backtests.request import AccountRequest, BacktestRequest
+from backtests.verbs.outcome import DONE, FAILED, Outcome, command_line
+from core.config import LiveSettings
+from core.errors import ConfigError, StrategyError, TolaError
+from core.results import RunFolder, RunWriter
+from live.account_folder import account_folder
+from live.build import SessionTerms
+from live.session import Session, SessionRequest, SessionResult
+
+RUNS = Path("runs")
+FAST = 20_000.0
+"""How much faster than the clock recorded prices are played where nothing says otherwise."""
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?$")
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, None: 1.0}
+
+Draw = Callable[[RunFolder], Mapping[str, Any]]
+
+
+def live(
+    names: Sequence[str],
+    flags: Mapping[str, Any],
+    config: str,
+    draw: Draw | None,
+    *,
+    account: str | None = None,
+    lasts: str | None = None,
+    quiet: bool = False,
+) -> Outcome:
+    """Run a paper session and leave its run folder.
+
+    Parameters
+    ----------
+    names : plans or strategies of one account; none: the first account's.
+    flags : fields of plans and settings by name, None where not given.
+    draw : writes the report; None: none is drawn.
+    account : the account's name, where its folder shall be called otherwise.
+    lasts : how long it may run (`90s`, `2m`, `1h`).
+
+    Raises
+    ------
+    TolaError : the account is held or killed, settings or data are at fault.
+    """
+    from backtests.resolve import resolve
+    from core.log import configure
+    from live.alerts import Alerts
+    from live.view import View
+
+    whole = resolve(names, flags, config)
+    chosen, left_out = _one_account(whole, names)
+    seconds = None if lasts is None else parse_duration(lasts)
+    asked = _session_request(whole, chosen, names, flags, config, account, seconds)
+    asked.folder.make()
+    configure("WARNING", brief=True)
+    with Alerts.of(whole.alerts, f"Tola {asked.folder.name}") as alerts, View() as view:
+        for line in left_out:
+            view.say(line)
+        show = (lambda status: None) if quiet else _shower(view, alerts)
+        result = Session(asked, show, alerts.send).run()
+    folder, summary = _stored(result, asked, whole, draw)
+    if result.failure is not None:
+        raise _explained(result, folder) from result.failure
+    return _outcome(result, summary, folder)
+
+
+def _shower(view: Any, alerts: Any) -> Callable[[Any], None]:
+    from live.monitor import to_document
+
+    def show(status: Any) -> None:
+        alerts.beat()
+        view.show(to_document(replace(status, alerts=alerts.recent())))
+
+    return show
+
+
+def parse_duration(text: str) -> float:
+    """Return a duration such as 90s, 2m or 1h in seconds.
+
+    Raises
+    ------
+    ConfigError : it cannot be read.
+    """
+    found = _DURATION.match(text.strip().lower())
+    if not found or float(found[1]) <= 0.0:
+        raise ConfigError(f"--for {text}: expected a time such as 90s, 2m or 1h")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _one_account(whole: BacktestRequest, names: Sequence[str]) -> tuple[AccountRequest, list[str]]:
+    """Return the account to run; a process runs one."""
+    first, *others = whole.accounts
+    if others and names:
+        lines = [f"  {item.name}: {' '.join(p.plan_id for p in item.plans)}"
+                 for item in whole.accounts]  # fmt: skip
+        raise ConfigError(
+            "one process runs one account, and these plans are of several: start each by itself\n"
+            + "\n".join(lines)
+        )
+    left_out = [
+        f"{' '.join(plan.plan_id for plan in item.plans)}: another account ({item.currency}); "
+        f"run it beside this one: {command_line(['live', *(p.plan_id for p in item.plans)])}"
+        for item in others
+    ]
+    return first, left_out
+
+
+def _session_request(
+    whole: BacktestRequest,
+    chosen: AccountRequest,
+    names: Sequence[str],
+    flags: Mapping[str, Any],
+    config: str,
+    account: str | None,
+    seconds: float | None,
+) -> SessionRequest:
+    from backtests.runner import flats_of, load_account
+
+    settings = whole.live
+    loaded = load_account(chosen, whole)
+    own = [plan.plan.account for plan in chosen.plans if plan.plan.account]
+    name = account or (own[0] if own else "paper-" + "-".join(p.plan_id for p in chosen.plans))
+    return SessionRequest(
+        chosen,
+        loaded,
+        [flats_of(plan.request, chosen) for plan in loaded],
+        _terms(settings, whole.origins),
+        account_folder(name),
+        whole.settings.database_url,
+        settings.at_end or "flatten",
+        seconds,
+        {
+            "names": list(names),
+            "flags": {key: _plain(value) for key, value in flags.items() if value is not None},
+            "config": config,
+            "settings": whole.origins,
+        },
+    )
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple | list) else value
+
+
+def _terms(settings: LiveSettings, origins: Mapping[str, Any]) -> SessionTerms:
+    is_default = origins["live.speed"]["source"] == "default"
+    speed: float | None = FAST if is_default else None
+    if not is_default and not isinstance(settings.speed, str):
+        speed = settings.speed
+    return SessionTerms(
+        speed=speed,
+        history_bars=settings.history_bars,
+        entry_age_secs=settings.entry_age_secs,
+        stale_secs=settings.stale_secs,
+        unprotected_secs=settings.unprotected_secs,
+        brackets=settings.brackets,
+        positions=settings.positions,
+    )
+
+
+def _stored(
+    result: SessionResult, asked: SessionRequest, whole: BacktestRequest, draw: Draw | None
+) -> tuple[RunFolder, dict[str, Any]]:
+    from backtests.runner import finish
+    from live.results import store_session
+
+    with RunWriter(RUNS) as writer:
+        folder = store_session(result, asked, whole, writer)
+    return folder, finish(folder, draw if whole.settings.report else None)
+
+
+def _explained(result: SessionResult, folder: RunFolder) -> TolaError:
+    failure = result.failure
+    if isinstance(failure, TolaError):
+        return failure
+    import traceback
+
+    assert failure is not None
+    frames = traceback.extract_tb(failure.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    bars = [f"{plan.plan_id} bar {len(plan.bars)}" for plan in result.built.plans]
+    return StrategyError(
+        f"a strategy raised {type(failure).__name__}: {failure}{place} ({', '.join(bars)}); "
+        f"entries stopped, positions were closed; the record is in {folder.path.as_posix()}"
+    )
+
+
+def _outcome(result: SessionResult, summary: dict[str, Any], folder: RunFolder) -> Outcome:
+    from live.results import live_document
+
+    facts = summary["live"]
+    built = result.built
+    left = [row for plan in summary["plans"] for row in plan["open_positions"]]
+    state = f"{len(left)} position{'s' * (len(left) != 1)} open" if left else "flat"
+    currency = built.request.currency
+    lines = [
+        f"{result.exit_reason}: {state}, journal closed",
+        f"{facts['mode'].upper()} {' '.join(p.plan_id for p in built.plans)}  "
+        f"{facts['bars']:,} bars  {facts['trades']} trades  "
+        f"net {facts['net_profit']:+,.2f} {currency}",
+    ]
+    if facts["missed_entries"]:
+        lines.append(f"missed while prices were away: {len(facts['missed_entries'])} entries")
+    files = summary["files"]
+    if "report" in files:
+        lines.append(f"report {files['report']}")
+    failed = result.exit_reason.startswith("killed")
+    return Outcome(
+        live_document(summary),
+        lines,
+        command_line(["verify", folder.name]),
+        lines[:2],
+        FAILED if failed else DONE,
+    )

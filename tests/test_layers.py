@@ -29,7 +29,7 @@ CORE_LIBRARIES = {"numpy", "numba", "pandas", "pandas_market_calendars", "pydant
                   "pydantic_settings", "pyarrow"}  # fmt: skip
 """core's outside libraries; those after pandas only inside the functions that need them."""
 LAZY = {"pandas_market_calendars", "plotly", "matplotlib", "pyarrow", "pydantic", "scipy",
-        "xlsxwriter"}  # fmt: skip
+        "xlsxwriter", "apprise"}  # fmt: skip
 POSIX_ONLY = {"fcntl", "grp", "pwd", "resource", "termios", "tty", "pty", "syslog", "readline",
               "curses", "posix"}  # fmt: skip
 

@@ -1,5 +1,6 @@
 """One session's status with everything in it, for the tests of what shows or stores it."""
 
+import time
 from dataclasses import replace
 
 from live.monitor import (
@@ -58,5 +59,5 @@ FULL = Status(
 
 
 def sample(**changes):
-    """Return the full status with some fields changed."""
-    return replace(FULL, **changes)
+    """Return the full status, written just now, with some fields changed."""
+    return replace(FULL, **{"wall_time": time.time_ns(), **changes})

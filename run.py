@@ -215,6 +215,18 @@ def live(
     show(done, as_json)
 
 
+@app.command(context_settings=_RUN_NAMES, epilog=examples("verify last", "verify 12 --json"))
+def verify(run: RunName = "last", as_json: Json = False) -> None:
+    """Prove a session: what it consumed, fed to the backtest, gives what it did.
+
+    Bars are built again from the recorded ticks, orders and fills made again; exit code 0 only if
+    all are identical, else the first differing bar is named.
+    """
+    from live.verbs.verify_command import verify as run_verify
+
+    show(run_verify(run), as_json)
+
+
 def _draw_report(folder: Any) -> dict[str, Any]:
     """Hand a run folder to reports; only run.py may join the two."""
     import reports

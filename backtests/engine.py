@@ -114,7 +114,7 @@ def run_account(
     cerebro.setbroker(guard)
     for plan in plans:
         asked = plan.loaded.request
-        cerebro.addstrategy(_factory(plan, alone=len(plans) == 1), **asked.params)
+        cerebro.addstrategy(strategy_maker(plan, alone=len(plans) == 1), **asked.params)
     _add_analyzers(cerebro, progress, plans)
     if prepare is not None:
         prepare(cerebro, guard)
@@ -142,7 +142,7 @@ def _add_feeds(cerebro: bt.Cerebro, loaded: LoadedPlan) -> PlanRun:
     return PlanRun(loaded, data)
 
 
-def _factory(plan: PlanRun, *, alone: bool) -> Callable[..., Any]:
+def strategy_maker(plan: PlanRun, *, alone: bool) -> Callable[..., Any]:
     """Return what Cerebro calls to make a plan's strategy: with the plan's own feeds only."""
     wanted = plan.loaded.request.strategy
     kind = wanted if alone else _own_bars_only(wanted)

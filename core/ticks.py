@@ -22,6 +22,9 @@ TRADE = 1
 OPENS_BAR = 2
 """Flag: first price of a replayed bar; the step to it is a jump in either tick model."""
 
+CLOSES = 4
+"""Flag, on tapes alone: before this price a hand ended the plan's orders and its position."""
+
 TICK = record_dtype(
     [
         ("ts_event", "i8"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backtests.engine import PlanRun, _factory
+from backtests.engine import PlanRun, strategy_maker
 from backtests.loading import LoadedPlan
 from backtests.request import AccountRequest
 from brokers.broker import LiveBroker
@@ -140,7 +140,7 @@ def build_paper(
         cerebro.adddata(slot.data, name=slot.name.partition("/")[2] or slot.name)
     cerebro.setbroker(guard)
     for run in plans:
-        cerebro.addstrategy(_factory(run, alone=len(plans) == 1), **run.loaded.request.params)
+        cerebro.addstrategy(strategy_maker(run, alone=len(plans) == 1), **run.loaded.request.params)
     cerebro.addanalyzer(DailyLoss, _name="daily_loss")
     cerebro.addanalyzer(TradeRisk, _name="trade_risk")
     return BuiltSession(

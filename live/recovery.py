@@ -36,11 +36,17 @@ def chain_of(sessions: Sequence[SessionFacts]) -> list[SessionFacts]:
 
     A start goes on from the last one if that did not end, or ended with something left open.
     """
-    chain: list[SessionFacts] = []
-    by_id = {item.session_id: item for item in sessions}
     last = sessions[-1] if sessions else None
     if last is None or (last.ended is not None and not last.exit_reason.startswith("kept")):
-        return chain
+        return []
+    return starts_of(sessions, last.session_id)
+
+
+def starts_of(sessions: Sequence[SessionFacts], session_id: int) -> list[SessionFacts]:
+    """Return a start with all it went on from, oldest first."""
+    by_id = {item.session_id: item for item in sessions}
+    chain: list[SessionFacts] = []
+    last = by_id.get(session_id)
     while last is not None:
         chain.append(last)
         before = last.document.get("continues")

@@ -19,11 +19,12 @@ from core.matching.bar import (
     restore_state,
     start_events,
 )
+from core.matching.floors import cancel_all
 from core.matching.path import jump, move
 from core.matching.prices_at import set_spread
-from core.matching.records import EVENTS_A_SLOT, EVENTS_BESIDES, KEPT
+from core.matching.records import EVENTS_A_SLOT, EVENTS_BESIDES, KEPT, REQUESTED_FLAT
 from core.prices import quantity_to_steps
-from core.ticks import OPENS_BAR
+from core.ticks import CLOSES, OPENS_BAR
 
 NO_ROOM = -1
 """What `play_ticks` returns where the event list might not hold what the bar brings."""
@@ -118,6 +119,14 @@ def tick_finish(
 
 
 @inner
+def ask_to_close(book: Any, orders: Any, events: Any) -> None:
+    """End every order of the plan; its position closes at the next jump."""
+    cancel_all(REQUESTED_FLAT, book, orders, events)
+    if book.steps != 0:
+        book.closing = REQUESTED_FLAT
+
+
+@inner
 def has_room(book: Any, events: Any) -> bool:
     """Say whether the event list holds whatever one more step can bring."""
     most = EVENTS_A_SLOT * book.count + EVENTS_BESIDES
@@ -145,7 +154,8 @@ def play_ticks(
     ----------
     ticks : TICK array of prices alone (`Tape.of_trades`), oldest first. Where the book is
         `discrete` every tick jumps, else the first and those with OPENS_BAR. One without a spread
-        leaves the one in force, which at first is the bar's.
+        leaves the one in force, which at first is the bar's. With CLOSES the plan's orders end
+        before it and its position closes at it (which jumps then).
     nights, trials : as in `walk_bars`.
 
     Returns
@@ -172,6 +182,8 @@ def play_ticks(
             restore_state(KEPT, books, orders, limits, trials)
             return NO_ROOM
         tick, told = ticks[k], book.events
+        if tick["flags"] & CLOSES != 0:
+            ask_to_close(book, orders[0], events[0])
         if is_discrete:
             bound_volume(tick.volume, market[0], book)
         jumps = is_discrete or tick["flags"] & OPENS_BAR != 0

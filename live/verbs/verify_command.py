@@ -1,0 +1,85 @@
+"""`verify`: prove a session by feeding what it consumed to the backtest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from backtests.verbs.outcome import DONE, FAILED, Outcome, command_line
+from core.errors import ConfigError
+from core.results import find_run
+
+RUNS = Path("runs")
+SHOWN = 10
+"""Differences printed; all of them stand in the JSON document."""
+
+
+def verify(wanted: str) -> Outcome:
+    """Verify a session's run.
+
+    Raises
+    ------
+    ConfigError : the run is no session's, or its settings have changed since.
+    JournalError : its journal is missing or damaged.
+    """
+    from backtests.resolve import resolve
+    from backtests.runner import flats_of
+    from live.journal import open_journal
+    from live.recovery import starts_of
+    from live.verify import verify as prove
+
+    folder = find_run(wanted, RUNS)
+    facts = folder.run.get("session")
+    if facts is None:
+        raise ConfigError(f"run {folder.name} is a backtest: verify proves sessions (live)")
+    document = facts["document"]
+    whole = resolve(document["names"], document["flags"], document["config"])
+    changed = _changed(document["settings"], whole.origins)
+    if changed:
+        raise ConfigError(
+            f"run {folder.name}: settings differ from those it ran with: {', '.join(changed[:5])}; "
+            "set them back to verify it"
+        )
+    plans = [row["plan_id"] for row in folder.run["plans"]]
+    account = next(
+        item for item in whole.accounts if [plan.plan_id for plan in item.plans] == plans
+    )
+    journal = open_journal(facts["journal"], facts["account"], read_only=True)
+    try:
+        chain = starts_of(journal.sessions(), int(facts["session_id"]))
+        flats = [flats_of(plan, account) for plan in account.plans]
+        done = prove(journal, chain, account, flats, whole.settings.calendar)
+    finally:
+        journal.close()
+    return _outcome(done, folder.name)
+
+
+def _changed(before: dict[str, Any], now: Any) -> list[str]:
+    """Return the names of settings that matter and are not what they were."""
+    return [
+        name
+        for name in sorted(set(before) | set(now))
+        if not name.startswith(("live.", "alerts.", "settings.out", "settings.report"))
+        and before.get(name, {}).get("value") != now.get(name, {}).get("value")
+    ]
+
+
+def _outcome(done: Any, name: str) -> Outcome:
+    document = {
+        "identical": done.is_identical,
+        "bars": done.bars,
+        "orders": done.orders,
+        "trades": done.trades,
+        "fills": done.fills,
+        "findings": [vars(item) for item in done.findings],
+    }
+    counts = f"{done.bars:,} bars, {done.orders} orders, {done.trades} trades"
+    if done.is_identical:
+        lines = [f"IDENTICAL  {counts}, 0 of {done.fills} fills differ"]
+        return Outcome(document, lines, command_line(["runs", "show", name]), exit_code=DONE)
+    shown = [item.describe() for item in done.findings[:SHOWN]]
+    more = len(done.findings) - len(shown)
+    lines = [f"DIFFERENT  {counts}; the first difference:", *(f"  {line}" for line in shown)]
+    if more > 0:
+        lines.append(f"  (+{more} more, with --json)")
+    return Outcome(document, lines, command_line(["why", name]), exit_code=FAILED)

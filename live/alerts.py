@@ -55,7 +55,7 @@ class AlertKind(StrEnum):
     ERROR = "error"
 
 
-_URGENCY = {
+_URGENCY: dict[str, str] = {
     AlertKind.FILL: "info",
     AlertKind.END_OF_DAY: "info",
     AlertKind.UNPROTECTED: "failure",
@@ -240,7 +240,7 @@ class _Service(threading.Thread):
         if late_secs > _LATE_SECS:
             text += f" ({span(late_secs)} ago)"
         title = f"{self._title}: {kind}" if self._title else kind
-        urgency = _URGENCY.get(kind, "warning")  # type: ignore[call-overload]
+        urgency = _URGENCY.get(kind, "warning")
         with _Heard() as heard:
             try:
                 is_told = bool(messenger.notify(body=text, title=title, notify_type=urgency))

@@ -161,6 +161,10 @@ class TradedAccount(bt.BrokerBase):  # type: ignore[misc]
         """The account's trading day (days since 1970): the latest of its feeds'; -1 before any."""
         return self._day
 
+    def resume_day(self, day: int) -> None:
+        """Begin in the middle of a trading day that an earlier session has begun."""
+        self._day = day
+
     def open_positions(self) -> list[dict[str, Any]]:
         """Return what is still open, marked at the last closes."""
         marks = {

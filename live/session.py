@@ -14,13 +14,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from backtests.loading import LoadedPlan
 from backtests.request import AccountRequest
 from brokers.paper.ledger import PaperLedger
-from core.errors import TolaError
+from core.errors import ConfigError, TolaError
 from core.events import Command, Event, Link, LinkState, Snapshot
 from core.orders import Fill
 from core.schedule import FlatRule
@@ -35,6 +35,7 @@ from live.mailbox import Mailbox, Request
 from live.monitor import SessionState, StatusFile
 from live.recovery import Recovered, chain_of, recover
 from live.status_of import status_of
+from risk.memory import memory_of, remember
 
 logger = logging.getLogger(__name__)
 
@@ -150,27 +151,24 @@ class Session:
         sessions = self.journal.sessions()
         chain = chain_of(sessions)
         first = chain[0] if chain else None
-        prefix = str(first.document["prefix"]) if first else secrets.token_hex(3) + "-"
-        start = int(first.document["start"]) if first else None
-        terms = self.request.terms
-        if start is not None:
-            terms = _replaced(terms, start=start)
+        ledger = PaperLedger(self.folder.paper)
+        document = self._beginning(first, ledger)
+        prefix = str(document["prefix"])
+        terms = replace(self.request.terms, start=document["start"])
+        account = replace(self.request.account, cash=float(document["cash"]))
         self.built = build_paper(
-            self.request.account,
+            account,
             self.request.loaded,
             self.request.flats,
             terms,
             recorder=self.journal,
             journal=self.journal,
-            ledger=PaperLedger(self.folder.paper),
+            ledger=ledger,
             order_prefix=prefix,
             ready=lambda: self._begin(chain),
         )
-        document = {
-            **self.request.document,
-            "prefix": prefix,
+        document |= {
             "start": self.built.source.start,
-            "cash": self.request.account.cash,
             "continues": chain[-1].session_id if chain else None,
         }
         self.facts = SessionFacts("paper", "paper", self.folder.name, document)
@@ -186,6 +184,24 @@ class Session:
                 self._failure = failure
         return self._ended()
 
+    def _beginning(self, first: SessionFacts | None, ledger: PaperLedger) -> dict[str, Any]:
+        """Return what the record begins with: as it did, or where the account stands now.
+
+        A new session of a known account goes on in its market time, with its balance and with
+        what the guard remembers of the trading day.
+        """
+        document = dict(self.request.document)
+        if first is not None:
+            names = ("prefix", "start", "cash", "guard")
+            return document | {name: first.document[name] for name in names}
+        known = ledger.load()
+        return document | {
+            "prefix": secrets.token_hex(3) + "-",
+            "start": self.request.terms.start if known is None else int(known["now"]) or None,
+            "cash": self.request.account.cash if known is None else float(known["balance"]),
+            "guard": self.journal.state("guard") or {},
+        }
+
     def _join(self) -> None:
         """Connect the session to the engine that was built."""
         engine, broker = self.built.engine, self.built.broker
@@ -198,6 +214,8 @@ class Session:
         engine.on_event = self._note_event
         broker.on_fill = self._note_fill
         self._mail = Mailbox(self.folder.commands)
+        for request in self._mail.interrupted():
+            self._mail.answer(request, {"done": False, "error": "unknown: the session ended then"})
         if self.request.seconds is not None:
             self._deadline = time.monotonic() + self.request.seconds
 
@@ -205,6 +223,12 @@ class Session:
         """Go on from the record, connect, and compare with the venue before trading."""
         engine, port, source = self.built.engine, self.built.port, self.built.source
         now = source.start
+        remember(self.built.guard, self.facts.document["guard"])
+        if source.left == 0 and not chain:
+            raise ConfigError(
+                f"account {self.folder.name}: its market has reached the end of the recorded "
+                "prices; begin a new account: --account NAME, or give further prices with --data"
+            )
         if chain:
             self.recovered = recover(self.built, self.journal, chain)
             engine.consume(Link(LinkState.LOST, reason="restart", ts_event=engine.now))
@@ -374,6 +398,7 @@ class Session:
         left = any(plan.position_steps for plan in self.built.broker.plans)
         if left and not reason.startswith("kept"):
             reason = f"kept open: {reason}"
+        self.journal.save_state("guard", memory_of(self.built.guard))
         self.journal.end(reason)
         self.built.port.disconnect()
         return SessionResult(
@@ -408,9 +433,3 @@ class Session:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _replaced(terms: SessionTerms, **changed: Any) -> SessionTerms:
-    from dataclasses import replace
-
-    return replace(terms, **changed)

@@ -31,6 +31,7 @@ from feeds.bulk import BulkData
 from live.journal import Journal, SessionFacts
 from risk.analyzers import DailyLoss, TradeRisk
 from risk.guard import Guard
+from risk.memory import remember
 
 HAND_REASONS = frozenset(
     {"flatten", "killed", "session_end", "unprotected", "by_hand", "strategy_error"}
@@ -125,7 +126,7 @@ def verify(
     events = ((seq, event) for seq, event in journal.events(first.first_seq) if seq <= stop)
     record = read_record(events)
     findings = list(_built_again(record, account, calendar_file))
-    run = _Backtest(account, flats, record, float(first.document["cash"]), calendar_file)
+    run = _Backtest(account, flats, record, first.document, calendar_file)
     run.run()
     ids = {item.session_id for item in chain}
     intents = [item for facts in chain for item in journal.intents(facts.session_id)]
@@ -193,9 +194,11 @@ class _Backtest:
         account: AccountRequest,
         flats: Sequence[Sequence[FlatRule]],
         record: Record,
-        cash: float,
+        beginning: Mapping[str, Any],
         calendar_file: str | None,
     ) -> None:
+        cash = float(beginning["cash"])
+        self._memory = beginning["guard"]
         self._account = account
         self._record = record
         self._calendar_file = calendar_file
@@ -219,7 +222,7 @@ class _Backtest:
         cerebro, record = self._cerebro, self._record
         cerebro.setbroker(self.guard)
         hands = _hands_by_bar(record, [plan.plan_id for plan in self._account.plans])
-        cerebro.addstrategy(_Hands, guard=self.guard, by_bar=hands)
+        cerebro.addstrategy(_Hands, guard=self.guard, by_bar=hands, memory=self._memory)
         for run in self.plans:
             cerebro.addstrategy(strategy_maker(run, alone=False), **run.loaded.request.params)
         cerebro.addanalyzer(DailyLoss, _name="daily_loss")
@@ -341,7 +344,11 @@ def _hands_by_bar(record: Record, plan_ids: Sequence[str]) -> dict[int, list[Com
 class _Hands(bt.Strategy):  # type: ignore[misc]
     """Switches entries off and on where the session did, before the strategies' own step."""
 
-    params = (("guard", None), ("by_bar", None))
+    params = (("guard", None), ("by_bar", None), ("memory", None))
+
+    def start(self) -> None:
+        """Remember what the session's guard knew when it began."""
+        remember(self.p.guard, self.p.memory)
 
     def prenext(self) -> None:
         """Act from the first bar on."""

@@ -467,6 +467,10 @@ class Guard:
         self._note(lock.rule, "locked", lock.limit, lock.value)
         self._write_locked()
 
+    def rewrite_locked(self) -> None:
+        """Tell the engine again whether entries are locked: the locks were set from outside."""
+        self._write_locked()
+
     def _write_locked(self) -> None:
         whole = any(not plan for _, plan in self.context.locks)
         self.limits[0].locked = whole or self._blocked_end > 0

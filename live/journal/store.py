@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -31,10 +32,12 @@ from live.journal.tables import (
 )
 from live.journal.writer import INSERT_EXECUTION, Write, Writer, booked_twice
 
+logger = logging.getLogger(__name__)
+
 BLOCK_EVENTS = 1024
 """Events kept in memory before they are written even if no intent asks for it: few, as the order
 that comes next waits until they are packed (about 1 ms)."""
-_PAGE_BLOCKS = 16
+_PAGE_BLOCKS = 128
 """Blocks read at once: no reader holds a transaction, or much memory, while it is used."""
 
 _INSERT_BLOCK = sa.insert(SEQUENCE)
@@ -189,7 +192,7 @@ class Journal:
         self._seq += 1
         if len(self._frames) >= BLOCK_EVENTS:
             self._pack()
-            self.try_flush()
+            self._try_commit()
         return self._seq
 
     def flush(self) -> None:
@@ -204,12 +207,16 @@ class Journal:
             self._writer.commit(self._seq)
 
     def try_flush(self) -> JournalError | None:
-        """Write what waits, unless that failed a moment ago; return what is wrong, if anything.
+        """Write what waits if that is due; return what is wrong, if anything.
 
-        Meant for each idle moment: after a failure it tries again only after a pause, so a lost
-        server does not hold up the engine.
+        Meant for each idle moment: it commits a few times a second at most, and after a failure
+        only after a pause, so that neither a slow disk nor a lost server holds up the engine.
         """
-        if not self._writer.is_due:
+        return self._try_commit() if self._writer.is_due else self.trouble
+
+    def _try_commit(self) -> JournalError | None:
+        """Write what waits, unless that failed a moment ago."""
+        if self.trouble is not None and not self._writer.is_due:
             return self.trouble
         try:
             self.flush()
@@ -232,11 +239,17 @@ class Journal:
     def try_intend(self, intent: Intent) -> JournalError | None:
         """Write an intent that is sent in any case, as it lessens risk; return what is wrong.
 
-        If it cannot be written now it waits with the events, in its place.
+        If it cannot be written now it waits with the events, in its place. One that no database
+        would take (a text too long) is not kept, and said to be wrong.
         """
         self._pack()
-        self._writer.add(_INSERT_INTENT, self._intent_row(intent))
-        return self.try_flush()
+        try:
+            row = self._intent_row(intent)
+        except JournalError as fault:
+            logger.error("intent not kept order_id=%s error=%s", intent.order_id, fault)
+            return fault
+        self._writer.add(_INSERT_INTENT, row)
+        return self._try_commit()
 
     def execution(self, fill: BookedFill) -> None:
         """Keep a fill the engine has booked; written with the next commit.

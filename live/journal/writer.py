@@ -27,6 +27,8 @@ from live.journal.tables import EXECUTIONS, SEQUENCE, WRITER
 
 logger = logging.getLogger(__name__)
 
+FLUSH_SECS = 0.25
+"""Least time between commits nobody waits for: each syncs the disk and makes a block."""
 RETRY_SECS = 1.0
 """Pause after a failed commit before the next is tried unasked."""
 _RETRY_SHARE = 5
@@ -79,13 +81,13 @@ class Writer:
         self._waiting: list[Write] = []
         self._unsure: _Attempt | None = None
         self.trouble: JournalError | None = None
-        self._retry_at = 0.0
+        self._due_at = 0.0
         self._commits, self.written_seq = self._claim()
 
     @property
     def is_due(self) -> bool:
-        """Whether a commit may be tried unasked."""
-        return self.trouble is None or time.monotonic() >= self._retry_at
+        """Whether a commit that nobody waits for is due."""
+        return time.monotonic() >= self._due_at
 
     @property
     def has_waiting(self) -> bool:
@@ -121,6 +123,7 @@ class Writer:
             self._note_trouble(trouble, time.monotonic() - began)
             raise
         self._settle(last_seq)
+        self._due_at = time.monotonic() + FLUSH_SECS
         if self.trouble is not None:
             logger.info("journal written again place=%s", self._database.place)
             self.trouble = None
@@ -196,7 +199,7 @@ class Writer:
         if self.trouble is None:
             logger.error("journal not written, what waits is kept error=%s", trouble)
         self.trouble = trouble
-        self._retry_at = time.monotonic() + max(RETRY_SECS, _RETRY_SHARE * took_secs)
+        self._due_at = time.monotonic() + max(RETRY_SECS, _RETRY_SHARE * took_secs)
 
 
 def booked_twice(place: str, venue: str, fill_id: str) -> JournalError:

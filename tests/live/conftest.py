@@ -1,5 +1,6 @@
 """A PostgreSQL server of the tests' own, where its programs are installed."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -91,9 +92,8 @@ def _free_port():
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
-def postgres_server():
-    """A running server; skips with a reason where there can be none."""
+@contextlib.contextmanager
+def _running_server():
     programs = _programs()
     if programs is None or os.name == "nt":
         pytest.skip("PostgreSQL's server programs are not installed")
@@ -111,6 +111,20 @@ def postgres_server():
     yield server
     server.stop()
     shutil.rmtree(server.home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """A running server for all tests; skips with a reason where there can be none."""
+    with _running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def fragile_server():
+    """A running server of one test, which may stop, freeze or fill it."""
+    with _running_server() as server:
+        yield server
 
 
 @pytest.fixture

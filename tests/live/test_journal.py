@@ -2,12 +2,13 @@
 
 import json
 import os
+import re
 
 import numpy as np
 import pytest
 
 from core.events import Clock
-from live.journal import JournalError, SessionFacts, open_journal
+from live.journal import JournalError, SessionFacts, open_journal, writer
 from live.journal.store import BLOCK_EVENTS
 from tests.live.journals import FACTS, behind_its_back, booked, fill, intent, numbers
 
@@ -180,6 +181,22 @@ def test_many_events_are_written_without_being_asked(journal_url):
     journal.close()
 
 
+def test_idle_moments_write_a_few_times_a_second_only(tmp_path, monkeypatch):
+    journal = open_journal(str(tmp_path / "j.db"))
+    journal.begin(FACTS)
+    monkeypatch.setattr(writer, "FLUSH_SECS", 3600.0)
+    journal.flush()
+    journal.append(Clock())
+    journal.flush()
+
+    journal.append(Clock())
+    assert journal.try_flush() is None and journal.written_seq == 1
+    journal.intend(intent())
+
+    assert journal.written_seq == 2
+    journal.close()
+
+
 def test_a_long_journal_is_read_while_it_is_written(journal_url):
     journal = open_journal(journal_url)
     journal.begin(FACTS)
@@ -251,9 +268,11 @@ def test_what_a_database_would_refuse_is_refused_before_it_blocks_the_rest(
     wrong = intent(order_id)
     object.__setattr__(wrong, "document", document)
 
+    assert re.search(why, str(journal.try_intend(wrong)))
     with pytest.raises(JournalError, match=why):
-        journal.try_intend(wrong)
+        journal.intend(wrong)
 
+    assert not journal.is_behind
     journal.intend(intent())
     assert numbers(journal) == [1] and len(journal.intents()) == 1
     journal.close()

@@ -77,6 +77,28 @@ def test_a_commit_whose_answer_was_lost_is_not_written_twice(journal_url, lose_a
     journal.close()
 
 
+def test_a_lost_answer_followed_by_a_failure_is_still_found_out(
+    journal_url, lose_answer, monkeypatch
+):
+    journal = open_journal(journal_url)
+    journal.append(fill(1))
+    lose_answer(journal)
+    with pytest.raises(JournalError, match="the answer was lost"):
+        journal.intend(intent("1"))
+    journal.append(fill(2))
+    monkeypatch.setattr(type(journal._database), "_begin_write", lambda *_: _fail("disk I/O error"))
+    with pytest.raises(JournalError, match="disk"):
+        journal.intend(intent("2"))
+    monkeypatch.undo()
+
+    journal.append(fill(3))
+    journal.intend(intent("3"))
+
+    assert kept(journal) == [fill(1), fill(2), fill(3)]
+    assert [item.order_id for item in journal.intents()] == ["3"]
+    journal.close()
+
+
 def test_an_intent_said_not_to_be_written_is_taken_back(journal_url, lose_answer):
     journal = open_journal(journal_url)
     journal.begin(FACTS)
@@ -189,7 +211,8 @@ def test_closing_tells_that_something_could_not_be_written(journal, place, locke
     assert is_whole(place, 2)
 
 
-def test_a_full_disk_holds_events_back_until_there_is_room(small_disk):
+def test_a_full_disk_holds_events_back_until_there_is_room(small_disk, monkeypatch):
+    monkeypatch.setattr(writer, "FLUSH_SECS", 0.0)
     journal = open_journal(str(small_disk / "j.db"))
     journal.begin(FACTS)
     filler = small_disk / "filler"

@@ -129,15 +129,16 @@ def test_a_kill_while_it_opens_leaves_a_journal_that_opens(journal_url, start):
     journal.close()
 
 
-def test_nothing_that_was_told_is_lost_to_a_servers_crash(postgres_url, postgres_server, start):
-    child, pipe = start(postgres_url, 5)
+def test_nothing_that_was_told_is_lost_to_a_servers_crash(fragile_server, start):
+    url = fragile_server.make_database()
+    child, pipe = start(url, 5)
     assert pipe.recv() == ("session", 1, 0)
     chance, told, troubles = random.Random(11), [], 0
 
     for _ in range(5):
         time.sleep(chance.uniform(0.05, 0.3))
-        postgres_server.stop()
-        postgres_server.start()
+        fragile_server.stop()
+        fragile_server.start()
         while pipe.poll(10):
             told.append(pipe.recv())
             if told[-1][0] == "trouble":
@@ -148,5 +149,5 @@ def test_nothing_that_was_told_is_lost_to_a_servers_crash(postgres_url, postgres
     child.join()
     told += all_of(pipe)
 
-    check(postgres_url, told, 1)
+    check(url, told, 1)
     assert troubles >= 3

@@ -8,18 +8,23 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from live.journal import JournalError, open_journal, postgres
+from live.journal import JournalError, open_journal, postgres, writer
 from tests.live.journals import FACTS, fill, intent, kept, numbers
 
 
-@pytest.fixture
-def journal(postgres_url):
+def begun(url):
     """A journal with one event and one intent written, and one event waiting."""
-    journal = open_journal(postgres_url, "demo")
+    journal = open_journal(url, "demo")
     journal.begin(FACTS)
     journal.append(fill(1))
     journal.intend(intent("1"))
     journal.append(fill(2))
+    return journal
+
+
+@pytest.fixture
+def journal(postgres_url):
+    journal = begun(postgres_url)
     yield journal
     journal.close(abandon=True)
 
@@ -38,8 +43,10 @@ def throw_out(server, journal):
     assert server.command(f"SELECT pg_terminate_backend({backend})") == [(True,)]
 
 
-def test_a_server_stopped_and_started_again(journal, postgres_server, postgres_url):
-    postgres_server.stop()
+def test_a_server_stopped_and_started_again(fragile_server):
+    url = fragile_server.make_database()
+    journal = begun(url)
+    fragile_server.stop()
     try:
         for _ in range(2):
             with pytest.raises(JournalError, match="check DATABASE_URL and that the server runs"):
@@ -47,12 +54,13 @@ def test_a_server_stopped_and_started_again(journal, postgres_server, postgres_u
         assert "that the server runs" in str(journal.try_intend(intent("exit")))
         journal.append(fill(3))
     finally:
-        postgres_server.start()
+        fragile_server.start()
 
     journal.intend(intent("3"))
 
-    assert not journal.is_behind and is_whole(postgres_url, 3)
+    assert not journal.is_behind and is_whole(url, 3)
     assert [item.order_id for item in journal.intents()] == ["1", "exit", "3"]
+    journal.close()
 
 
 def test_a_connection_thrown_out_is_made_again(journal, postgres_server, postgres_url):
@@ -86,9 +94,10 @@ def test_who_was_thrown_out_does_not_write_beside_who_came_instead(
     assert is_whole(postgres_url, 2)
 
 
-def test_a_server_that_hangs_is_given_up_in_time(journal, postgres_server):
+def test_a_server_that_hangs_is_given_up_in_time(fragile_server):
+    journal = begun(fragile_server.make_database())
     postgres._raw(journal._database._ready()).patience_secs = 0.5
-    go_on = postgres_server.freeze()
+    go_on = fragile_server.freeze()
     began = time.monotonic()
     try:
         with pytest.raises(JournalError, match="the server is silent for"):
@@ -105,6 +114,7 @@ def test_a_server_that_hangs_is_given_up_in_time(journal, postgres_server):
 
     assert kept(journal) == [fill(1), fill(2), fill(3)]
     assert [item.order_id for item in journal.intents()] == ["1", "exit"]
+    journal.close()
 
 
 def test_a_commit_that_hangs_at_the_server_is_found_out(journal, postgres_server, postgres_url):
@@ -146,16 +156,17 @@ def test_a_connection_lost_at_the_very_commit_doubles_nothing(
     assert [item.order_id for item in journal.intents()] == ["1"]
 
 
-def test_a_servers_full_disk_holds_events_back_until_there_is_room(postgres_server):
-    folder = postgres_server.home / "small"
+def test_a_servers_full_disk_holds_events_back_until_there_is_room(fragile_server, monkeypatch):
+    monkeypatch.setattr(writer, "FLUSH_SECS", 0.0)
+    folder = fragile_server.home / "small"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)]
     if os.geteuid() or shutil.which("mount") is None or subprocess.run(mount).returncode:
         pytest.skip("this user may not mount a small disk")
     shutil.chown(folder, "postgres")
     try:
-        postgres_server.command(f"CREATE TABLESPACE small LOCATION '{folder}'")
-        url = postgres_server.make_database("TABLESPACE small")
+        fragile_server.command(f"CREATE TABLESPACE small LOCATION '{folder}'")
+        url = fragile_server.make_database("TABLESPACE small")
         journal = open_journal(url, "demo")
         journal.begin(FACTS)
         filler = folder / "filler"
@@ -176,8 +187,6 @@ def test_a_servers_full_disk_holds_events_back_until_there_is_room(postgres_serv
         assert numbers(journal) == list(range(1, count + 1)) and len(journal.notes()) == count
         assert [item.order_id for item in journal.intents()] == ["2"]
         journal.close()
-        postgres_server.command(f"DROP DATABASE {sa.make_url(url).database}")
-        postgres_server.command("DROP TABLESPACE small")
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 

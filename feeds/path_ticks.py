@@ -32,8 +32,9 @@ def path_ticks(bars: np.ndarray[Any, Any], tick_size: float) -> np.ndarray[Any, 
     Returns
     -------
     TICK array of four items a bar, corners that coincide included
-        The open comes at START with OPENS_BAR, the extremes at a third and two thirds of the bar,
-        the close 1 ms before END with the bar's whole volume. Each tells the bar's spread.
+        The open comes at START with OPENS_BAR and the bar's whole volume (which bounds what may
+        fill in it), the extremes at a third and two thirds of the bar, the close 1 ms before END.
+        Each tells the bar's spread.
     """
     ticks = np.zeros(CORNERS * len(bars), TICK)
     ticks["bid"] = ticks["ask"] = np.nan
@@ -54,13 +55,13 @@ def _draw(bars: Any, tick_size: float, ticks: Any) -> None:
             tick["flags"] = TRADE
             if corner == 0:
                 tick.price = bar.open
+                tick.volume = bar.volume
                 tick["flags"] = TRADE | OPENS_BAR
             elif corner == 3:
                 tick.ts_event = max(
                     bar.end - _BEFORE_END_NS, ticks[CORNERS * i + corner - 1].ts_event
                 )
                 tick.price = bar.close
-                tick.volume = bar.volume
             else:
                 tick.price = bar.high if (corner == 1) == high_first else bar.low
             tick.ts_init = tick.ts_event

@@ -60,7 +60,7 @@ def test_ticks_tell_their_time_what_they_are_the_spread_and_once_the_volume():
     assert ticks["ts_event"].tolist() == [bar.start + ms * MILLISECOND for ms in times]
     assert ticks["ts_init"].tolist() == ticks["ts_event"].tolist()
     assert ticks["flags"].tolist() == [TRADE | OPENS_BAR, TRADE, TRADE, TRADE]
-    assert ticks["volume"].tolist() == [0, 0, 0, 7]
+    assert ticks["volume"].tolist() == [7, 0, 0, 0]
     assert ticks["spread"].tolist() == [0.3] * 4
     assert np.isnan(ticks["bid"]).all()
     assert np.isnan(ticks["ask"]).all()

@@ -21,12 +21,14 @@ from backtests.loading import LoadedPlan
 from backtests.request import AccountRequest
 from brokers.paper.ledger import PaperLedger
 from core.errors import ConfigError, TolaError
-from core.events import Command, Event, Link, LinkState, Snapshot
+from core.events import Clock, Command, Event, Link, LinkState, Snapshot
 from core.orders import Fill
 from core.schedule import FlatRule
 from live.account_folder import AccountFolder
 from live.build import BuiltSession, SessionTerms, build_paper
 from live.controls import Controls
+from live.day_cycle import DayCycle, Due
+from live.day_report import append_day, day_line, day_row, day_text, preflight
 from live.journal import Journal, SessionFacts, open_journal
 from live.journal.records import BookedFill
 from live.kill import KillSwitch
@@ -35,6 +37,7 @@ from live.mailbox import Mailbox, Request
 from live.monitor import SessionState, StatusFile
 from live.recovery import Recovered, chain_of, recover
 from live.status_of import status_of
+from live.watchdog import HANGS_SECS, Watchdog, end_process, interrupt, rescue
 from risk.memory import memory_of, remember
 
 logger = logging.getLogger(__name__)
@@ -58,6 +61,7 @@ class SessionRequest:
     journal_url : the journal's database; None: a file in the folder.
     at_end : keep or flatten what is open when it ends.
     seconds : how long it may run, None without bound.
+    hangs_secs : how long the engine may be without a cycle.
     document : what is stored with it, to know later what it was.
     """
 
@@ -69,6 +73,7 @@ class SessionRequest:
     journal_url: str | None = None
     at_end: str = "flatten"
     seconds: float | None = None
+    hangs_secs: float = HANGS_SECS
     document: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -121,6 +126,8 @@ class Session:
         self._failure: BaseException | None = None
         self.beat = time.monotonic()
         self._flattened_for: set[str] = set()
+        self._watchdog: Watchdog | None = None
+        self._days: DayCycle
 
     # -- from beginning to end ---------------------------------------------------------------
 
@@ -182,6 +189,9 @@ class Session:
                 self._failure = failure
             except Exception as failure:  # whatever a strategy raises while it starts or ends
                 self._failure = failure
+            finally:
+                if self._watchdog is not None:
+                    self._watchdog.stop()
         return self._ended()
 
     def _beginning(self, first: SessionFacts | None, ledger: PaperLedger) -> dict[str, Any]:
@@ -213,6 +223,7 @@ class Session:
         engine.on_failure = self._strategy_failed
         engine.on_event = self._note_event
         broker.on_fill = self._note_fill
+        self._days = DayCycle([plan.loaded.calendar for plan in self.built.plans])
         self._mail = Mailbox(self.folder.commands)
         for request in self._mail.interrupted():
             self._mail.answer(request, {"done": False, "error": "unknown: the session ended then"})
@@ -243,6 +254,33 @@ class Session:
         self._settle_unsent()
         self.command("unblock", {"rule": "starting"})
         self.state = SessionState.LIVE
+        self._watchdog = self._watched()
+        self._watchdog.start()
+
+    def _watched(self) -> Watchdog:
+        """Return a watchdog over this thread's cycles."""
+        engine_thread = threading.get_ident()
+        broker, port = self.built.broker, self.built.port
+
+        def act() -> list[str]:
+            plans = [(p.symbol, p.plan_id, p.position_steps != 0) for p in broker.plans]
+            orders = [
+                (item.order_id, item.venue_order_id)
+                for item in broker.tickets()
+                if item.is_sent and not item.is_held
+            ]
+            return rescue(port, plans, orders)
+
+        self.beat = time.monotonic()
+        return Watchdog(
+            lambda: self.beat,
+            act,
+            self.folder.path / "watchdog.jsonl",
+            self._alert,
+            self.request.hangs_secs,
+            wake=lambda: interrupt(engine_thread),
+            give_up=end_process,
+        )
 
     def _hear_snapshot(self, snapshot: Snapshot) -> None:
         for difference in self.built.broker.hear_snapshot(snapshot):
@@ -352,11 +390,29 @@ class Session:
             self.journal.note(kind, document, ts=self.built.engine.now, plan_id=plan_id)
 
     def _note_event(self, event: Event) -> None:
+        if isinstance(event, Clock):
+            for due in self._days.look(event.ts_event):
+                self._on_day(due)
         if isinstance(event, Command) and not self.built.engine.replaying:
             self._note(
                 "command",
                 {"name": event.name, "arguments": dict(event.arguments), "author": event.author},
             )
+
+    def _on_day(self, due: Due) -> None:
+        """Do what the market's day asks for; a record run through again has done it."""
+        if self.built.engine.replaying:
+            return
+        if due.what == "preflight":
+            faults = preflight(self)
+            self._note("preflight", {"day": day_text(due.day), "faults": faults})
+            for fault in faults:
+                self._alert("error", f"before the open: {fault}")
+        elif due.what == "close":
+            row = day_row(self, due.day)
+            self._note("day", row)
+            append_day(self.folder.path / "days.jsonl", row)
+            self._alert("end_of_day", day_line(row))
 
     def _note_fill(self, fill: Fill) -> None:
         if self.built.engine.replaying:

@@ -137,7 +137,7 @@ def _session_request(
         whole.settings.database_url,
         settings.at_end or "flatten",
         seconds,
-        {
+        document={
             "names": list(names),
             "flags": {key: _plain(value) for key, value in flags.items() if value is not None},
             "config": config,

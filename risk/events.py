@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class GuardEvent:
     """One act of the guard.
 
-    ts : ns UTC. action : refused, breach, locked, unlocked, flatten, tighten.
+    ts : ns UTC. action : refused, breach, locked, unlocked, flatten, tighten (stops), tightened and
+    loosened (limits).
     limit, value : in the rule's unit (money, quantity, count, percent, price).
     plan_id, side, kind, quantity, price : of a refused order. day : trading-day number.
     """

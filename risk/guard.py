@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,9 @@ from risk.groups import Group, build_request, has_wrong_stop, is_day_order, pend
 from risk.lean_orders import make_order, noted
 from risk.moment import bar_of, symbol_of
 from risk.presets import get_preset
-from risk.rules import Act, Headroom, Refusal, Rule, build_rules
+from risk.rules import Act, Headroom, Refusal, Rule, build_rules, in_order
 from risk.settings import RiskSettings
+from risk.tightening import Tightening
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +81,7 @@ class Guard:
     wrong_stops: Counter[str]
     events: list[GuardEvent]
     _sources: tuple[RiskSettings, ...]
+    _tightened: list[Tightening]
     _timed: list[Rule]
     _held: dict[int, Group]
     _waiting: list[Group]
@@ -86,7 +89,7 @@ class Guard:
     _blocked_end: int
     _quiet_until: dict[str, int]
     asked: tuple[str, Any]
-    _blocks: dict[str, str]
+    _blocks: dict[tuple[str, str], str]
 
     def __init__(self, inner: Any, *sources: RiskSettings | str) -> None:
         if not hasattr(inner, "submit_approved"):
@@ -99,8 +102,8 @@ class Guard:
         self._sources = tuple(
             get_preset(source) if isinstance(source, str) else source for source in sources
         )
-        self.rules = build_rules(self._sources)
-        self._timed = [rule for rule in self.rules if rule.is_timed]
+        self._tightened = []
+        self._use(build_rules(self._sources))
         self.limits = no_limits()
         self.context = GuardContext(inner)
         self._blocks = {}
@@ -144,6 +147,7 @@ class Guard:
         for name in _FORWARDED:
             self.__dict__[name] = getattr(self.inner, name)
         self.context.start(self.context.equity)
+        self._loosen(self._tightened)
         for rule in self.rules:
             rule.start(self.context)
         self.limits[:] = no_limits()
@@ -186,18 +190,80 @@ class Guard:
         used = [rule.headroom(self.context) for rule in self.rules]
         return [item for item in used if item is not None]
 
-    def block(self, rule: str, detail: str) -> None:
-        """Refuse every entry from now on, whatever the rules; what reduces risk goes on."""
-        self._blocks[rule] = detail
+    def block(self, rule: str, detail: str, plan: str = "") -> None:
+        """Refuse every entry (of one plan, or all) from now on; what reduces risk goes on."""
+        self._blocks[rule, plan] = detail
 
-    def unblock(self, rule: str) -> None:
+    def unblock(self, rule: str, plan: str = "") -> None:
         """Take back a `block`."""
-        self._blocks.pop(rule, None)
+        self._blocks.pop((rule, plan), None)
 
     @property
     def blocks(self) -> dict[str, str]:
-        """What refuses every entry now: rule -> why."""
-        return dict(self._blocks)
+        """What refuses every entry of the account now: rule -> why."""
+        return self.blocks_of("")
+
+    def blocks_of(self, plan: str) -> dict[str, str]:
+        """Return what refuses every entry of one plan alone: rule -> why."""
+        return {rule: why for (rule, whose), why in self._blocks.items() if whose == plan}
+
+    # -- stricter by hand --------------------------------------------------------------------
+
+    @property
+    def sources(self) -> tuple[RiskSettings, ...]:
+        """The limits in force: those it was made with, then those added by hand."""
+        return (*self._sources, *(item.settings for item in self._tightened))
+
+    @property
+    def tightenings(self) -> tuple[Tightening, ...]:
+        """What was added by hand and holds until the next trading day."""
+        return tuple(self._tightened)
+
+    def tighten(self, settings: RiskSettings, until_day: int | None = None) -> None:
+        """Hold a further source of limits beside those in force; the strictest of each holds.
+
+        It ends with the trading day (or where `until_day` begins). Rules keep what they know; a
+        new one goes on from it. A limit that is used up already locks at once; a floor above
+        equity is met at the next price.
+        """
+        context = self.context
+        for rule in self.rules:  # the engine has written peaks that they must not forget
+            rule.before_day(self.limits, context)
+        fresh = build_rules([settings])
+        for rule in fresh:
+            rule.start(context)
+            for known in self.rules:
+                rule.go_on_from(known)
+        if until_day is None and context.day >= 0:
+            until_day = context.day + 1
+        self._tightened = [*self._tightened, Tightening(settings, fresh, until_day)]
+        self._use([*self.rules, *fresh])
+        write_floors(self.limits, self.rules, context)
+        for rule in fresh:
+            self._note(rule.name, "tightened")
+            used_up = rule.used_up(context)
+            if used_up is not None:
+                self._lock(used_up, context.day + 1, rule.plan)
+
+    def _loosen(self, ended: Sequence[Tightening]) -> None:
+        """Let what was added by hand end."""
+        gone = {id(rule) for item in ended for rule in item.rules}
+        if gone:
+            self._tightened = [item for item in self._tightened if item not in ended]
+            self._use([rule for rule in self.rules if id(rule) not in gone])
+
+    def _loosen_for(self, day: int) -> None:
+        """Let end what held until this trading day."""
+        ended = [item for item in self._tightened if (item.until_day or day + 1) <= day]
+        for item in self._tightened:
+            item.until_day = day + 1 if item.until_day is None else item.until_day
+        for rule in [rule for item in ended for rule in item.rules]:
+            self._note(rule.name, "loosened")
+        self._loosen(ended)
+
+    def _use(self, rules: list[Rule]) -> None:
+        self.rules = in_order(rules)
+        self._timed = [rule for rule in self.rules if rule.is_timed]
 
     # -- orders ------------------------------------------------------------------------------
 
@@ -301,7 +367,7 @@ class Guard:
         """Judge a complete group; approve it, refuse it, or let it wait."""
         parent = group.parent
         plan_id = self.inner.plan_of(parent.data)
-        barred = self._barred(parent.data)
+        barred = self._barred(parent.data, plan_id)
         if not self.rules and barred is None:
             request = build_request(group, plan_id, reduces=False)
             self._count_wrong_stop(request, parent)
@@ -323,12 +389,13 @@ class Guard:
         else:
             self._refuse(group, refusal)
 
-    def _barred(self, data: Any) -> Refusal | None:
+    def _barred(self, data: Any, plan_id: str) -> Refusal | None:
         """Return why no entry at all is taken now, None if it is for the rules to say."""
         if is_catching_up(data):
             return _MISSED
-        for rule, detail in self._blocks.items():
-            return Refusal(rule, 0.0, 0.0, detail)
+        for (rule, plan), detail in self._blocks.items():
+            if plan in ("", plan_id):
+                return Refusal(rule, 0.0, 0.0, detail)
         return None
 
     def _refuse(self, group: Group, refusal: Refusal) -> None:
@@ -428,6 +495,7 @@ class Guard:
             rule.before_day(self.limits, context)
         for lock in context.begin_day(day, equity, balance):
             self._note(lock.rule, "unlocked", lock.limit, lock.value)
+        self._loosen_for(day)
         for rule in self.rules:
             rule.on_day(context)
         write_floors(self.limits, self.rules, context)

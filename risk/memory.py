@@ -15,6 +15,7 @@ from risk.context import Lock
 from risk.floors import write_floors
 from risk.guard import Guard
 from risk.rules import TrailingDrawdown
+from risk.tightening import settings_of
 
 
 def memory_of(guard: Guard) -> dict[str, Any]:
@@ -37,6 +38,7 @@ def memory_of(guard: Guard) -> dict[str, Any]:
             for rule in _trailing(guard)
         ],
         "low_equity": float(limits.low_equity),
+        "tightened": [item.document() for item in guard.tightenings],
     }
 
 
@@ -55,6 +57,8 @@ def remember(guard: Guard, memory: Mapping[str, Any]) -> None:
     context.locks = {
         (lock.rule, lock.plan): lock for lock in (Lock(**row) for row in memory["locks"])
     }
+    for item in memory.get("tightened", ()):
+        guard.tighten(settings_of(item), item["until_day"])
     for rule, peak in zip(_trailing(guard), memory["peaks"], strict=False):
         rule.peak = max(rule.peak, float(peak))
     guard.limits[0].low_equity = float(memory["low_equity"])

@@ -35,6 +35,7 @@ __all__ = [
     "TradingWindow",
     "TrailingDrawdown",
     "build_rules",
+    "in_order",
 ]
 
 _IN_ORDER: tuple[type[Rule], ...] = (
@@ -70,3 +71,8 @@ def build_rules(sources: Iterable[RiskSettings]) -> list[Rule]:
                 rule.plan = "" if kind in _ACCOUNT_WIDE else source.plan or ""
                 rules.append(rule)
     return rules
+
+
+def in_order(rules: Iterable[Rule]) -> list[Rule]:
+    """Return rules in the order they are asked; those of one kind stay as they come."""
+    return sorted(rules, key=lambda rule: _IN_ORDER.index(type(rule)))

@@ -82,6 +82,13 @@ class Rule:
     def start(self, context: GuardContext) -> None:
         """Forget the last run. `context` already holds the starting equity."""
 
+    def go_on_from(self, other: Rule) -> None:
+        """Take over what a rule in force knows and the context does not, as if there from then."""
+
+    def used_up(self, context: GuardContext) -> Refusal | None:
+        """Return a refusal that locks the rest of the day, where the day has used the limit up."""
+        return None
+
     def check(self, request: OrderRequest, context: GuardContext) -> Refusal | None:
         """Judge an order that opens or adds; orders that only reduce are never asked about."""
         return None

@@ -111,6 +111,11 @@ class TrailingDrawdown(Rule):
         offset = self.lock_offset
         self.lock_level = np.inf if offset is None else context.start_balance + offset
 
+    def go_on_from(self, other: Rule) -> None:
+        """Trail the same highest mark."""
+        if isinstance(other, TrailingDrawdown) and other.is_intraday == self.is_intraday:
+            self.peak = max(self.peak, other.peak)
+
     def floor(self) -> float:
         """Return the equity at or below which the account is finished."""
         return min(self.peak - self.amount, self.lock_level)
@@ -155,6 +160,10 @@ class LossesInRow(Rule):
 
     def on_fill(self, fill: Fill, context: GuardContext) -> Refusal | None:
         """Lock once the streak is complete."""
+        return self.used_up(context)
+
+    def used_up(self, context: GuardContext) -> Refusal | None:
+        """Say whether the streak is complete."""
         streak = context.losses_row[self.plan]
         return Refusal(self.name, self.largest, streak) if streak >= self.largest else None
 

@@ -42,6 +42,10 @@ class TradesPerDay(Rule):
 
     def on_fill(self, fill: Fill, context: GuardContext) -> Refusal | None:
         """Lock once the last entry of the day has filled; other working entries are cancelled."""
+        return self.used_up(context)
+
+    def used_up(self, context: GuardContext) -> Refusal | None:
+        """Say whether the last entry of the day has filled."""
         filled = context.entries_today[self.plan]
         return Refusal(self.name, self.largest, filled) if filled >= self.largest else None
 
@@ -71,6 +75,11 @@ class OrderRate(Rule):
     def start(self, context: GuardContext) -> None:
         """Forget the orders of the last run."""
         self._sent.clear()
+
+    def go_on_from(self, other: Rule) -> None:
+        """Count the orders of the last minute that another such rule has seen."""
+        if isinstance(other, OrderRate) and len(other._sent) > len(self._sent):
+            self._sent = deque(other._sent)
 
     def on_sent(self, orders: int, context: GuardContext) -> None:
         """Note orders handed to the broker."""

@@ -37,7 +37,8 @@ class SqliteFile(Database):
 
     def __init__(self, path: Path | None, account: str, *, read_only: bool) -> None:
         super().__init__(":memory:" if path is None else str(path), account, read_only=read_only)
-        self._path = path
+        # SQLite follows links: what lies beside a journal lies beside the file itself.
+        self._path = path = None if path is None else path.resolve()
         self._parts = [] if path is None else [path.with_name(path.name + end) for end in _PARTS]
         self._engine = sa.create_engine(
             "sqlite://", creator=self._open_file, poolclass=sa.pool.NullPool

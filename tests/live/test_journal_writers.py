@@ -77,6 +77,21 @@ def test_a_second_writer_is_refused_and_the_first_goes_on(journal_url):
     open_journal(journal_url, "demo").close()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_a_journal_by_another_name_is_the_same_journal(tmp_path, monkeypatch):
+    (tmp_path / "link.db").symlink_to(tmp_path / "j.db")
+    first = open_journal(str(tmp_path / "link.db"))
+    monkeypatch.chdir(tmp_path)
+
+    for name in ("j.db", "link.db"):
+        with pytest.raises(JournalError, match="end that session first"):
+            open_journal(name)
+
+    first.append(fill(1))
+    first.intend(intent())
+    first.close()
+
+
 def test_readers_are_not_kept_out_by_the_writer(journal_url):
     writer = open_journal(journal_url)
     writer.append(fill(1))

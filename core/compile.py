@@ -17,6 +17,7 @@ import logging
 import os
 import platform
 import sys
+import time
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -163,6 +164,31 @@ def compile_clock() -> Iterator[Callable[[], float]]:
     listener: Any = cast(Any, event).TimingListener()  # numba's events are untyped
     with event.install_listener("numba:compile", listener):
         yield lambda: float(listener.duration) if listener.done else 0.0
+
+
+@contextmanager
+def compile_watch() -> Iterator[Callable[[], float]]:
+    """Follow compiling within a `with` block, from any thread.
+
+    Yields a function that gives the monotonic time at which something was last being compiled: now
+    while it is, 0 before the first time.
+    """
+    from numba.core import event
+
+    class Watch(cast(Any, event).Listener):  # type: ignore[misc]
+        depth = 0
+        ended = 0.0
+
+        def on_start(self, event: Any) -> None:
+            self.depth += 1
+
+        def on_end(self, event: Any) -> None:
+            self.depth -= 1
+            self.ended = time.monotonic()
+
+    watch = Watch()
+    with event.install_listener("numba:compile", watch):
+        yield lambda: time.monotonic() if watch.depth > 0 else watch.ended
 
 
 def record_dtype(fields: list[Any]) -> np.dtype[Any]:

@@ -20,6 +20,7 @@ from typing import Any
 from backtests.loading import LoadedPlan
 from backtests.request import AccountRequest
 from brokers.paper.ledger import PaperLedger
+from core.compile import compile_watch
 from core.errors import ConfigError, TolaError
 from core.events import Clock, Command, Event, Link, LinkState, Snapshot
 from core.orders import Fill
@@ -127,6 +128,7 @@ class Session:
         self.beat = time.monotonic()
         self._flattened_for: set[str] = set()
         self._watchdog: Watchdog | None = None
+        self._last_compiled: Callable[[], float] = lambda: 0.0
         self._days: DayCycle
 
     # -- from beginning to end ---------------------------------------------------------------
@@ -182,7 +184,7 @@ class Session:
         self.journal.begin(self.facts)
         self.facts = self.journal.sessions()[-1]
         self._join()
-        with self._signals():
+        with self._signals(), compile_watch() as self._last_compiled:
             try:
                 self.built.cerebro.run()
             except TolaError as failure:
@@ -273,7 +275,7 @@ class Session:
 
         self.beat = time.monotonic()
         return Watchdog(
-            lambda: self.beat,
+            lambda: max(self.beat, self._last_compiled()),
             act,
             self.folder.path / "watchdog.jsonl",
             self._alert,

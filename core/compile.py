@@ -17,8 +17,8 @@ import logging
 import os
 import platform
 import sys
-import time
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property

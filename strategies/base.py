@@ -201,7 +201,7 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
         self.check(self.values, self.instrument)
         self.setups_log: list[SetupRow] = []
         self.size_zero_cash: list[float | None] = []
-        self._terms = Terms(self.instrument, self.p.fx, self.values)
+        self.take_settings()
         self._bracket: Bracket | None = None
         self._leaving = False
         self._entries_today = DayTally()
@@ -216,6 +216,37 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
             others=self._find_further(),
             tick_of=self._terms.tick_of,
         )
+
+    def take_settings(self) -> None:
+        """Work out what follows from `values`: at the start, and when one of them changes."""
+        self._terms = Terms(self.instrument, self.p.fx, self.values)
+
+    def change(self, name: str, value: Any) -> tuple[Any, Any]:
+        """Give a management setting another value, for setups to come; return the old and the new.
+
+        A setup at work is left to the terms it was sent with.
+
+        Raises
+        ------
+        ConfigError : no such setting, not allowed, or nothing that can change in a running session.
+        """
+        new = self.read({**self.values, name: value})
+        if name in self.structural():
+            raise ConfigError(
+                f"{self.name}: {name} is structural: it decides which setups exist, and those that "
+                f"form now were begun with {name}={self.values[name]}; end the session and start "
+                f"it with --set {name}={value}"
+            )
+        if self.flat_rules(new) != self.flat_rules(self.values):
+            raise ConfigError(
+                f"{self.name}: {name} is a flat time: bars and orders carry it already; end the "
+                f"session and start it with --set {name}={value}"
+            )
+        self.check(new, self.instrument)
+        old = self.values[name]
+        self.values[name] = new[name]
+        self.take_settings()
+        return old, new[name]
 
     def prenext(self) -> None:
         """Trade from the first bar on: a further series may start late or be absent."""

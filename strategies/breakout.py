@@ -95,8 +95,9 @@ class Breakout(SetupStrategy):
         super().check(values, instrument)
         session_window(values["session"])
 
-    def __init__(self) -> None:
-        super().__init__()
+    def take_settings(self) -> None:
+        """Read the window; without a flat time orders outlive the day."""
+        super().take_settings()
         self._window = session_window(self.values["session"])
         self.day_orders = bool(self.values["flat_time"])
 

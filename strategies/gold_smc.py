@@ -198,8 +198,9 @@ class GoldSmc(SetupStrategy):
             )
         parse_clock("gold_smc", "friday_end", values["friday_end"])
 
-    def __init__(self) -> None:
-        super().__init__()
+    def take_settings(self) -> None:
+        """Read the clocks."""
+        super().take_settings()
         self._zones = kill_zones(self.values["killzones"])
         self._friday_end = parse_clock(self.name, "friday_end", self.values["friday_end"])
 

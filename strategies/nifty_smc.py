@@ -152,8 +152,9 @@ class NiftySmc(SetupStrategy):
         if faults:
             raise ConfigError("; ".join(faults))
 
-    def __init__(self) -> None:
-        super().__init__()
+    def take_settings(self) -> None:
+        """Read the clock."""
+        super().take_settings()
         self._entry_end = _clock(self.values, "entry_end")
 
     def order_bars(self, pattern: int) -> int:

@@ -63,6 +63,17 @@ class PostgresServer:
         self.command(f"CREATE DATABASE {name} {options}")
         return sa.make_url(self.url).set(database=name).render_as_string()
 
+    def clear(self, url):
+        """Drop what tests made in a database, and whoever still holds it."""
+        self.command(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            url,
+        )
+        made = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'tola%'"
+        for (schema,) in self.command(made, url):
+            self.command(f'DROP SCHEMA "{schema}" CASCADE', url)
+
     def command(self, statement, url=None):
         """The rows of a statement, as the server's owner."""
         engine = sa.create_engine(url or self.url, isolation_level="AUTOCOMMIT")
@@ -127,10 +138,16 @@ def fragile_server():
         yield server
 
 
-@pytest.fixture
-def postgres_url(postgres_server):
-    """The address of an empty database."""
+@pytest.fixture(scope="session")
+def _postgres_database(postgres_server):
     return postgres_server.make_database()
+
+
+@pytest.fixture
+def postgres_url(postgres_server, _postgres_database):
+    """The address of an empty database."""
+    yield _postgres_database
+    postgres_server.clear(_postgres_database)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

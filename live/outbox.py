@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -16,6 +17,8 @@ from typing import Any, Protocol
 from brokers.port import OrderChangeRequest, VenueOrder
 from core.errors import TolaError
 from live.journal import Intent
+
+logger = logging.getLogger(__name__)
 
 
 class IntentBook(Protocol):
@@ -92,6 +95,7 @@ class LiveOutbox:
         )
         if not self._write(intent, wanted):
             return False
+        logger.info("%s order=%s plan=%s symbol=%s", verb, order_id, plan_id, symbol)
         self.on_send(verb, order_id)
         return True
 

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from backtests.loading import LoadedPlan
@@ -37,6 +37,7 @@ from live.lock import AccountLock
 from live.mailbox import Mailbox, Request
 from live.monitor import SessionState, StatusFile
 from live.recovery import Recovered, chain_of, recover
+from live.session_log import session_log
 from live.status_of import status_of
 from live.watchdog import HANGS_SECS, Watchdog, end_process, interrupt, rescue
 from risk.memory import memory_of, remember
@@ -46,6 +47,8 @@ logger = logging.getLogger(__name__)
 LOOK_SECS = 0.02
 """How often hands, the kill switch and open questions are looked at."""
 STATUS_SECS = 1.0
+_ALERTED = {"refused": "refused", "locked": "lock", "breach": "lock"}
+"""Acts of the guard a person is told of at once, as which kind of alert."""
 END_SECS = 20.0
 """How long an ending session may take to be flat."""
 _SECOND_NS = 1_000_000_000
@@ -63,6 +66,7 @@ class SessionRequest:
     at_end : keep or flatten what is open when it ends.
     seconds : how long it may run, None without bound.
     hangs_secs : how long the engine may be without a cycle.
+    log_level : of the session's log file.
     document : what is stored with it, to know later what it was.
     """
 
@@ -75,6 +79,7 @@ class SessionRequest:
     at_end: str = "flatten"
     seconds: float | None = None
     hangs_secs: float = HANGS_SECS
+    log_level: str = "INFO"
     document: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -130,6 +135,12 @@ class Session:
         self._watchdog: Watchdog | None = None
         self._last_compiled: Callable[[], float] = lambda: 0.0
         self._days: DayCycle
+        self._guard_told = 0
+        self._feed_states: dict[str, str] = {}
+
+    @property
+    def _plan_ids(self) -> list[str]:
+        return [plan.plan_id for plan in self.request.account.plans]
 
     # -- from beginning to end ---------------------------------------------------------------
 
@@ -141,8 +152,7 @@ class Session:
         TolaError : the account is held, killed or cannot be read; the strategies cannot start.
         """
         self.folder.make()
-        plans = [plan.plan_id for plan in self.request.account.plans]
-        with AccountLock(self.folder, "paper", plans):
+        with AccountLock(self.folder, "paper", self._plan_ids):
             if self._kill.is_pressed:
                 note = self._kill.note()
                 raise TolaError(
@@ -184,7 +194,9 @@ class Session:
         self.journal.begin(self.facts)
         self.facts = self.journal.sessions()[-1]
         self._join()
-        with self._signals(), compile_watch() as self._last_compiled:
+        log = session_log(self.folder.log, self.request.log_level)
+        with log, self._signals(), compile_watch() as self._last_compiled:
+            logger.info("session began account=%s plans=%s", self.folder.name, self._plan_ids)
             try:
                 self.built.cerebro.run()
             except TolaError as failure:
@@ -332,6 +344,7 @@ class Session:
             self.command("stop", {"reason": "killed"})
         self._check_protection()
         self._check_journal()
+        self._tell_feeds()
         if self._ending:
             self._go_on_ending(now)
         if now >= self._next_status:
@@ -392,6 +405,7 @@ class Session:
             self.journal.note(kind, document, ts=self.built.engine.now, plan_id=plan_id)
 
     def _note_event(self, event: Event) -> None:
+        self._tell_guard()
         if isinstance(event, Clock):
             for due in self._days.look(event.ts_event):
                 self._on_day(due)
@@ -400,6 +414,31 @@ class Session:
                 "command",
                 {"name": event.name, "arguments": dict(event.arguments), "author": event.author},
             )
+
+    def _tell_guard(self) -> None:
+        """Write down what the guard did since the last event, and alert of it."""
+        events = self.built.guard.events
+        for event in events[self._guard_told :]:
+            if self.built.engine.replaying:
+                continue
+            text = f"{event.rule} {event.action}: {event.value:g} against {event.limit:g}"
+            text += f" ({event.detail})" if event.detail else ""
+            logger.info("guard %s plan=%s symbol=%s", text, event.plan_id, event.symbol)
+            self._note(event.action, asdict(event), event.plan_id)
+            if event.action in _ALERTED:
+                self._alert(_ALERTED[event.action], f"{event.plan_id} {text}".strip())
+        self._guard_told = len(events)
+
+    def _tell_feeds(self) -> None:
+        """Alert where prices go missing, and where they are back."""
+        for slot in self.built.engine.slots:
+            now = slot.feed.state.value
+            before = self._feed_states.get(slot.name)
+            self._feed_states[slot.name] = now
+            if before == "live" and now != "live":
+                self._alert("gap", f"{slot.feed.symbol}: prices are missing, entries are off")
+            elif before not in (None, "live") and now == "live" and self.live_from:
+                logger.info("feed live symbol=%s", slot.feed.symbol)
 
     def _on_day(self, due: Due) -> None:
         """Do what the market's day asks for; a record run through again has done it."""
@@ -428,6 +467,7 @@ class Session:
             )
         )  # fmt: skip
         text = f"{fill.plan_id} {fill.side.name.lower()} {fill.quantity:g} @ {fill.price:g}"
+        logger.info("filled order=%s %s reason=%s", order_id, text, fill.reason)
         self._alert("fill", f"{text} ({fill.reason})")
 
     def missed_entries(self) -> list[dict[str, Any]]:

@@ -1,18 +1,28 @@
-"""Stop and targets kept by us, where the venue does not keep them for an entry.
+"""Stops and targets in line with what is open, whoever keeps them.
 
-The stop is placed the instant the entry fills and always covers exactly what is open; each target
-is a limit for its leg; whichever fills makes the others smaller, and a flat position has no order
-left. A venue that fills both before it hears of the first leaves a position nobody wanted: it is
-flattened.
+Where the venue keeps none they are orders of ours: the stop is placed the instant the entry fills
+and always covers exactly what is open; each target is a limit for its leg; whichever fills makes
+the others smaller, and a flat position has no order left. Where the venue keeps them, what it does
+not do by itself is done here. A venue that fills both before it hears of the first leaves a
+position nobody wanted: it is flattened (`brokers.telling`).
 """
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-from brokers.live_plan import LiveTicket
-from brokers.port import OrderChangeRequest
+from brokers.live_plan import LivePlan, LiveTicket
+from brokers.moves import is_near
+from brokers.orders import Whole
+from brokers.port import Brackets, Distances
+from core.events import OrderStatus
 from core.orders import Role
+
+logger = logging.getLogger(__name__)
+
+MOST_MENDS = 2
+"""How often one stop is put back; one that vanishes again is given up and the position closed."""
 
 
 class KeptBrackets:
@@ -20,98 +30,206 @@ class KeptBrackets:
 
     Parameters
     ----------
-    broker : LiveBroker
+    account : TellingAccount
+
+    Attributes
+    ----------
+    lost : stops that ended unasked while their position was open.
     """
 
-    def __init__(self, broker: Any) -> None:
-        self._broker = broker
+    def __init__(self, account: Any) -> None:
+        self._account = account
+        self.lost: list[LiveTicket] = []
 
-    def after_fill(self, ticket: LiveTicket, opened: bool) -> None:
-        """Bring the children of a filled order's bracket in line with what is open."""
-        broker = self._broker
+    def reset(self) -> None:
+        """Begin a session: nothing is lost."""
+        self.lost = []
+
+    # -- after a fill ------------------------------------------------------------------------
+
+    def after_fill(self, ticket: LiveTicket) -> None:
+        """Bring the plan's brackets in line with what is open."""
         plan = ticket.plan
-        if opened and not ticket.is_entry:
-            broker.close_plan(plan, "overfill")
-            return
-        if plan.position_steps == 0:
-            self._end_children(plan)
-            return
-        family = broker._family_of(ticket)
-        if len(family) < 2 or broker._keeps_natively(ticket.request):
-            return
-        open_steps = self._open_steps(family)
-        if ticket.child is not None and ticket.child.role is Role.TARGET:
-            self._move_stop(family, ticket.child.stop_to)
-        self._cover(family, open_steps)
+        if ticket.child is not None and ticket.child.role is Role.TARGET and not ticket.is_native:
+            self._move_stop(ticket, ticket.child.stop_to)
+        for parent in plan.brackets:
+            self.cover(parent)
+        self._end_closed(plan)
 
-    def _open_steps(self, family: list[LiveTicket]) -> int:
-        """Return what the parent opened and its children have not closed, in lot steps."""
-        plan = family[0].plan
-        sizes = [abs(float(ticket.order.executed.size)) for ticket in family]
-        return max(0, plan.steps_of(sizes[0]) - sum(plan.steps_of(size) for size in sizes[1:]))
+    def align(self, ticket: LiveTicket) -> None:
+        """Bring one bracket in line after the venue told terms of one of its orders."""
+        if len(ticket.family) > 1:
+            parent = self._account.family_of(ticket)[0]
+            if parent.open_steps:
+                self.cover(parent)
 
-    def _cover(self, family: list[LiveTicket], open_steps: int) -> None:
-        """Let the stop cover what is open, and the targets no more than that."""
-        left = open_steps
-        for ticket in family[1:]:
-            if ticket.is_stop:
-                self._set_quantity(ticket, open_steps)
-        for ticket in family[1:]:
-            if not ticket.is_stop and not ticket.is_over:
-                wanted = min(self._leg_steps(ticket), left)
+    def cover(self, parent: LiveTicket) -> None:
+        """Let the stop cover what a bracket holds open, and the targets no more than that."""
+        able = self._account.capabilities
+        children = [child for child in self._account.family_of(parent)[1:] if not child.is_over]
+        if not children:
+            return
+        if all(child.is_native for child in children):
+            if able.legs or self._account.parts_at_work(parent):
+                return  # the venue sizes them, or may still fill what they are sized for
+            self._to_planned_prices(children)
+            if able.brackets is Brackets.ON_POSITION:
+                self._show_steps(children, parent.open_steps)
+                return
+        left = parent.open_steps
+        for child in children:
+            if child.is_stop:
+                self._set_steps(child, parent.open_steps)
+            else:
+                wanted = min(self._leg_steps(child), left)
                 left -= wanted
-                self._set_quantity(ticket, wanted)
+                self._set_steps(child, wanted)
+
+    def _show_steps(self, children: list[LiveTicket], steps: int) -> None:
+        """Show what prices of a position cover: all of it, whatever it is."""
+        for child in children:
+            if child.remaining != steps:
+                self._account.show(child, steps, None, None)
 
     def _leg_steps(self, ticket: LiveTicket) -> int:
         assert ticket.child is not None
-        plan = ticket.plan
-        done = plan.steps_of(abs(float(ticket.order.executed.size)))
-        return max(0, plan.steps_of(ticket.child.quantity) - done)
+        leg = int(ticket.plan.steps_of(ticket.child.quantity))
+        return max(0, leg - ticket.executed_steps)
 
-    def _set_quantity(self, ticket: LiveTicket, steps: int) -> None:
+    def _set_steps(self, ticket: LiveTicket, steps: int) -> None:
         """Send a child, resize it, or end it."""
-        broker, plan = self._broker, ticket.plan
-        if ticket.is_over or ticket.cancel_asked:
+        account = self._account
+        if ticket.cancel_wanted or ticket.lost_at is not None or ticket.replacing is not None:
             return
         if steps <= 0:
-            if ticket.is_sent:
-                broker._cancel(ticket, "position_closed")
+            if ticket.is_sent and not ticket.is_native:
+                account.cancel_ticket(ticket, "position_closed")
             return
         if not ticket.is_sent:
-            broker._show(ticket, steps, None, None)
-            ticket.is_sent = True
-            broker.outbox.submit(
-                broker._venue_order(ticket, ticket.child.role),
-                plan.start,  # type: ignore[union-attr]
-            )
-        elif steps != ticket.remaining:
-            done = abs(float(ticket.order.executed.size))
-            change = OrderChangeRequest(
-                ticket.order_id, ticket.venue_order_id, quantity=done + plan.size(steps)
-            )
-            broker.outbox.modify(change, plan.plan_id, plan.symbol)
+            account.show(ticket, steps, None, None)
+            account.sender.send(ticket, steps)
+            return
+        asked = ticket.plan.steps_of(ticket.asked or 0.0) - ticket.executed_steps
+        expected = asked if ticket.changing and ticket.asked else ticket.remaining
+        if steps != expected:
+            account.sender.change(ticket, steps=steps)
 
-    def _move_stop(self, family: list[LiveTicket], price: float | None) -> None:
+    def _move_stop(self, target: LiveTicket, price: float | None) -> None:
         """Move the stop where a filled target says, only to less risk."""
         if price is None:
             return
-        for ticket in family[1:]:
-            if not ticket.is_stop or ticket.is_over:
-                continue
-            now = float(ticket.order.created.price)
-            if (price - now) * (-1 if ticket.order.isbuy() else 1) > 0:
-                change = OrderChangeRequest(ticket.order_id, ticket.venue_order_id, price=price)
-                self._broker.outbox.modify(change, ticket.plan.plan_id, ticket.plan.symbol)
+        for ticket in self._account.family_of(target)[1:]:
+            if ticket.is_stop and not ticket.is_over and ticket.wanted_price is not None:
+                moved = (price - ticket.wanted_price) * -int(ticket.side)
+                if moved > 0 and ticket.lost_at is None:
+                    self._account.sender.change(ticket, price=price)
 
-    def _end_children(self, plan: Any) -> None:
-        """Leave no child of a flat position at work (the venue may have done it already)."""
-        broker = self._broker
-        for ticket in broker._working_of(plan):
-            if ticket.child is None or (
-                ticket.is_held and not broker._family_of(ticket)[0].is_over
-            ):
+    def _to_planned_prices(self, children: list[LiveTicket]) -> None:
+        """Bring children that the venue counted from the fill to their planned prices."""
+        if self._account.capabilities.bracket_prices is not Distances.FROM_FILL:
+            return
+        for child in children:
+            part = child.parts[-1]
+            is_there = part.price is None or is_near(child, part.price, child.wanted_price)
+            if not (is_there or child.changing or part.changes):
+                self._account.sender.change(child, price=child.wanted_price)
+
+    def _end_closed(self, plan: LivePlan) -> None:
+        """Leave no order of a bracket at work that holds nothing open any more."""
+        account = self._account
+        for ticket in account.working_of(plan):
+            parent = account.family_of(ticket)[0]
+            if len(ticket.family) < 2 or parent.open_steps or not parent.executed_steps:
                 continue
-            native = broker._keeps_natively(ticket.request)
-            if native and broker.capabilities.cancels_children_of_flat:
+            if ticket is parent:
+                is_kept = not account.family_of(ticket)[1].is_native
+                if is_kept or not account.capabilities.legs:
+                    account.cancel_ticket(ticket, "position_closed")
+            elif ticket.is_held and not parent.is_over:
                 continue
-            broker._cancel(ticket, "position_closed")
+            else:
+                self._end_child(ticket)
+
+    def _end_child(self, ticket: LiveTicket) -> None:
+        """End a child of a closed bracket, where the venue does not do it by itself."""
+        account, able = self._account, self._account.capabilities
+        if ticket.lost_at is not None or ticket.waits_to_end:
+            account.tell(ticket)
+        elif ticket.is_native and able.brackets is Brackets.ON_POSITION:
+            account.end(ticket, "cancelled", "position_closed")
+        elif not (ticket.is_native and able.cancels_children_of_flat):
+            account.cancel_ticket(ticket, "position_closed")
+
+    # -- after an end ------------------------------------------------------------------------
+
+    def after_parent_end(self, parent: LiveTicket) -> None:
+        """Let a parent with nothing open take its children along."""
+        if parent.open_steps:
+            self.cover(parent)
+            return
+        on_position = self._account.capabilities.brackets is Brackets.ON_POSITION
+        for child in self._account.family_of(parent)[1:]:
+            if child.is_over:
+                continue
+            if not child.is_sent or not parent.executed_steps or on_position:
+                self._account.end(child, "cancelled", "parent_ended")
+            else:
+                self._end_child(child)
+
+    def may_not_end(self, ticket: LiveTicket, whole: Whole) -> bool:
+        """Whether the end of a child is not to be told yet.
+
+        The fill that explains it may come after it; a stop whose position stays open is put back.
+        """
+        ticket.waits_to_end = False
+        if ticket.child is None or ticket.cancel_wanted:
+            return False
+        account = self._account
+        parent = account.family_of(ticket)[0]
+        if ticket.is_native and parent.parts and not account.heard_of(parent).is_over:
+            ticket.waits_to_end = True
+            return True
+        if not ticket.is_stop or not parent.open_steps:
+            return False
+        said_no = whole.refusal is not None or whole.status is OrderStatus.REJECTED
+        if said_no or ticket.mended >= MOST_MENDS:
+            why = "stop_refused" if said_no else "stop_removed"
+            account.close_plan(ticket.plan, why, steps=parent.open_steps)
+            return False
+        self.miss(ticket)
+        return True
+
+    def miss(self, ticket: LiveTicket) -> None:
+        """Note that a stop is not at the venue though nothing was heard of its end."""
+        if ticket.lost_at is None:
+            ticket.lost_at = self._account.now
+            self.lost.append(ticket)
+            self._account.look_at_protection(ticket.plan)
+
+    def mend(self, now: int, wait_ns: int) -> None:
+        """Put back the stops that have been missing for a while."""
+        due = [ticket for ticket in self.lost if now - (ticket.lost_at or 0) >= wait_ns]
+        for ticket in due:
+            self.put_back(ticket)
+
+    def put_back(self, ticket: LiveTicket) -> None:
+        """Place a stop anew that ended while its position is open."""
+        account = self._account
+        self.lost = [item for item in self.lost if item is not ticket]
+        if ticket.lost_at is None:
+            return
+        ticket.lost_at = None
+        parent = account.family_of(ticket)[0]
+        if not parent.open_steps or ticket.is_over:
+            account.tell(ticket)
+            return
+        ticket.mended += 1
+        logger.warning("stop put back order=%s plan=%s", ticket.order_id, ticket.plan.plan_id)
+        if ticket.is_native and account.capabilities.brackets is Brackets.ON_POSITION:
+            account.sender.change(ticket, price=ticket.wanted_price)
+            return
+        for part in ticket.parts:
+            part.is_retired = True
+        ticket.is_native = False
+        account.sender.send(ticket, parent.open_steps)
+        account.show(ticket, parent.open_steps, None, None)

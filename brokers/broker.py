@@ -12,42 +12,46 @@ Only the engine's thread calls it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import backtrader as bt
 import numpy as np
 
-from brokers.live_account import LiveAccount
-from brokers.live_plan import LivePlan, LiveTicket
+from brokers.live_plan import LivePlan, LiveTicket, Part
+from brokers.live_terms import Foreign, LiveTerms
+from brokers.moves import Move
+from brokers.oco import OcoGroups
+from brokers.on_position import PositionBrackets
 from brokers.orders import KnownOrder
-from brokers.port import Brackets, OrderChangeRequest, ProtectionRequest, VenueOrder
-from core.bars import NEVER_NS
+from brokers.other_hands import owner_of, split
+from brokers.port import Brackets, OrderChangeRequest, VenueOrder
+from brokers.reconcile import Difference, StopMoved, TermsDiffer, UnknownExecution
+from brokers.sending import priced
+from brokers.settling import Settling
+from brokers.telling import TellingAccount
+from brokers.time_rules import time_is_over
 from core.events import (
     AccountUpdate,
     Answer,
     CashFlow,
     Execution,
     FloorMet,
-    OrderStatus,
     OrderUpdate,
     Outcome,
     PositionUpdate,
     Snapshot,
     Verb,
 )
-from core.matching.book import order_price
-from core.matching.records import Event
 from core.orders import (
     Approved,
     ChildRequest,
-    Fill,
     OrderChange,
     OrderKind,
     OrderRequest,
     Role,
     Side,
-    TimeInForce,
 )
 
 logger = logging.getLogger(__name__)
@@ -56,7 +60,6 @@ UNSUPPORTED = (bt.Order.Close, bt.Order.StopTrailLimit)
 """Backtrader's order types that no venue of ours has; they are rejected, never approximated."""
 
 _ROLE_NAMES = {role: role.name.lower() for role in Role}
-_MARGIN_WORDS = ("margin", "insufficient", "not enough", "funds")
 
 
 class Outbox(Protocol):
@@ -72,7 +75,7 @@ class Outbox(Protocol):
         """Cancel an order."""
 
 
-class LiveBroker(LiveAccount):
+class LiveBroker(TellingAccount):
     """A Backtrader broker on a live account; put a `Guard` in front of it.
 
     Parameters
@@ -84,6 +87,13 @@ class LiveBroker(LiveAccount):
     account_currency : str
     order_prefix : str
         Begins every order id of ours: the venue's client tags of two accounts never meet.
+    terms : LiveTerms
+        Waits and tolerances, and what other hands lead to.
+
+    Attributes
+    ----------
+    on_foreign : called with each fill of another hand.
+    on_other_hand : called once with each thing another hand did, and what it shall lead to.
 
     Notes
     -----
@@ -99,13 +109,27 @@ class LiveBroker(LiveAccount):
         cash: float = 100_000.0,
         account_currency: str = "USD",
         order_prefix: str = "t",
+        terms: LiveTerms | None = None,
     ) -> None:
         self.port = port
         self.outbox = outbox
         self.capabilities = port.capabilities
         self._prefix = order_prefix
         self.on_foreign: Callable[[Execution], None] = lambda execution: None
-        super().__init__(cash, account_currency)
+        self.on_other_hand: Callable[[Foreign, Difference], None] = lambda act, what: None
+        self.oco = OcoGroups(self)
+        self.positions_kept = PositionBrackets(self)
+        self.settling = Settling(self)
+        super().__init__(cash, account_currency, terms or LiveTerms())
+
+    def init(self) -> None:
+        """Begin a session: flat, nothing heard. Called by Backtrader."""
+        super().init()
+        self.brackets.reset()
+        self.oco.reset()
+        self.settling.reset()
+        self._found: list[Difference] | None = None
+        self._acted: set[str] = set()
 
     # -- orders ------------------------------------------------------------------------------
 
@@ -129,11 +153,13 @@ class LiveBroker(LiveAccount):
         refusal = self._refusal(plan, request, orders)
         if refusal:
             for ticket in tickets:
-                self._end(ticket, "rejected", refusal)
+                self.end(ticket, "rejected", refusal)
             return
         plan.owner = orders[0].owner
         plan.live = True
-        self._send(tickets)
+        first = None if request.oco is None else self._by_ref.get(request.oco)
+        self.oco.join(tickets[0], first)
+        self.sender.send_group(tickets)
 
     def _tickets_of(
         self, plan: LivePlan, request: OrderRequest, orders: Sequence[Any]
@@ -160,7 +186,7 @@ class LiveBroker(LiveAccount):
             order.addcomminfo(plan.commission)
             order.addinfo(order_id=order_id)
             order.submit(self)
-            self._log(ticket, "submitted")
+            self.log(ticket, "submitted")
             self._notify(order)
         return tickets
 
@@ -168,96 +194,32 @@ class LiveBroker(LiveAccount):
         self._order_count += 1
         return f"{self._prefix}{self._order_count:06d}"
 
+    def order_ids(self) -> Iterable[str]:
+        """Return every order id of ours, those of ended orders too."""
+        return self._tickets
+
+    def note_part(self, ticket: LiveTicket, part: Part) -> None:
+        """Know which order of ours an order at the venue carries."""
+        self._tickets[part.order_id] = ticket
+
     def _refusal(self, plan: LivePlan, request: OrderRequest, orders: Sequence[Any]) -> str:
         if any(order.exectype in UNSUPPORTED for order in orders):
             return "unsupported_order_type"
-        kinds = {request.kind, *(child.kind for child in request.children)}
-        if not kinds <= self.capabilities.order_kinds:
-            return "unsupported_order_type"
+        unable = self.sender.refusal(request)
+        if unable:
+            return unable
         if request.quantity < plan.step * (1 - 1e-9):
             return "size_zero"
-        if request.reduces:
+        if request.reduces or self._shrinks(plan, request):
             return ""
         if self.is_frozen(plan.symbol):
             return "order_uncertain"
         return "fx_stale" if plan.fx_rate.is_stale(self.now) else ""
 
-    def _keeps_natively(self, request: OrderRequest) -> bool:
-        """Whether the venue takes this group's children with the entry."""
-        able = self.capabilities
-        if able.brackets is Brackets.NONE or not request.children or request.reduces:
-            return False
-        targets = [child for child in request.children if child.role is Role.TARGET]
-        simple = len(targets) <= 1 and all(child.stop_to is None for child in targets)
-        roles = {child.role for child in request.children}
-        return roles <= able.bracket_roles and (able.legs or simple)
-
-    def _send(self, tickets: Sequence[LiveTicket]) -> None:
-        parent = tickets[0]
-        request, plan = parent.request, parent.plan
-        children: tuple[ProtectionRequest, ...] = ()
-        if self._keeps_natively(request):
-            children = tuple(self._protection(ticket) for ticket in tickets[1:])
-            for ticket in tickets[1:]:
-                ticket.is_sent = True
-        role = Role.EXIT if request.reduces else Role.ENTRY
-        order = self._venue_order(parent, role, children)
-        parent.is_sent = True
-        self.outbox.submit(order, plan.start)
-
-    def _protection(self, ticket: LiveTicket) -> ProtectionRequest:
-        child, plan = ticket.child, ticket.plan
-        assert child is not None
-        side = Side.SELL if ticket.request.side is Side.BUY else Side.BUY
-        return ProtectionRequest(
-            ticket.order_id,
-            child.role,
-            _priced(child.price, child.kind, child.role, side, plan.facts.tick),
-            child.kind,
-            child.quantity,
-            _priced(child.limit_price, OrderKind.LIMIT, child.role, side, plan.facts.tick),
-            child.trail_amount,
-            child.trail_percent,
-            _priced(child.stop_to, OrderKind.STOP, Role.STOP, side, plan.facts.tick),
-        )
-
-    def _venue_order(
-        self, ticket: LiveTicket, role: Role, children: tuple[ProtectionRequest, ...] = ()
-    ) -> VenueOrder:
-        """Return an order as the venue gets it: the parent's terms, or a child's on its own."""
-        request, child, plan = ticket.request, ticket.child, ticket.plan
-        wanted: OrderRequest | ChildRequest = request if child is None else child
-        side = request.side
-        if child is not None:
-            side = Side.SELL if request.side is Side.BUY else Side.BUY
-        tick = plan.facts.tick
-        quantity = wanted.quantity if child is None else plan.size(abs(ticket.remaining))
-        return VenueOrder(
-            order_id=ticket.order_id,
-            plan_id=plan.plan_id,
-            symbol=plan.symbol,
-            side=side,
-            quantity=quantity,
-            kind=wanted.kind,
-            role=role,
-            price=_priced(wanted.price, wanted.kind, role, side, tick),
-            limit_price=_priced(wanted.limit_price, OrderKind.LIMIT, role, side, tick),
-            trail_amount=wanted.trail_amount,
-            trail_percent=wanted.trail_percent,
-            time_in_force=request.time_in_force if child is None else TimeInForce.GTC,
-            expires=request.expires if child is None else None,
-            product=self.capabilities.products[0],
-            reduces=request.reduces or child is not None,
-            oco=self._oco_of(request),
-            planned_entry=request.planned_entry,
-            children=children,
-        )
-
-    def _oco_of(self, request: OrderRequest) -> str:
-        if request.oco is None or not self.capabilities.one_cancels_other:
-            return ""
-        first = self._by_ref.get(request.oco)
-        return "" if first is None else first.order_id
+    def _shrinks(self, plan: LivePlan, request: OrderRequest) -> bool:
+        """Whether an order only makes the position smaller, whoever says so."""
+        held = plan.position_steps * int(request.side)
+        return held < 0 and plan.steps_of(request.quantity) <= -held
 
     def modify_approved(self, approved: Approved[OrderChange], order: Any) -> None:
         """Change a working order; nothing happens if it has ended."""
@@ -265,58 +227,37 @@ class LiveBroker(LiveAccount):
         ticket = self._by_ref.get(int(order.ref))
         if ticket is None or ticket.is_over:
             return
-        tick = ticket.plan.facts.tick
-        role = ticket.role
-        side = Side.BUY if order.isbuy() else Side.SELL
-        kind = ticket.request.kind if ticket.child is None else ticket.child.kind
-        price = _priced(change.price, kind, role, side, tick)
-        limit = _priced(change.limit_price, OrderKind.LIMIT, role, side, tick)
+        tick, kind, side = ticket.plan.facts.tick, ticket.kind, ticket.side
+        price = priced(change.price, kind, ticket.role, side, tick)
+        limit = priced(change.limit_price, OrderKind.LIMIT, ticket.role, side, tick)
         if not ticket.is_sent:
-            self._show(ticket, ticket.remaining, price, limit)
+            ticket.wanted_price = ticket.wanted_price if price is None else price
+            ticket.wanted_limit = ticket.wanted_limit if limit is None else limit
+            self.show(ticket, ticket.remaining, price, limit)
             return
-        wanted = OrderChangeRequest(
-            ticket.order_id, ticket.venue_order_id, change.quantity, price, limit
-        )
-        self.outbox.modify(wanted, ticket.plan.plan_id, ticket.plan.symbol)
+        steps = None
+        if change.quantity is not None:
+            steps = ticket.plan.steps_of(change.quantity) - ticket.executed_steps
+        self.sender.change(ticket, steps=steps, price=price, limit=limit)
 
     def cancel(self, order: Any) -> bool:
         """Ask for an order's end; False if it has ended or was asked before."""
         ticket = self._by_ref.get(int(order.ref))
-        return ticket is not None and self._cancel(ticket, "")
+        return ticket is not None and self.cancel_ticket(ticket, "")
 
-    def _cancel(self, ticket: LiveTicket, reason: str) -> bool:
-        if ticket.is_over or ticket.cancel_asked:
+    def cancel_ticket(self, ticket: LiveTicket, reason: str) -> bool:
+        """Ask for an order's end; False if it has ended or was asked before."""
+        if ticket.is_over or ticket.cancel_wanted:
             return False
         ticket.end_reason = ticket.end_reason or reason
         if not ticket.is_sent:
-            self._end(ticket, "cancelled", reason or "cancelled")
+            self.end(ticket, "cancelled", reason or "cancelled")
             return True
-        ticket.cancel_asked = True
-        plan = ticket.plan
-        self.outbox.cancel(ticket.order_id, ticket.venue_order_id, plan.plan_id, plan.symbol)
-        return True
-
-    def settle_unsent(self, verb: str, wanted: Any, now: int, fresh_ns: int) -> bool:
-        """Send a request that was decided and never left; an entry only while it is fresh.
-
-        Return whether it was sent; an entry too old is rejected as `missed`.
-        """
-        ticket = self._tickets.get(wanted.order_id if verb != "cancel" else wanted["order_id"])
-        if ticket is None or ticket.is_over:
-            return False
-        plan = ticket.plan
-        if verb == "submit":
-            decided = int(plan.data.bars["end"][-1]) if len(plan.data.bars) else now
-            if ticket.is_entry and now - decided > fresh_ns:
-                for member in self._family_of(ticket):
-                    if not member.is_over:
-                        self._end(member, "rejected", "missed")
-                return False
-            self.outbox.submit(wanted, plan.start)
-        elif verb == "modify":
-            self.outbox.modify(wanted, plan.plan_id, plan.symbol)
-        else:
-            self.outbox.cancel(ticket.order_id, ticket.venue_order_id, plan.plan_id, plan.symbol)
+        if ticket.lost_at is not None or ticket.waits_to_end:
+            ticket.cancel_wanted = True
+            self.tell(ticket)
+            return True
+        self.sender.cancel(ticket)
         return True
 
     def flatten(self, reason: str) -> None:
@@ -326,38 +267,76 @@ class LiveBroker(LiveAccount):
 
     def flatten_plan(self, plan: LivePlan, reason: str) -> None:
         """Cancel a plan's orders and close its position at the next price."""
-        for ticket in self._working_of(plan):
+        for ticket in self.working_of(plan):
             if not (ticket.request.reduces and ticket.request.kind is OrderKind.MARKET):
-                self._cancel(ticket, reason)
+                self.refuse_fills(ticket, reason, plan.size(ticket.executed_steps))
+                self.cancel_ticket(ticket, reason)
         self.close_plan(plan, reason)
 
-    def close_plan(self, plan: LivePlan, reason: str, share: float = 1.0) -> None:
-        """Close (a share of) a plan's position by a market order, unless one is on its way."""
+    def close_plan(
+        self, plan: LivePlan, reason: str, share: float = 1.0, steps: int | None = None
+    ) -> None:
+        """Close (a share, or so many lot steps, of) a plan's position by a market order.
+
+        Nothing is sent for what such orders on their way will close anyway.
+        """
         held = abs(plan.position_steps)
         closing = sum(
             ticket.remaining
-            for ticket in self._working_of(plan)
+            for ticket in self.working_of(plan)
             if ticket.request.reduces and ticket.request.kind is OrderKind.MARKET
         )
-        steps = min(held - closing, max(1, round(held * share)))
-        if steps <= 0:
+        wanted = max(1, round(held * share)) if steps is None else steps
+        left = min(held - closing, wanted)
+        if left <= 0:
             return
-        is_buy = plan.position_steps < 0
-        quantity = plan.size(steps)
-        kind = bt.BuyOrder if is_buy else bt.SellOrder
+        side = Side.BUY if plan.position_steps < 0 else Side.SELL
+        ticket = self._forced(plan, side, plan.size(left), reason)
+        self.sender.send_group([ticket])
+
+    def _forced(self, plan: LivePlan, side: Side, quantity: float, reason: str) -> LiveTicket:
+        """Return an exit that no strategy asked for, as a real order."""
+        kind = bt.BuyOrder if side is Side.BUY else bt.SellOrder
         order = kind(owner=plan.owner, data=plan.data, size=quantity, exectype=bt.Order.Market)
         order.addinfo(reason=reason)
         request = OrderRequest(
             order_id=int(order.ref),
             plan_id=plan.plan_id,
             symbol=plan.symbol,
-            side=Side.BUY if is_buy else Side.SELL,
+            side=side,
             quantity=quantity,
             kind=OrderKind.MARKET,
             reduces=True,
             reason=reason,
         )
-        self._send(self._tickets_of(plan, request, [order]))
+        (ticket,) = self._tickets_of(plan, request, [order])
+        ticket.is_forced = True
+        return ticket
+
+    def settle_unsent(self, verb: str, wanted: Any, now: int, age_ns: int) -> None:
+        """Send what was decided before a restart and never left; an entry only while it is fresh.
+
+        Parameters
+        ----------
+        verb, wanted : the request, as the outbox was asked for it.
+        now : market time, ns UTC. age_ns : how old an entry may be.
+        """
+        ticket = self._tickets.get(wanted[0] if verb == "cancel" else wanted.order_id)
+        if ticket is None:
+            return
+        plan = ticket.plan
+        if verb == "submit":
+            part = ticket.part(wanted.order_id)
+            if part.opens and now - part.sent_at > age_ns:
+                answer = Answer(0, Verb.SUBMIT, Outcome.REFUSED, part.order_id, reason="too_late")
+                self.hear(answer)
+                return
+            part.sent_at = now
+            self.outbox.submit(wanted, plan.start)
+        elif verb == "modify":
+            self.outbox.modify(wanted, plan.plan_id, plan.symbol)
+        else:
+            self.outbox.cancel(*wanted, plan.plan_id, plan.symbol)
 
     # -- the market's course -----------------------------------------------------------------
 
@@ -372,13 +351,18 @@ class LiveBroker(LiveAccount):
             plan.begin_day(day, int(cell.start))
         if self._supervisor is not None:
             self._supervisor.on_bar_start(plan.symbol, plan.cell[0])
-        locked = self._supervisor is not None and bool(self._supervisor.limits[0].locked)
-        for ticket in self._working_of(plan):
-            reason = _time_is_over(ticket, cell, locked)
+        for ticket in self.working_of(plan):
+            reason = time_is_over(ticket, cell, self._is_locked)
             if reason:
-                self._cancel(ticket, reason)
+                self.cancel_ticket(ticket, reason)
+            if ticket.cancel_wanted and not ticket.is_over and ticket.lost_at is None:
+                self.sender.cancel(ticket)  # the venue may have said no to it
         if plan.position_steps and int(cell.start) >= plan.flat_at:
             self.close_plan(plan, plan.flat_reason)
+
+    @property
+    def _is_locked(self) -> bool:
+        return self._supervisor is not None and bool(self._supervisor.limits[0].locked)
 
     def mark(self, symbol: str, price: float, spread: float, ts: int) -> None:
         """Take a price of a symbol; where the venue does not watch the guard's floors, do it."""
@@ -389,10 +373,26 @@ class LiveBroker(LiveAccount):
                 held = float(plan.cell["spread"][0]) if spread != spread else spread
                 plan.mark(price, held)
                 moved = moved or plan.position_steps != 0
+                if plan.leaving:
+                    self._close_again(plan)
+        moved = self.hands.mark(symbol, price, 0.0 if spread != spread else spread) or moved
         if moved:
             self._value_account()
             if not self.capabilities.keeps_floors:
                 self._watch_floors()
+        if self.brackets.lost:
+            self._mend()
+
+    def _close_again(self, plan: LivePlan) -> None:
+        """Ask again for a close that was refused."""
+        if plan.position_steps and self.now - plan.left_at >= self.terms.retry_ns:
+            plan.left_at = self.now
+            self.close_plan(plan, plan.leaving)
+
+    def _mend(self) -> None:
+        """Put back stops that vanished; a venue that closes at a floor has ended them itself."""
+        if not (self.capabilities.keeps_floors and self._is_locked):
+            self.brackets.mend(self.now, self.terms.mend_ns)
 
     def finish_bar(self, plan: LivePlan, bar: np.record) -> None:
         """A plan's bar is over and told: note the equity at its END."""
@@ -400,242 +400,204 @@ class LiveBroker(LiveAccount):
         self._ends.append(int(bar.end))
         self._equities.append(self._value)
 
-    # -- what the venue says -----------------------------------------------------------------
+    # -- what the venue says of orders -------------------------------------------------------
 
     def hear(self, event: Answer | OrderUpdate | Execution) -> None:
         """Take what the venue says of an order."""
         self.now = max(self.now, event.ts_event)
-        if isinstance(event, Answer) and event.verb is not Verb.SUBMIT:
-            self._hear_answer(event)
-        if not event.venue_order_id and not event.order_id:
-            return
-        _, known = self.book.hear(event)
-        ticket = self._ticket_of(known)
-        if ticket is None:
-            if isinstance(event, Execution):
-                self._hear_unknown(event)
-            return
-        self._tell(ticket, known)
+        event = self._named(event)
+        if event.venue_order_id or event.order_id:
+            _, known = self.book.hear(event)
+            ticket = self._ticket_known(known)
+            if ticket is not None:
+                self._note_heard(ticket, known)
+                if isinstance(event, Answer) and event.verb is not Verb.SUBMIT:
+                    self._hear_answer(ticket, event)
+                self.tell(ticket)
+            elif isinstance(event, Execution):
+                self._hear_stranger(event)
+        if self.hands.waiting:
+            self._place_strangers()
 
-    def _hear_answer(self, event: Answer) -> None:
-        ticket = self._tickets.get(event.order_id)
-        if ticket is None or event.outcome is Outcome.ACCEPTED:
+    def _named(self, event: Answer | OrderUpdate | Execution) -> Any:
+        """Return an event with our order's id, where the venue tells it as the tag alone."""
+        if isinstance(event, Answer) or event.order_id:
+            return event
+        if event.tag in self._tickets:
+            return replace(event, order_id=event.tag)
+        if isinstance(event, OrderUpdate) and not self.capabilities.tag_chars:
+            found = self._same_terms(event)
+            return event if found is None else replace(event, order_id=found)
+        return event
+
+    def _same_terms(self, update: OrderUpdate) -> str | None:
+        """Return our id of the one uncertain order that has an update's terms, without tags."""
+        if self.book.at_venue(update.venue_order_id) is not None:
+            return None
+        found = [
+            part.order_id
+            for ticket in self.tickets()
+            if ticket.plan.symbol == update.symbol and ticket.side is update.side
+            for part in ticket.current
+            if self._is_like(ticket, part, update)
+        ]
+        return found[0] if len(found) == 1 else None
+
+    def _is_like(self, ticket: LiveTicket, part: Part, update: OrderUpdate) -> bool:
+        known = self.book.sent(part.order_id)
+        if not known.is_uncertain or known.venue_order_ids or update.quantity is None:
+            return False
+        half = 0.5 * ticket.plan.facts.tick
+        price = ticket.wanted_price
+        near = price is None or update.price is None or abs(update.price - price) < half
+        return near and abs(update.quantity - known.quantity) < 1e-9 * max(1.0, known.quantity)
+
+    def _ticket_known(self, known: KnownOrder) -> LiveTicket | None:
+        return self._tickets.get(known.order_id) or self._tickets.get(known.tag)
+
+    def _note_heard(self, ticket: LiveTicket, known: KnownOrder) -> None:
+        """Note an order's id at the venue and its sign of life."""
+        part = ticket.part(known.order_id)
+        part.heard_at, part.misses = self.now, 0
+        if known.venue_order_ids and not part.venue_order_id:
+            part.venue_order_id = min(known.venue_order_ids)
+
+    def _hear_answer(self, ticket: LiveTicket, event: Answer) -> None:
+        """Take the reply to a change or an end that was asked for."""
+        part = ticket.part(event.order_id)
+        if event.verb is Verb.MODIFY:
+            ticket.changing = max(0, ticket.changing - 1)
+        if event.outcome is Outcome.ACCEPTED:
+            self._hear_done(ticket, event.verb)
             return
-        ticket.cancel_asked = ticket.cancel_asked and event.verb is not Verb.CANCEL
+        if event.verb is Verb.CANCEL:
+            part.cancel_asked = False
+        elif event.outcome is Outcome.REFUSED and not ticket.changing:
+            ticket.asked = None
+            ticket.wanted_price = part.price if part.price is not None else ticket.wanted_price
+            part.version = -1  # what it said meanwhile is looked at again
         logger.warning(
             "request not done verb=%s order=%s outcome=%s reason=%s",
             event.verb.name, event.order_id, event.outcome.name, event.reason,
         )  # fmt: skip
 
-    def _ticket_of(self, known: KnownOrder) -> LiveTicket | None:
-        for order_id in (known.order_id, known.tag):
-            if order_id in self._tickets:
-                return self._tickets[order_id]
-        return None
+    def _hear_done(self, ticket: LiveTicket, verb: Verb) -> None:
+        """A price of a position was changed: no order tells of it."""
+        if verb is not Verb.MODIFY:
+            return
+        if ticket.asked is not None:
+            part = ticket.parts[-1]
+            known = self.book.sent(part.order_id)
+            self.book.learn(KnownOrder(part.order_id, ordered=(known.ordered[0], ticket.asked)))
+        if not (ticket.is_native and self.capabilities.brackets is Brackets.ON_POSITION):
+            return
+        if ticket.cancel_wanted:
+            self.end(ticket, "cancelled", ticket.end_reason or "cancelled")
+        elif not ticket.is_over and ticket.wanted_price is not None:
+            self.show(ticket, ticket.remaining, ticket.wanted_price, None)
 
-    def _tell(self, ticket: LiveTicket, known: KnownOrder) -> None:
+    def tell(self, ticket: LiveTicket) -> None:
         """Tell Backtrader what is known of an order and it was not told yet."""
-        if known.venue_order_ids and not ticket.venue_order_id:
-            ticket.venue_order_id = min(known.venue_order_ids)
-        self._tell_accepted(ticket, known)
-        self._tell_terms(ticket, known)
-        for execution in known.executions:
-            if execution.fill_id not in ticket.told:
-                ticket.told.add(execution.fill_id)
-                self._tell_execution(ticket, execution)
-        if not ticket.is_over and known.is_over and not known.is_filled:
-            self._tell_end(ticket, known)
+        super().tell(ticket)
+        if ticket.child is None and self.capabilities.brackets is Brackets.ON_POSITION:
+            self.positions_kept.follow(ticket)
 
-    def _tell_accepted(self, ticket: LiveTicket, known: KnownOrder) -> None:
-        alive = known.status in (OrderStatus.RECEIVED, OrderStatus.HELD, OrderStatus.WORKING)
-        if not ticket.is_accepted and (alive or known.executions):
-            ticket.is_accepted = True
-            ticket.order.accept(self)
-            self._log(ticket, "accepted")
-            self._notify(ticket.order)
-        if ticket.is_held and known.status is OrderStatus.WORKING:
-            ticket.is_held = False
-            ticket.order.activate()
-            self._look_at_protection(ticket.plan)
+    # -- fills of others ---------------------------------------------------------------------
 
-    def _tell_terms(self, ticket: LiveTicket, known: KnownOrder) -> None:
-        version = max(known.ordered[0], known.price[0], known.limit_price[0])
-        if version <= ticket.version or ticket.is_over:
-            return
-        first = ticket.version < 0
-        ticket.version = version
-        quantity = known.ordered[1] if known.ordered[0] >= 0 else 0.0
-        left = ticket.plan.steps_of(max(quantity - known.filled, 0.0)) if quantity else None
-        price = known.price[1] if known.price[0] >= 0 else None
-        limit = known.limit_price[1] if known.limit_price[0] >= 0 else None
-        if first:
-            return
-        created = ticket.order.created
-        same_price = price is None or price == created.price
-        same_limit = limit is None or limit == created.pricelimit
-        if (left is None or left == ticket.remaining) and same_price and same_limit:
-            return
-        self._show(ticket, ticket.remaining if left is None else left, price, limit)
+    def _hear_stranger(self, execution: Execution) -> None:
+        """Take a fill of no order that is known to be ours."""
+        if execution.fill_id not in self.hands.seen:
+            self.hands.waiting[execution.fill_id] = execution
 
-    def _show(
-        self, ticket: LiveTicket, remaining: int, price: float | None, limit: float | None
-    ) -> None:
-        nan = float("nan")
-        ticket.plan.show(
-            ticket, remaining, nan if price is None else price, nan if limit is None else limit
-        )
-        self._log(ticket, "changed")
+    def _place_strangers(self) -> None:
+        """Place the fills of strangers, once no order of ours can turn out to be theirs."""
+        for execution in list(self.hands.waiting.values()):
+            known = self.book.at_venue(execution.venue_order_id)
+            is_ours = known is not None and self._ticket_known(known) is not None
+            if not is_ours and self._may_be_ours(execution):
+                continue
+            del self.hands.waiting[execution.fill_id]
+            self.hands.seen.add(execution.fill_id)
+            if not is_ours:
+                self._place(execution)
 
-    def _tell_execution(self, ticket: LiveTicket, execution: Execution) -> None:
-        """Book one fill everywhere it counts: ledger, order, position, notification, guard."""
-        plan = ticket.plan
-        before = plan.position_steps
-        told = (execution.adverse, execution.favourable)
-        event, costs = plan.take_execution(
-            execution.side, execution.quantity, execution.price, told
-        )
-        if execution.costs is not None:
-            costs = sum(execution.costs.values())
-        self._balance += event.pnl - costs
-        fill = self._fill(ticket, execution, event, before)
-        self.ledger.book(
-            fill,
-            point_value=plan.point_value,
-            planned=plan.planned(ticket.request),
-            adverse=event.adverse,
-            favourable=event.favourable,
-        )
-        order = ticket.order
-        order.addinfo(reason=fill.reason, ambiguous=False, ts_event=execution.ts_event)
-        plan.execute(ticket, event._replace(costs=costs), before)
-        plan.position_steps = event.steps
-        self._value_account()
-        state = "filled" if not ticket.remaining else "partial"
-        self._log(ticket, state, fill.reason, execution.price)
-        if not ticket.remaining:
-            self._forget(ticket)
-        self._note_position(ticket, before)
-        self._notify(order)
-        self.on_fill(fill)
-        if self._supervisor is not None:
-            self._supervisor.on_fill(fill, self._value)
-
-    def _fill(self, ticket: LiveTicket, execution: Execution, event: Event, before: int) -> Fill:
-        plan = ticket.plan
-        opens = abs(event.steps) > abs(before) or before * event.steps < 0
-        role = ticket.role if opens or ticket.role is not Role.ENTRY else Role.EXIT
-        self._fill_count += 1
-        costs = execution.costs
-        if costs is None:
-            costs = plan.costs_by_kind(
-                execution.side is Side.BUY, execution.quantity, execution.price
-            )
-        return Fill(
-            fill_id=self._fill_count,
-            order_id=int(ticket.order.ref),
-            plan_id=plan.plan_id,
-            symbol=plan.symbol,
-            side=execution.side,
-            quantity=execution.quantity,
-            price=execution.price,
-            ts_event=execution.ts_event,
-            bar_start=plan.start,
-            role=role,
-            reason=execution.reason or ticket.reason or _ROLE_NAMES[role],
-            costs=dict(costs),
+    def _may_be_ours(self, execution: Execution) -> bool:
+        """Whether an order of ours may be at the venue under the id of a stranger's."""
+        return any(
+            not part.venue_order_id and self.book.sent(part.order_id).is_in_flight
+            for ticket in self.tickets()
+            if ticket.plan.symbol == execution.symbol
+            and ticket.side is execution.side
+            and not ticket.is_native
+            for part in ticket.current
         )
 
-    def _note_position(self, ticket: LiveTicket, before: int) -> None:
-        """Follow what a fill did to the position: its terms, its protection, its children."""
-        plan = ticket.plan
-        now = plan.position_steps
-        opened = abs(now) > abs(before) or before * now < 0
-        if now == 0:
-            plan.note_flat()
-        elif opened:
-            plan.note_opened(ticket.request, before * now <= 0)
-        self._keep_brackets(ticket, opened)
-        self._look_at_protection(plan)
-        plan.live = now != 0 or bool(self._working_of(plan))
+    def _place(self, execution: Execution) -> None:
+        """Book a stranger's fill: the venue's own, a plan's position closed, or a hand's."""
+        if self.capabilities.brackets is Brackets.ON_POSITION:
+            owner = owner_of(execution, self._plans)
+            child = None if owner is None else self.positions_kept.claim(execution, owner)
+            if child is not None:
+                self.positions_kept.learn(child, execution)
+                self.tell(child)
+                return
+        theirs, rest = split(execution, self.hands.closes(execution))
+        if theirs is not None:
+            self._book_foreign(theirs)
+        owner = None if rest is None else owner_of(rest, self._plans)
+        if rest is not None and owner is not None:
+            held = owner.size(abs(owner.position_steps))
+            closing, rest = split(rest, min(held, rest.quantity))
+            assert closing is not None
+            self._book_closed_elsewhere(owner, closing)
+        if rest is not None:
+            self._book_foreign(rest)
 
-    def _tell_end(self, ticket: LiveTicket, known: KnownOrder) -> None:
-        """Tell that an order ended without filling (what is left of it)."""
-        said = known.reason
-        states = {OrderStatus.EXPIRED: "expired", OrderStatus.CANCELLED: "cancelled"}
-        state = states.get(known.status, "rejected")
-        if state == "rejected" and any(word in said.lower() for word in _MARGIN_WORDS):
-            state = "margin"
-        self._end(ticket, state, ticket.end_reason or said or state)
-        self._after_end(ticket)
-
-    def _end(self, ticket: LiveTicket, state: str, reason: str) -> None:
-        order = ticket.order
-        order.addinfo(reason=reason)
-        if state == "expired":
-            order.executed.dt = ticket.plan.now_day
-            order.status = bt.Order.Expired
-        elif state == "margin":
-            order.margin()
-        elif state == "cancelled":
-            order.cancel()
-        else:
-            order.reject(self)
-        self._log(ticket, state, reason)
-        self._forget(ticket)
-        self._notify(order)
-
-    def _after_end(self, ticket: LiveTicket) -> None:
-        """A parent that ended unfilled takes its unsent children along."""
-        if ticket.child is None and not ticket.order.executed.size:
-            for child in self._family_of(ticket)[1:]:
-                if not child.is_sent and not child.is_over:
-                    self._end(child, "cancelled", "parent_ended")
-        self._look_at_protection(ticket.plan)
-        plan = ticket.plan
-        plan.live = plan.position_steps != 0 or bool(self._working_of(plan))
-
-    def _hear_unknown(self, execution: Execution) -> None:
-        """Take a fill of no order of ours: the venue closed a position, or another hand traded."""
-        plan = self._plan_named(execution.position_id)
-        closes = plan is not None and plan.position_steps * int(execution.side) < 0
-        if plan is None or not closes or execution.fill_id in self._foreign_fills:
-            if execution.fill_id not in self._foreign_fills:
-                self._foreign_fills.add(execution.fill_id)
-                self.on_foreign(execution)
-            return
-        self._foreign_fills.add(execution.fill_id)
-        kind = bt.BuyOrder if execution.side is Side.BUY else bt.SellOrder
-        quantity = execution.quantity
-        order = kind(owner=plan.owner, data=plan.data, size=quantity, exectype=bt.Order.Market)
+    def _book_closed_elsewhere(self, plan: LivePlan, execution: Execution) -> None:
+        """Book a fill that closed (a part of) a plan's position without an order of ours."""
         reason = execution.reason or "closed_elsewhere"
-        order.addinfo(reason=reason)
-        request = OrderRequest(
-            order_id=int(order.ref), plan_id=plan.plan_id, symbol=plan.symbol,
-            side=execution.side, quantity=quantity, kind=OrderKind.MARKET, reduces=True,
-            reason=reason,
+        ticket = self._forced(plan, execution.side, execution.quantity, reason)
+        ticket.is_sent = True
+        self.accept(ticket)
+        self.tell_execution(ticket, execution)
+        if not execution.reason:
+            self._note_foreign(execution, plan.plan_id)
+
+    def _book_foreign(self, execution: Execution) -> None:
+        """Book a fill as another hand's own."""
+        plan = next((item for item in self._plans if item.symbol == execution.symbol), None)
+        price = float("nan") if plan is None else plan.last_price
+        spread = 0.0 if plan is None else float(plan.cell["spread"][0])
+        self._balance += self.hands.book(execution, price, spread)
+        self._value_account()
+        self._note_foreign(execution, "")
+
+    def _note_foreign(self, execution: Execution, plan_id: str) -> None:
+        self.on_foreign(execution)
+        self.note(
+            UnknownExecution(
+                execution.fill_id, execution.side, execution.quantity, execution.price,
+                symbol=execution.symbol, plan_id=plan_id,
+            )
         )  # fmt: skip
-        (ticket,) = self._tickets_of(plan, request, [order])
-        ticket.is_sent = ticket.is_accepted = True
-        order.accept(self)
-        self._notify(order)
-        ticket.told.add(execution.fill_id)
-        self._tell_execution(ticket, execution)
+
+    # -- what the venue says of the account --------------------------------------------------
+
+    def hear_snapshot(self, snapshot: Snapshot) -> list[Difference]:
+        """Learn all a venue holds, once; return where it differs from our books.
+
+        A failed snapshot is unknown, never flat: it changes nothing.
+        """
+        self.now = max(self.now, snapshot.ts_event)
+        return self.settling.hear(snapshot)
 
     def hear_cash(self, event: CashFlow) -> None:
         """Book money that belongs to no fill."""
         self._balance -= event.paid
-        plan = self._plan_named(event.plan_id)
+        plan = self.plan_named(event.plan_id)
         if plan is not None:
             self.ledger.charge(plan.plan_id, plan.symbol, event.kind, event.paid, self.now)
         self._value_account()
-
-    def hear_snapshot(self, snapshot: Snapshot) -> list[Any]:
-        """Learn what a snapshot tells of orders and executions; return what differs from ours."""
-        for execution in snapshot.executions:
-            self.hear(execution)
-        for update in snapshot.orders:
-            self.hear(update)
-        return []
 
     def hear_account(self, event: AccountUpdate) -> None:
         """Take the venue's own figures: to compare with ours, and the lowest equity it saw."""
@@ -647,6 +609,12 @@ class LiveBroker(LiveAccount):
     def hear_position(self, event: PositionUpdate) -> None:
         """Take what the venue holds of a symbol: to compare with our own books."""
         self.venue_positions[event.symbol, event.position_id] = event
+        if self.capabilities.brackets is not Brackets.ON_POSITION or not event.quantity:
+            return
+        for plan in self._plans:
+            is_its = not event.position_id or event.position_id in plan.positions
+            if plan.symbol == event.symbol and plan.position_steps and is_its:
+                self.positions_kept.hear(plan, event)
 
     def hear_floor(self, event: FloorMet) -> None:
         """Take the venue's word that it met a floor of the guard and flattened."""
@@ -657,29 +625,49 @@ class LiveBroker(LiveAccount):
         limits.breach_equity, limits.breach_price = event.equity, event.price
         self._supervisor.on_breach(event.ts_event)
 
+    # -- what other hands did ----------------------------------------------------------------
 
-def _priced(
-    price: float | None, kind: OrderKind, role: Role, side: Side, tick: float
-) -> float | None:
-    """Return a price on the tick, as it is sent; None stays None."""
-    if price is None:
-        return None
-    sent = order_price(price, kind, role, side, tick)
-    return None if sent != sent else float(sent)
+    def note_move(self, ticket: LiveTicket, move: Move) -> None:
+        """Take note of an order that another hand moved: it stays there, or goes back."""
+        named = {"symbol": ticket.plan.symbol, "plan_id": ticket.plan.plan_id}
+        if ticket.is_stop:
+            self.note(
+                StopMoved(
+                    ticket.order_id,
+                    move.before,
+                    move.after,
+                    move.adds_risk,
+                    move.is_undone,
+                    **named,
+                )
+            )
+        else:
+            self.note(TermsDiffer(ticket.order_id, "price", move.before, move.after, **named))
+        if move.is_undone:
+            self.sender.change(ticket, price=move.before)
+        else:
+            ticket.wanted_price = move.after
 
+    def start_collecting(self) -> None:
+        """Collect the differences that are met while a snapshot is learned."""
+        self._found = []
 
-def _time_is_over(ticket: LiveTicket, cell: np.record, locked: bool) -> str:
-    """Return why an order may not work in the bar that begins, "" if it may."""
-    request = ticket.request
-    if ticket.child is not None:
-        return ""
-    ends = request.expires if request.time_in_force is TimeInForce.GTD else None
-    if ends is not None and int(cell.end) > ends:
-        return "expired"
-    if request.reduces:
-        return ""
-    if request.day_only and int(cell.day) != ticket.sent_day and ticket.sent_day >= 0:
-        return "another_day"
-    if int(cell.start) >= (request.flat_at or NEVER_NS):
-        return "flat_time"
-    return "locked" if locked else ""
+    def collected(self) -> list[Difference]:
+        """Return the differences met since `start_collecting`."""
+        found, self._found = self._found or [], None
+        return found
+
+    def note(self, difference: Difference) -> None:
+        """Take note of something another hand did."""
+        if self._found is not None:
+            self._found.append(difference)
+        else:
+            self.act_on(difference)
+
+    def act_on(self, difference: Difference) -> None:
+        """Say once what another hand's act shall lead to."""
+        text = difference.describe()
+        if difference.is_foreign and text not in self._acted:
+            self._acted.add(text)
+            logger.warning("other hand: %s", text)
+            self.on_other_hand(self.terms.foreign, difference)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from brokers.account import TradedAccount
-from brokers.brackets import KeptBrackets
-from brokers.live_plan import LivePlan, LiveTicket
-from brokers.orders import OrderBook
+from brokers.live_plan import LivePlan, LiveTicket, Part
+from brokers.live_terms import LiveTerms
+from brokers.orders import OrderBook, Whole, together
+from brokers.other_hands import OtherHands
 from core.errors import BrokerError
 from core.events import AccountUpdate, PositionUpdate
 from core.fx import FxRate, constant_rate
@@ -23,22 +24,28 @@ class LiveAccount(TradedAccount):
 
     Attributes
     ----------
+    terms : LiveTerms
     book : OrderBook
         All orders heard of, ours and others'.
     now : market time of the last thing heard, ns UTC.
     protected_after : (plan_id, ns) of each time a position got its stop, newest last.
+    hands : OtherHands
+        What other hands hold on this account.
     on_fill : called with each fill booked.
     """
 
     port: Any
+    outbox: Any
     capabilities: Any
     follows_path = True
     """The guard's `limits.low_equity` holds the lowest equity of every price heard."""
 
     ambiguous_bars = 0
 
-    def __init__(self, cash: float, account_currency: str) -> None:
+    def __init__(self, cash: float, account_currency: str, terms: LiveTerms) -> None:
+        self.terms = terms
         self.on_fill: Callable[[Fill], None] = lambda fill: None
+        self.hands = OtherHands()
         super().__init__(cash, account_currency)
 
     def add_instrument(
@@ -48,6 +55,7 @@ class LiveAccount(TradedAccount):
         if not isinstance(fx, FxRate):
             fx = constant_rate(instrument.quote_currency, self.account_currency, float(fx))
         self.add_plan(LivePlan(data, instrument, plan_id, fx))
+        self.hands.add_instrument(data, instrument, fx)
 
     def init(self) -> None:
         """Begin a session: flat, nothing heard. Called by Backtrader."""
@@ -55,14 +63,12 @@ class LiveAccount(TradedAccount):
         self.book = OrderBook()
         self.now = 0
         self.protected_after: deque[tuple[str, int]] = deque(maxlen=64)
+        self.hands.reset()
         self._tickets: dict[str, LiveTicket] = {}
         self._by_ref: dict[int, LiveTicket] = {}
-        self._foreign_fills: set[str] = set()
-        self._frozen: set[str] = set()
         self._order_count = 0
         self.venue_account: AccountUpdate | None = None
         self.venue_positions: dict[tuple[str, str], PositionUpdate] = {}
-        self._brackets = KeptBrackets(self)
 
     # -- plans and orders --------------------------------------------------------------------
 
@@ -71,9 +77,45 @@ class LiveAccount(TradedAccount):
         """The plans of this account."""
         return self._plans
 
+    def plan_named(self, plan_id: str) -> LivePlan | None:
+        """Return the plan with an id, None without one."""
+        for plan in self._plans:
+            if plan.plan_id == plan_id:
+                return plan  # type: ignore[no-any-return]
+        return None
+
     def tickets(self) -> list[LiveTicket]:
         """Return the orders that work, wait or are on their way, oldest first."""
-        return [ticket for plan in self._plans for ticket in self._working_of(plan)]
+        return [ticket for plan in self._plans for ticket in self.working_of(plan)]
+
+    def working_of(self, plan: LivePlan) -> list[LiveTicket]:
+        """Return a plan's orders that work, wait or are on their way, oldest first."""
+        return list(plan.tickets.values())  # type: ignore[arg-type]
+
+    def family_of(self, ticket: LiveTicket) -> list[LiveTicket]:
+        """Return a bracket's orders, the parent first; an order alone is its own family."""
+        return [self._tickets[order_id] for order_id in ticket.family]
+
+    def ticket_of(self, order_id: str) -> LiveTicket | None:
+        """Return the order that an id of ours (of any of its parts) stands for."""
+        return self._tickets.get(order_id)
+
+    def order_id_of(self, ref: int) -> str:
+        """Return our id of the order Backtrader knows by a number, "" for none."""
+        ticket = self._by_ref.get(ref)
+        return "" if ticket is None else ticket.order_id
+
+    def heard_of(self, ticket: LiveTicket) -> Whole:
+        """Return what is known of an order: of all its parts together."""
+        current = [self.book.sent(part.order_id) for part in ticket.current]
+        if len(current) == len(ticket.parts):
+            return together(current)
+        retired = [self.book.sent(part.order_id) for part in ticket.parts if part.is_retired]
+        return together(current, retired)
+
+    def parts_at_work(self, ticket: LiveTicket) -> list[Part]:
+        """Return the parts of an order of which more may fill."""
+        return [part for part in ticket.parts if not self.book.sent(part.order_id).is_over]
 
     def get_orders_open(self, safe: bool = False) -> list[Any]:
         """Return the orders that work or wait (copies with `safe`)."""
@@ -86,34 +128,34 @@ class LiveAccount(TradedAccount):
 
     def is_frozen(self, symbol: str) -> bool:
         """Whether an order of a symbol may or may not be at the venue: no new entry until known."""
+        return any(
+            self.book.sent(part.order_id).is_uncertain
+            for ticket in self.tickets()
+            if ticket.plan.symbol == symbol
+            for part in ticket.parts
+        )
+
+    @property
+    def needs_snapshot(self) -> bool:
+        """Whether something is not known that the venue's own books would tell."""
+        if self.hands.waiting:
+            return True
         for ticket in self.tickets():
-            if ticket.plan.symbol == symbol and ticket.is_sent:
-                known = self.book.ours(ticket.order_id)
-                if known is not None and known.is_uncertain:
-                    return True
-        return symbol in self._frozen
+            if ticket.lost_at is not None or ticket.held_back:
+                return True
+            whole = self.heard_of(ticket) if ticket.parts else None
+            if whole is not None and (whole.is_uncertain or whole.missing):
+                return True
+        return False
 
-    def order_id_of(self, ref: int) -> str:
-        """Return our id of a Backtrader order, "" for none of ours."""
-        ticket = self._by_ref.get(ref)
-        return "" if ticket is None else ticket.order_id
-
-    def _plan_named(self, plan_id: str) -> LivePlan | None:
-        for plan in self._plans:
-            if plan.plan_id == plan_id:
-                return plan  # type: ignore[no-any-return]
-        return None
-
-    def _working_of(self, plan: LivePlan) -> list[Any]:
-        return list(plan.tickets.values())
-
-    def _family_of(self, ticket: LiveTicket) -> list[LiveTicket]:
-        return [self._tickets[order_id] for order_id in ticket.family]
-
-    def _forget(self, ticket: LiveTicket) -> None:
+    def forget(self, ticket: LiveTicket) -> None:
         """Note that an order is over; it stays known, for what may still be heard of it."""
         ticket.is_over = True
         ticket.plan.tickets.pop(int(ticket.order.ref), None)
+
+    def note_live(self, plan: LivePlan) -> None:
+        """Note whether a plan has a position or an order at work."""
+        plan.live = plan.position_steps != 0 or bool(plan.tickets)
 
     def unapproved(self) -> BrokerError:
         """Return the error of an order that did not come through the guard."""
@@ -124,26 +166,37 @@ class LiveAccount(TradedAccount):
 
     # -- protection --------------------------------------------------------------------------
 
-    def _keep_brackets(self, ticket: LiveTicket, opened: bool) -> None:
-        self._brackets.after_fill(ticket, opened)
-
-    def _look_at_protection(self, plan: LivePlan) -> None:
+    def look_at_protection(self, plan: LivePlan) -> None:
         """Note since when a position that needs a stop has none that covers it."""
-        held = abs(plan.position_steps)
-        if not held or not plan.needs_stop:
+        needed = plan.stopped_steps
+        if not needed:
             plan.unprotected_since = None
             return
         covered = sum(
             ticket.remaining
-            for ticket in self._working_of(plan)
+            for ticket in self.working_of(plan)
             if ticket.is_stop and ticket.is_accepted and not ticket.is_held
-        )
-        if covered < held:
+            and ticket.lost_at is None
+        )  # fmt: skip
+        if covered < needed:
             if plan.unprotected_since is None:
                 plan.unprotected_since = self.now
         elif plan.unprotected_since is not None:
             self.protected_after.append((plan.plan_id, self.now - plan.unprotected_since))
             plan.unprotected_since = None
+
+    def check_protection(self, now: int, limit_ns: int) -> list[LivePlan]:
+        """Return the plans whose position has been without a working stop for longer than that.
+
+        Parameters
+        ----------
+        now : market time, ns UTC.
+        """
+        return [
+            plan
+            for plan in self._plans
+            if plan.unprotected_since is not None and now - plan.unprotected_since > limit_ns
+        ]
 
     # -- money -------------------------------------------------------------------------------
 
@@ -151,12 +204,13 @@ class LiveAccount(TradedAccount):
         self._day = day
         for plan in self._plans:
             plan.begin_day(day, self.now)
+        self.hands.begin_day(day, self.now)
         if self._supervisor is not None:
             self._supervisor.on_day(day, self._value, self._balance)
 
     def _value_account(self) -> None:
         """Cache equity and cash; Backtrader asks for both several times a bar."""
-        opened = margin = 0.0
+        opened, margin = self.hands.open_pnl, self.hands.margin
         for plan in self._plans:
             opened += plan.open_pnl
             margin += plan.margin
@@ -186,7 +240,7 @@ class LiveAccount(TradedAccount):
         """Cancel every order and close every position at the next price."""
         raise NotImplementedError
 
-    def _log(
+    def log(
         self, ticket: LiveTicket, state: str, reason: str = "", price: float | None = None
     ) -> None:
         """Write one row of orders.csv; working orders stand in their plan's tickets."""

@@ -8,7 +8,7 @@ in any order, any number of times, end in the same book.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from core.events import Answer, Execution, OrderStatus, OrderUpdate, Outcome, Verb
@@ -39,6 +39,8 @@ class KnownOrder:
     order_id : ours, "" for an order that is not. venue_order_ids : every id heard for it.
     status, reason : the highest heard, and the text that came with it.
     ordered, price, limit_price : terms with the version that set them.
+    refusal : text of the no its sending was answered with (or of the evidence that it never
+        arrived); None without one. It stays, whatever life is heard of after it.
     reported : the most the venue called filled.
     executions : each once, by time.
     parent_id, tag, symbol, side : as told, "" and 0 where they were not.
@@ -48,6 +50,7 @@ class KnownOrder:
     venue_order_ids: frozenset[str] = frozenset()
     status: OrderStatus = OrderStatus.CREATED
     reason: str = ""
+    refusal: str | None = None
     ordered: Term = UNHEARD
     price: Term = UNHEARD
     limit_price: Term = UNHEARD
@@ -66,6 +69,7 @@ class KnownOrder:
             venue_order_ids=self.venue_order_ids | other.venue_order_ids,
             status=status,
             reason=reason,
+            refusal=_highest(self.refusal, other.refusal),
             ordered=max(self.ordered, other.ordered),
             price=max(self.price, other.price),
             limit_price=max(self.limit_price, other.limit_price),
@@ -121,15 +125,45 @@ class KnownOrder:
         return self.is_filled or (self.status.is_end and not self.missing)
 
     @property
+    def is_alive(self) -> bool:
+        """Whether the venue has it, and more of it may fill."""
+        return OrderStatus.RECEIVED <= self.status <= OrderStatus.WORKING and not self.is_over
+
+    @property
     def is_uncertain(self) -> bool:
         """Whether it may or may not be at the venue: its instrument takes no new entry."""
         return self.status is OrderStatus.UNKNOWN
 
     @property
-    def was_filled_though_refused(self) -> bool:
-        """Whether executions came for an order the venue had said no to."""
-        said_no = (OrderStatus.REFUSED, OrderStatus.REJECTED)
-        return self.status in said_no and bool(self.executions)
+    def is_in_flight(self) -> bool:
+        """Whether it was sent and nothing was heard of it that tells its fate."""
+        return self.status <= OrderStatus.UNKNOWN
+
+    @property
+    def lives_though_refused(self) -> bool:
+        """Whether it showed life at the venue that had said no to it."""
+        return self.refusal is not None and (self.is_alive or bool(self.executions))
+
+
+def asked_for(order_id: str, quantity: float) -> KnownOrder:
+    """Return what is known of an order that is being sent; any word of the venue outranks it."""
+    return KnownOrder(order_id, status=OrderStatus.SENT, ordered=(-1, quantity))
+
+
+NEVER_ARRIVED = "never_arrived"
+"""Refusal of an order that the venue's own order book lacks long after its sending."""
+
+
+def never_arrived(order_id: str) -> KnownOrder:
+    """Return what the venue's order book tells of an order that it lacks."""
+    return KnownOrder(
+        order_id, status=OrderStatus.REFUSED, reason=NEVER_ARRIVED, refusal=NEVER_ARRIVED
+    )
+
+
+def gone(order_id: str) -> KnownOrder:
+    """Return what the venue's order book tells of an order that it had and lacks."""
+    return KnownOrder(order_id, status=OrderStatus.CANCELLED, reason="not_at_venue")
 
 
 def heard_of(event: Heard) -> KnownOrder:
@@ -138,7 +172,8 @@ def heard_of(event: Heard) -> KnownOrder:
     if isinstance(event, Answer):
         if event.verb is not Verb.SUBMIT:
             return KnownOrder(event.order_id, ids)
-        return KnownOrder(event.order_id, ids, _ANSWERED[event.outcome], event.reason)
+        refusal = event.reason if event.outcome is Outcome.REFUSED else None
+        return KnownOrder(event.order_id, ids, _ANSWERED[event.outcome], event.reason, refusal)
     if isinstance(event, Execution):
         return KnownOrder(
             event.order_id,
@@ -154,15 +189,21 @@ def heard_of(event: Heard) -> KnownOrder:
         ids,
         event.status,
         event.reason,
-        _term(event.version, event.quantity),
-        _term(event.version, event.price),
-        _term(event.version, event.limit_price),
-        event.filled,
+        ordered=_term(event.version, event.quantity),
+        price=_term(event.version, event.price),
+        limit_price=_term(event.version, event.limit_price),
+        reported=event.filled,
         parent_id=event.parent_id,
         tag=event.tag,
         symbol=event.symbol,
         side=0 if event.side is None else int(event.side),
     )
+
+
+def _highest(one: str | None, other: str | None) -> str | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return max(one, other)
 
 
 def _term(version: int, value: float | None) -> Term:
@@ -177,13 +218,70 @@ def _union(one: tuple[Execution, ...], other: tuple[Execution, ...]) -> tuple[Ex
     for item in other:
         held = found.get(item.fill_id, item)
         found[item.fill_id] = max(held, item, key=_telling)
-    return tuple(sorted(found.values(), key=lambda item: (item.ts_event, item.fill_id)))
+    return tuple(sorted(found.values(), key=_when))
 
 
 def _telling(execution: Execution) -> tuple[bool, int, str]:
     """Rank two tellings of one fill: the one with costs, then the later one, says more."""
     costs = execution.costs
     return costs is not None, execution.ts_event, repr(execution)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What is known of several orders at the venue that carry one order of ours.
+
+    executions : of all of them, each once, by time. missing : quantity called filled whose
+        executions were not heard.
+    is_alive : the venue has one of which more may fill. is_working : one works, or has filled.
+    is_over : nothing more is expected of any. status, reason : of the highest end heard.
+    refusal : text of the no, where the venue said no to every one of them.
+    """
+
+    executions: tuple[Execution, ...]
+    missing: float
+    status: OrderStatus
+    reason: str
+    refusal: str | None
+    is_alive: bool
+    is_working: bool
+    is_over: bool
+    is_uncertain: bool
+
+
+def together(orders: Sequence[KnownOrder], retired: Sequence[KnownOrder] = ()) -> Whole:
+    """Return what is known of orders that are one of ours.
+
+    Parameters
+    ----------
+    orders : those that carry it now. retired : those whose place they took.
+    """
+    everything = [*retired, *orders]
+    executions = everything[0].executions
+    status, reason = max((order.status, order.reason) for order in orders)
+    refusal = orders[0].refusal
+    if len(everything) > 1:
+        told = [order.executions for order in everything]
+        executions = tuple(sorted((item for part in told for item in part), key=_when))
+        refusals = [order.refusal for order in orders]
+        refusal = max((text for text in refusals if text is not None), default=None)
+        refusal = None if None in refusals else refusal
+    missing = sum(order.missing for order in everything)
+    return Whole(
+        executions,
+        missing,
+        status,
+        reason,
+        refusal,
+        any(order.is_alive for order in everything),
+        any(order.status is OrderStatus.WORKING or bool(order.executions) for order in everything),
+        all(order.is_over for order in everything),
+        any(order.is_uncertain for order in everything),
+    )
+
+
+def _when(execution: Execution) -> tuple[int, str]:
+    return execution.ts_event, execution.fill_id
 
 
 class OrderBook:
@@ -234,6 +332,10 @@ class OrderBook:
     def ours(self, order_id: str) -> KnownOrder | None:
         """Return what is known of an order of ours, None if nothing is."""
         return self._find(("ours", order_id))
+
+    def sent(self, order_id: str) -> KnownOrder:
+        """Return what is known of an order that was sent."""
+        return self._orders[self._place["ours", order_id]]
 
     def at_venue(self, venue_order_id: str) -> KnownOrder | None:
         """Return what is known of the order the venue calls so, None if nothing is."""

@@ -11,6 +11,10 @@ Duties of a venue's store, which implements the port:
 - Before a lost connection is called CONNECTED again, all subscriptions have been renewed. What
   happened in between is not the store's to repair: the engine asks for history and a snapshot.
 - Executions are told with the venue's own fill id, so that stream and query name a fill alike.
+- Children that a venue keeps as prices of a position (ON_POSITION) are changed by `modify` with the
+  child's order id and `protection`: both prices are sent on, for what is left out is removed. Their
+  fills are told as executions of the venue's own order, with reason "stop" or "target" where the
+  venue says which; a `PositionUpdate` tells both prices after each change.
 - It never places an order twice: no retry of a submit whose fate is not known.
 - Events are put in the order the wire told them; nothing is held back to make it tidy.
 """
@@ -192,14 +196,34 @@ class VenueOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class PositionPrices:
+    """Both prices that protect a position, as they shall be from now on (ON_POSITION).
+
+    position_id : the venue's id of the position, "" before it is known.
+    parent_id : the venue's id of the entry that brings them, as long as it may still fill; else "".
+    stop, target : None: there shall be none.
+    """
+
+    position_id: str
+    parent_id: str
+    stop: float | None
+    target: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class OrderChangeRequest:
-    """New terms of an order at the venue; None keeps what is."""
+    """New terms of an order at the venue; None keeps what is.
+
+    quantity : the whole order's, what is filled of it included.
+    protection : the order is a price of a position: this is what both prices shall be.
+    """
 
     order_id: str
     venue_order_id: str
     quantity: float | None = None
     price: float | None = None
     limit_price: float | None = None
+    protection: PositionPrices | None = None
 
 
 class VenuePort(Protocol):

@@ -132,8 +132,7 @@ def test_a_sign_of_life_outranks_a_refused_sending():
     order = book.ours("1")
     assert (order.status, order.is_over) == (S.WORKING, False)
 
-    book.hear(fill("a", 1.0, order_id="1"))
-    assert not book.ours("1").was_filled_though_refused
+    assert order.lives_though_refused
 
 
 def test_a_fill_of_a_refused_order_makes_it_live():

@@ -1,0 +1,215 @@
+"""What a snapshot of the venue's own books settles, and where it differs from ours.
+
+First everything it tells is learned like any other event: fills once, orders as a join. Then it
+tells by what it lacks: an order that was sent long before and is in two snapshots in a row not
+among the venue's has never arrived, or is gone. What still differs is named.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from brokers.live_plan import LivePlan, LiveTicket, Part
+from brokers.orders import gone, never_arrived
+from brokers.port import Brackets
+from brokers.reconcile import (
+    Believed,
+    BelievedOrder,
+    Difference,
+    PositionDiffers,
+    compare,
+    find_order,
+    net_positions,
+    quantities_of,
+)
+from core.events import Execution, OrderStatus, Snapshot
+
+IN_A_ROW = 2
+"""Snapshots that must lack an order before it is taken as not there."""
+
+
+class Settling:
+    """Takes the snapshots of one account.
+
+    Parameters
+    ----------
+    account : LiveBroker
+
+    Attributes
+    ----------
+    began : time of the first snapshot: what others did before is history, None before it.
+    """
+
+    def __init__(self, account: Any) -> None:
+        self._account = account
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin a session: no snapshot was heard."""
+        self.began: int | None = None
+        self._differed: dict[str, PositionDiffers] = {}
+
+    def hear(self, snapshot: Snapshot) -> list[Difference]:
+        """Learn what a snapshot tells and lacks; return what differs. A failed one is unknown."""
+        if snapshot.error:
+            return []
+        account = self._account
+        is_first = self.began is None
+        if self.began is None:
+            self.began = max(snapshot.ts_event, snapshot.asked_at)
+        before = self.believed()
+        account.start_collecting()
+        self._learn(snapshot)
+        self._learn_absent(snapshot)
+        found = [
+            *account.collected(),
+            *quantities_of(snapshot, before),
+            *self._lasting(compare(snapshot, self.believed()), is_first),
+        ]
+        for difference in found:
+            account.act_on(difference)
+        return found
+
+    def _learn(self, snapshot: Snapshot) -> None:
+        account = self._account
+        if snapshot.account is not None:
+            account.hear_account(snapshot.account)
+        for execution in snapshot.executions:
+            if not self._is_history(execution):
+                account.hear(execution)
+        for update in snapshot.orders:
+            account.hear(update)
+        account.venue_positions.clear()
+        for position in snapshot.positions:
+            account.hear_position(position)
+
+    def _is_history(self, execution: Execution) -> bool:
+        """Whether a fill is of an order of no session of ours, from before this one."""
+        if execution.ts_event > (self.began or 0) or execution.position_id in self._positions():
+            return False
+        account = self._account
+        if any(account.ticket_of(item) for item in (execution.order_id, execution.tag)):
+            return False
+        known = account.book.at_venue(execution.venue_order_id)
+        return known is None or account.ticket_of(known.order_id) is None
+
+    def _positions(self) -> set[str]:
+        return {item for plan in self._account.plans for item in plan.positions}
+
+    # -- what a snapshot lacks ---------------------------------------------------------------
+
+    def _learn_absent(self, snapshot: Snapshot) -> None:
+        held = net_positions(snapshot.positions)
+        for ticket in self._account.tickets():
+            for part in ticket.current:
+                if self._is_listed(ticket, part):
+                    self._count_absence(snapshot, ticket, part, held)
+
+    def _is_listed(self, ticket: LiveTicket, part: Part) -> bool:
+        """Whether the venue's order book would list a part that is at the venue."""
+        able = self._account.capabilities
+        if not ticket.is_native:
+            return True
+        if able.brackets is Brackets.ON_POSITION:
+            return False
+        status = self._account.book.sent(part.order_id).status
+        return status >= OrderStatus.WORKING or (
+            status is OrderStatus.HELD and able.shows_held_children
+        )
+
+    def _count_absence(
+        self, snapshot: Snapshot, ticket: LiveTicket, part: Part, held: dict[str, float]
+    ) -> None:
+        account = self._account
+        known = account.book.sent(part.order_id)
+        if find_order(snapshot, self._believe(ticket, part)) is not None:
+            part.misses = 0
+            return
+        wait = account.terms.settle_ns if known.is_in_flight else 0
+        since = part.sent_at if known.is_in_flight else part.heard_at
+        if known.is_over or snapshot.asked_at - since < max(1, wait):
+            return
+        part.misses += 1
+        if part.misses >= IN_A_ROW:
+            lost = never_arrived if known.is_in_flight else gone
+            account.book.learn(lost(part.order_id))
+            account.tell(ticket)
+        elif ticket.is_stop and held.get(ticket.plan.symbol, 0.0) * ticket.plan.position_steps > 0:
+            account.brackets.miss(ticket)
+
+    # -- what is compared --------------------------------------------------------------------
+
+    def believed(self) -> Believed:
+        """Return what the broker believes of the account."""
+        account = self._account
+        orders = [
+            self._believe(ticket, part)
+            for ticket in account.tickets()
+            for part in ticket.current
+            if account.book.sent(part.order_id).is_alive or self._is_position_price(ticket)
+        ]
+        symbols = {plan.symbol for plan in account.plans}
+        positions = {symbol: account.hands.held(symbol) for symbol in sorted(symbols)}
+        for plan in account.plans:
+            positions[plan.symbol] += plan.size(plan.position_steps)
+        return Believed(
+            tuple(orders),
+            frozenset(account.order_ids()),
+            positions,
+            frozenset(plan.symbol for plan in account.plans if self._is_unsettled(plan)),
+            account.balance,
+            account.terms.balance_tolerance,
+        )
+
+    def _is_position_price(self, ticket: LiveTicket) -> bool:
+        on_position = self._account.capabilities.brackets is Brackets.ON_POSITION
+        parent = self._account.family_of(ticket)[0]
+        return ticket.is_native and on_position and parent.open_steps > 0
+
+    def _believe(self, ticket: LiveTicket, part: Part) -> BelievedOrder:
+        known = self._account.book.sent(part.order_id)
+        is_lone = len(ticket.current) == 1
+        left = ticket.plan.size(ticket.remaining) if is_lone else known.quantity - known.filled
+        is_settled = not (
+            ticket.changing or part.cancel_asked or ticket.retiring or ticket.replacing is not None
+        )
+        return BelievedOrder(
+            order_id=part.order_id,
+            venue_order_ids=known.venue_order_ids,
+            plan_id=ticket.plan.plan_id,
+            symbol=ticket.plan.symbol,
+            role=ticket.role,
+            quantity=left,
+            price=ticket.wanted_price,
+            is_shown=self._is_listed(ticket, part),
+            is_settled=is_settled,
+            heard_at=part.heard_at,
+            on_position=self._is_position_price(ticket),
+        )
+
+    def _is_unsettled(self, plan: LivePlan) -> bool:
+        """Whether something of a plan's symbol is in flight, so that positions may differ."""
+        account = self._account
+        if any(item.symbol == plan.symbol for item in account.hands.waiting.values()):
+            return True
+        for ticket in account.working_of(plan):
+            if ticket.held_back or (ticket.parts and account.heard_of(ticket).missing):
+                return True
+            if not ticket.is_native and any(
+                account.book.sent(part.order_id).is_in_flight for part in ticket.parts
+            ):
+                return True
+        return False
+
+    def _lasting(self, found: list[Difference], is_first: bool) -> list[Difference]:
+        """Leave out positions that differ for the first time: a fill may be on its way to us."""
+        differing = {item.symbol: item for item in found if isinstance(item, PositionDiffers)}
+        before, self._differed = self._differed, differing
+        return [
+            item
+            for item in found
+            if not isinstance(item, PositionDiffers)
+            or is_first
+            or before.get(item.symbol) == replace(item)
+        ]

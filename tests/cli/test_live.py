@@ -1,0 +1,125 @@
+"""`live` and `verify` from the command line: what they print, leave, and refuse."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import pytest
+
+from tests.cli import market
+
+LIVE_FIELDS = {
+    "run", "mode", "venue", "account", "bars", "ticks", "trades", "net_profit", "refused",
+    "reconnects", "gaps_filled", "missed_entries", "exit_reason", "plans", "files", "next",
+}  # fmt: skip
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A price file and a strategy of the user's own, and the words that run them on paper."""
+    market.write(tmp_path / "XAUUSD_M15.csv")
+    (tmp_path / "my.py").write_text(market.EVERY_TENTH)
+    return ["live", "--strategy", "my.py:EveryTenth", "--data", "XAUUSD_M15.csv", "--speed", "max",
+            "--history-bars", "0", "--no-report"]  # fmt: skip
+
+
+def test_a_session_to_the_end_of_the_prices_leaves_a_run_and_is_proved(tola, own, tmp_path):
+    said = tola(*own)
+
+    assert said.code == 0, said.err
+    assert said.out.splitlines()[-1] == "next: python run.py verify 0001"
+    assert (tmp_path / "runs" / "0001" / "trades.csv").is_file()
+    assert (tmp_path / "accounts").is_dir()
+
+    proof = tola("verify", "last")
+    assert proof.code == 0
+    assert proof.out.startswith("IDENTICAL  200 bars")
+
+
+def test_a_session_makes_the_trades_of_the_backtest(tola, own, tmp_path):
+    tola(*own, "--json")
+    words = ["--strategy", "my.py:EveryTenth", "--data", "XAUUSD_M15.csv", "--no-report"]
+    tola("backtest", *words, "--intrabar", "nearest")
+
+    session, backtest = (
+        (tmp_path / "runs" / name / "trades.csv").read_text().splitlines()
+        for name in ("0001", "0002")
+    )
+    names = session[0].split(",")
+    shared = [names.index(name) for name in names if name not in ("entry_time", "exit_time")]
+    rows = [
+        [[line.split(",")[i] for i in shared] for line in lines] for lines in (session, backtest)
+    ]
+    assert rows[0] == rows[1]
+    assert len(rows[0]) > 3
+
+
+def test_json_is_one_object_and_progress_stays_on_stderr(tola, own):
+    said = tola(*own, "--json")
+
+    assert set(json.loads(said.out)) >= LIVE_FIELDS
+
+
+def test_every_line_of_progress_says_that_it_is_paper(tola, own):
+    said = tola(*own)
+
+    lines = [line for line in said.err.splitlines() if line]
+    assert lines
+    assert all(line.startswith("PAPER") for line in lines)
+
+
+def test_a_changed_record_fails_the_proof_and_names_the_bar(tola, own, tmp_path):
+    tola(*own)
+    (journal,) = tmp_path.glob("accounts/*/journal.sqlite")
+    with sqlite3.connect(journal) as file:
+        file.execute("UPDATE executions SET quantity = quantity + 1 WHERE rowid = 1")
+
+    said = tola("verify", "last")
+
+    assert said.code == 1
+    assert said.out.startswith("DIFFERENT")
+    assert "2025-03-" in said.out.splitlines()[1]
+
+
+def test_a_backtest_cannot_be_verified(tola, own):
+    words = ["--strategy", "my.py:EveryTenth", "--data", "XAUUSD_M15.csv", "--no-report"]
+    tola("backtest", *words)
+
+    said = tola("verify", "last")
+
+    assert said.code == 2
+    assert "is a backtest" in said.error
+
+
+def test_an_unknown_run_is_named_with_what_there_is(tola):
+    said = tola("verify", "7")
+
+    assert said.code == 2
+    assert "7" in said.error
+
+
+@pytest.mark.parametrize("text", ["soon", "0s", "-3m", "5 parsecs"])
+def test_a_time_that_cannot_be_read_is_told_with_an_example(tola, own, text):
+    said = tola(*own, "--for", text)
+
+    assert said.code == 2
+    assert "90s, 2m or 1h" in said.error
+
+
+def test_prices_that_have_ended_are_told_with_what_to_do(tola, own):
+    tola(*own)
+
+    said = tola(*own)
+
+    assert said.code == 2
+    last = said.err.splitlines()[-1]
+    assert "end of the recorded prices" in last
+    assert "--account" in last
+
+
+def test_plans_of_several_accounts_are_told_apart(tola):
+    said = tola("live", "gold", "nifty", "--no-report")
+
+    assert said.code == 2
+    assert "one process runs one account" in said.err

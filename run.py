@@ -149,8 +149,15 @@ def live(
         list[str] | None,
         typer.Argument(metavar="[PLAN or STRATEGY]...", help="Of tola.toml, or bundled."),
     ] = None,
-    paper: Annotated[bool, typer.Option("--paper", help="On paper; the default.")] = True,
-    account: Annotated[str | None, option("NAME", "The account: its folder in accounts/.")] = None,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="Paper fills, also for an account at a venue.")
+    ] = False,
+    account: Annotated[
+        str | None, option("NAME", "An account of tola.toml, or a paper account's folder.")
+    ] = None,
+    confirm: Annotated[
+        str | None, option("SUFFIX", "A real account's last 4 characters, instead of typing them.")
+    ] = None,
     speed: Annotated[
         str | None, option("N", "Times faster than the clock; max: without waiting.")
     ] = None,
@@ -197,6 +204,9 @@ def live(
 ) -> None:
     """Run strategies on a moving market without risk: paper fills on replayed prices.
 
+    With --account NAME, where tola.toml puts NAME at a venue, it is for real: only with
+    PAPER_TRADING=False in the environment and the account's last 4 characters typed.
+
     Ctrl-C ends it in order: no further entry, positions closed (--at-end keep leaves them),
     journal written, report drawn. Started again after a crash it goes on where it was.
     """
@@ -209,9 +219,11 @@ def live(
         "history_bars": history_bars, "costs": False if no_costs else None,
         "margin": False if no_margin else None, "report": False if no_report else None,
     }  # fmt: skip
+    ask = typer.prompt if sys.stdin.isatty() and not as_json else None
     done = run_live(
-        plans or [], flags, config, _draw_report, account=account, lasts=lasts, quiet=console.quiet
-    )
+        plans or [], flags, config, _draw_report, account=account, paper=paper, confirm=confirm,
+        ask=ask, lasts=lasts, quiet=console.quiet,
+    )  # fmt: skip
     show(done, as_json)
 
 

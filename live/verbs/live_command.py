@@ -1,7 +1,8 @@
-"""`live`: a session of one account, on paper over replayed prices."""
+"""`live`: a session of one account, on paper over replayed prices unless the gate is passed."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -10,11 +11,12 @@ from typing import Any
 
 from backtests.request import AccountRequest, BacktestRequest
 from backtests.verbs.outcome import DONE, FAILED, Outcome, command_line
-from core.config import LiveSettings
+from core.config import LiveSettings, load
 from core.errors import ConfigError, StrategyError, TolaError
 from core.results import RunFolder, RunWriter
 from live.account_folder import account_folder
 from live.build import SessionTerms
+from live.gate import Asked, admit, is_real_account, known_accounts, paper_folder
 from live.session import Session, SessionRequest, SessionResult
 
 RUNS = Path("runs")
@@ -33,32 +35,45 @@ def live(
     draw: Draw | None,
     *,
     account: str | None = None,
+    paper: bool = False,
+    confirm: str | None = None,
+    ask: Callable[[str], str] | None = None,
     lasts: str | None = None,
     quiet: bool = False,
 ) -> Outcome:
-    """Run a paper session and leave its run folder.
+    """Run a session and leave its run folder: on paper, unless the gate lets it to a venue.
 
     Parameters
     ----------
     names : plans or strategies of one account; none: the first account's.
     flags : fields of plans and settings by name, None where not given.
     draw : writes the report; None: none is drawn.
-    account : the account's name, where its folder shall be called otherwise.
+    account : an account of the settings; any other name is a paper account's folder.
+    paper, confirm, ask : what the gate is told (`live.gate.Asked`).
     lasts : how long it may run (`90s`, `2m`, `1h`).
 
     Raises
     ------
     TolaError : the account is held or killed, settings or data are at fault.
     """
-    from backtests.resolve import resolve
     from core.log import configure
     from live.alerts import Alerts
     from live.view import View
 
-    whole = resolve(names, flags, config)
+    whole, names, flags = _routed(names, flags, config, account)
     chosen, left_out = _one_account(whole, names)
     seconds = None if lasts is None else parse_duration(lasts)
-    asked = _session_request(whole, chosen, names, flags, config, account, seconds)
+    admission = admit(
+        Asked(account, paper, confirm, ask, flags), whole.origins, has_rules=bool(chosen.limits),
+        look_up=_credential(config),
+    )  # fmt: skip
+    if admission.venue is not None:
+        raise ConfigError(
+            f"venue {admission.venue.name}: this version runs no session on a real account yet; "
+            "--paper for paper fills"
+        )
+    name = admission.folder or account or _own_folder(chosen, whole)
+    asked = _session_request(whole, chosen, names, flags, config, name, seconds)
     asked.folder.make()
     configure("WARNING", brief=True)
     with Alerts.of(whole.alerts, f"Tola {asked.folder.name}") as alerts, View() as view:
@@ -70,6 +85,46 @@ def live(
     if result.failure is not None:
         raise _explained(result, folder) from result.failure
     return _outcome(result, summary, folder)
+
+
+def _routed(
+    names: Sequence[str], flags: Mapping[str, Any], config: str, account: str | None
+) -> tuple[BacktestRequest, Sequence[str], Mapping[str, Any]]:
+    """Return the request with the plans on the account that was named, where settings know it."""
+    from backtests.resolve import resolve
+
+    whole = resolve(names, flags, config)
+    if account is None or account not in known_accounts(whole.origins):
+        return whole, names, flags
+    if not names and not flags.get("strategy"):
+        names = [plan.plan.name for plan in whole.plans if plan.plan.account == account]
+        if not names:
+            raise ConfigError(
+                f"account {account}: no plan names it: which one? "
+                + command_line(["live", "PLAN", "--account", account])
+            )
+    flags = {**flags, "account": account}
+    return resolve(names, flags, config), names, flags
+
+
+def _credential(config: str) -> Callable[[str], str | None]:
+    """Return what finds a credential in the environment or in `.env`."""
+    found: dict[str, str] = {}
+
+    def look_up(name: str) -> str | None:
+        if not found:
+            found.update(load(config).credentials)
+        return os.environ.get(name) or found.get(name)
+
+    return look_up
+
+
+def _own_folder(chosen: AccountRequest, whole: BacktestRequest) -> str:
+    """Return the folder of a paper session for which no account was named."""
+    own = [plan.plan.account for plan in chosen.plans if plan.plan.account]
+    if not own:
+        return "paper-" + "-".join(plan.plan_id for plan in chosen.plans)
+    return paper_folder(own[0]) if is_real_account(own[0], whole.origins) else own[0]
 
 
 def _shower(view: Any, alerts: Any) -> Callable[[Any], None]:
@@ -119,15 +174,13 @@ def _session_request(
     names: Sequence[str],
     flags: Mapping[str, Any],
     config: str,
-    account: str | None,
+    name: str,
     seconds: float | None,
 ) -> SessionRequest:
     from backtests.runner import flats_of, load_account
 
     settings = whole.live
     loaded = load_account(chosen, whole)
-    own = [plan.plan.account for plan in chosen.plans if plan.plan.account]
-    name = account or (own[0] if own else "paper-" + "-".join(p.plan_id for p in chosen.plans))
     return SessionRequest(
         chosen,
         loaded,

@@ -1,5 +1,9 @@
 """Where requests leave a session: written into the journal, then handed to the venue.
 
+What is asked for while one event is applied is held until that is done, written in one commit and
+then sent in its order: eight strategies that act on the close of one minute wait for one sync of
+the disk, not the last of them for eight.
+
 While a record is run through again (live/recovery.py) nothing is written or sent: each request is
 held against the recorded one in its turn.
 """
@@ -11,7 +15,7 @@ import itertools
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from brokers.port import OrderChangeRequest, VenueOrder
@@ -20,9 +24,16 @@ from live.journal import Intent
 
 logger = logging.getLogger(__name__)
 
+HOLD_SECS = 0.005
+"""A request is not held longer than that where others are still to be stepped (`send_if_due`)."""
+
 
 class IntentBook(Protocol):
     """The journal, as the outbox knows it."""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the last commit failed."""
 
     def intend(self, intent: Intent) -> None:
         """Write and sync an intent with every event before it; only then may it be sent."""
@@ -30,9 +41,23 @@ class IntentBook(Protocol):
     def try_intend(self, intent: Intent) -> TolaError | None:
         """Write an intent that is sent in any case; return what is wrong."""
 
+    def intend_all(
+        self, intents: Sequence[Intent], must_leave: Sequence[bool]
+    ) -> Sequence[TolaError | None]:
+        """Write several intents in one commit; return what is wrong with each."""
+
 
 class Diverged(TolaError):
     """A record run through again asked for something else than was recorded."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Request:
+    """Something to be asked of the venue. opens : an entry, sent only if the journal has it."""
+
+    intent: Intent
+    send: Callable[[int], None]
+    opens: bool
 
 
 class LiveOutbox:
@@ -55,64 +80,129 @@ class LiveOutbox:
         self._journal = journal
         self._port = port
         self._numbers = itertools.count(1)
+        self._held: list[_Request] = []
+        self._holds = 0
+        self._held_since = 0.0
         self.recorded: deque[Intent] | None = None
         self.unsent: list[tuple[str, Any]] = []
         self.on_refused: Callable[[str, str], None] = lambda order_id, why: None
         self.on_send: Callable[[str, str], None] = lambda verb, order_id: None
 
+    # -- what the broker asks for ------------------------------------------------------------
+
     def submit(self, order: VenueOrder, bar_start: int) -> None:
         """Send an order."""
-        if self._leaves("submit", order.order_id, order.plan_id, order.symbol, order, bar_start):
-            self._port.submit(next(self._numbers), order)
+        self._ask(
+            "submit", order.order_id, order.plan_id, order.symbol, order,
+            lambda number: self._port.submit(number, order), bar_start,
+        )  # fmt: skip
 
     def modify(self, change: OrderChangeRequest, plan_id: str, symbol: str) -> None:
         """Change an order."""
-        if self._leaves("modify", change.order_id, plan_id, symbol, change):
-            self._port.modify(next(self._numbers), change)
+        self._ask(
+            "modify", change.order_id, plan_id, symbol, change,
+            lambda number: self._port.modify(number, change),
+        )  # fmt: skip
 
     def cancel(self, order_id: str, venue_order_id: str, plan_id: str, symbol: str) -> None:
         """Cancel an order."""
         ids = {"order_id": order_id, "venue_order_id": venue_order_id}
-        if self._leaves("cancel", order_id, plan_id, symbol, ids):
-            self._port.cancel(next(self._numbers), order_id, venue_order_id)
+        self._ask(
+            "cancel", order_id, plan_id, symbol, ids,
+            lambda number: self._port.cancel(number, order_id, venue_order_id),
+        )  # fmt: skip
 
-    def _leaves(
+    def _ask(
         self,
         verb: str,
         order_id: str,
         plan_id: str,
         symbol: str,
         wanted: Any,
+        send: Callable[[int], None],
         bar_start: int = 0,
-    ) -> bool:
-        """Write the intent and say whether to send; in a replay hold it against the record."""
+    ) -> None:
+        """Hold a request or let it leave; in a replay hold it against the record."""
         if self.recorded is not None:
             self._match(verb, order_id, wanted)
-            return False
+            return
         document = dict(wanted) if isinstance(wanted, Mapping) else _document(wanted)
         intent = Intent(
             verb, order_id, plan_id, symbol, document, bar_start=bar_start, made=time.time_ns()
         )
-        if not self._write(intent, wanted):
-            return False
-        logger.info("%s order=%s plan=%s symbol=%s", verb, order_id, plan_id, symbol)
-        self.on_send(verb, order_id)
-        return True
-
-    def _write(self, intent: Intent, wanted: Any) -> bool:
-        """Write an intent; an entry that cannot be written is refused, all else leaves anyway."""
-        if self._journal is None:
-            return True
         opens = isinstance(wanted, VenueOrder) and not wanted.reduces
-        if not opens:
-            self._journal.try_intend(intent)
-            return True
+        if not self._held:
+            self._held_since = time.monotonic()
+        self._held.append(_Request(intent, send, opens))
+        if not self._holds:
+            self.send()
+
+    # -- holding back ------------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Hold what is asked for until `release`; may be nested."""
+        self._holds += 1
+
+    def release(self) -> None:
+        """Send what is held."""
+        self._holds -= 1
+        self.send()
+
+    def send(self) -> None:
+        """Write what is held in one commit, and send it in the order it was asked for."""
+        if not self._held:
+            return
+        held, self._held = self._held, []
+        for request, trouble in zip(held, self._written(held), strict=True):
+            intent = request.intent
+            if trouble is not None and request.opens:
+                self.on_refused(intent.order_id, f"journal: {trouble}")
+                continue
+            self.on_send(intent.verb, intent.order_id)
+            request.send(next(self._numbers))
+            logger.info(
+                "%s order=%s plan=%s symbol=%s",
+                intent.verb, intent.order_id, intent.plan_id, intent.symbol,
+            )  # fmt: skip
+
+    def send_if_due(self) -> None:
+        """Send what is held if that was long enough; something slow may come next."""
+        if self._held and time.monotonic() - self._held_since > HOLD_SECS:
+            self.send()
+
+    def drop_entries(self, why: str) -> None:
+        """Refuse the entries that are held: their session is not in order any more."""
+        held, self._held = self._held, []
+        for request in held:
+            if request.opens:
+                self.on_refused(request.intent.order_id, why)
+            else:
+                self._held.append(request)
+
+    def _written(self, held: Sequence[_Request]) -> Iterator[TolaError | None]:
+        """Write intents; yield what is wrong with each."""
+        journal = self._journal
+        if journal is None:
+            yield from [None] * len(held)
+        elif len(held) == 1 or journal.is_behind:
+            # One by one where the journal is in trouble: an exit must not wait for an entry.
+            for request in held:
+                yield self._write(journal, request)
+        else:
+            yield from journal.intend_all(
+                [request.intent for request in held], [not request.opens for request in held]
+            )
+
+    def _write(self, journal: IntentBook, request: _Request) -> TolaError | None:
+        if not request.opens:
+            return journal.try_intend(request.intent)
         try:
-            self._journal.intend(intent)
+            journal.intend(request.intent)
         except TolaError as trouble:
-            self.on_refused(intent.order_id, f"journal: {trouble}")
-            return False
-        return True
+            return trouble
+        return None
+
+    # -- replay ------------------------------------------------------------------------------
 
     def take_unsent(self) -> list[tuple[str, Any]]:
         """Return what the replay asked for beyond its record, once."""

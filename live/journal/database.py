@@ -52,8 +52,8 @@ class Database(ABC):
         """Let go of everything; never fails."""
 
     @abstractmethod
-    def _begin_write(self, connection: sa.Connection) -> None:
-        """Begin a transaction that will write."""
+    def _begin_write(self, connection: sa.Connection, sync: bool) -> None:
+        """Begin a transaction that will write. sync : its commit must be on the disk."""
 
     @abstractmethod
     def _written(self) -> None:
@@ -85,12 +85,16 @@ class Database(ABC):
             self._take_back(connection, None)
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """Commit what is written inside, or nothing of it."""
+    def writing(self, sync: bool = True) -> Iterator[sa.Connection]:
+        """Commit what is written inside, or nothing of it.
+
+        sync : wait until the disk has it; else it outlives this process, and a power cut only once
+            a later commit was synced.
+        """
         with explained(self.place):
             connection = self._ready()
             try:
-                self._begin_write(connection)
+                self._begin_write(connection, sync)
                 yield connection
                 connection.commit()
             except BaseException as cause:

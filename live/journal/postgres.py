@@ -146,7 +146,8 @@ class PostgresSchema(Database):
         self._connection = None  # its state is not known: the next call makes a new one
         _discard(connection)
 
-    def _begin_write(self, connection: sa.Connection) -> None:
+    def _begin_write(self, connection: sa.Connection, sync: bool) -> None:
+        # Synced always: a server may die without us, and must then know what it was told.
         connection.begin()
 
     def _written(self) -> None:

@@ -20,7 +20,8 @@ from live.journal.tables import WRITER
 logger = logging.getLogger(__name__)
 
 _PRAGMAS = ("synchronous=FULL", "fullfsync=1", "checkpoint_fullfsync=1")
-"""Every commit survives a power cut; the last two matter on macOS alone."""
+"""Every commit survives a power cut, but those that nobody waits for (`Database.writing`); the last
+two matter on macOS alone."""
 _PARTS = ("", "-wal", "-shm")
 """Endings of the files a journal in use consists of."""
 
@@ -44,6 +45,7 @@ class SqliteFile(Database):
             "sqlite://", creator=self._open_file, poolclass=sa.pool.NullPool
         )
         self._begin = "BEGIN"
+        self._syncs = True
         sa.event.listen(self._engine, "begin", self._on_begin)
         self._connection: sa.Connection | None = None
         self._lock: sqlite3.Connection | None = None
@@ -80,6 +82,7 @@ class SqliteFile(Database):
         except BaseException:
             raw.close()
             raise
+        self._syncs = True
         return raw
 
     def _uri(self) -> str:
@@ -142,7 +145,11 @@ class SqliteFile(Database):
 
     # -- transactions ------------------------------------------------------------------------
 
-    def _begin_write(self, connection: sa.Connection) -> None:
+    def _begin_write(self, connection: sa.Connection, sync: bool) -> None:
+        if sync != self._syncs:
+            level = "FULL" if sync else "NORMAL"
+            self._driver(connection).execute(f"PRAGMA synchronous={level}")
+            self._syncs = sync
         self._begin = "BEGIN IMMEDIATE"
         try:
             connection.begin()

@@ -70,6 +70,11 @@ class _Attempt:
 class Writer:
     """Takes the journal over from whoever had it, and commits what waits.
 
+    Attributes
+    ----------
+    trouble : what made the last commit fail; None while all is well.
+    is_synced : the last commit was waited for until the disk had it, and with it all before.
+
     Raises
     ------
     JournalError : the journal cannot be written.
@@ -82,6 +87,7 @@ class Writer:
         self._unsure: _Attempt | None = None
         self.trouble: JournalError | None = None
         self._due_at = 0.0
+        self.is_synced = True
         self._commits, self.written_seq = self._claim()
 
     @property
@@ -99,15 +105,21 @@ class Writer:
         self._waiting.append(Write(statement, values))
 
     def commit(
-        self, last_seq: int, extra: Sequence[Write] = (), undo: Sequence[Write] = ()
+        self,
+        last_seq: int,
+        extra: Sequence[Write] = (),
+        undo: Sequence[Write] = (),
+        *,
+        sync: bool = True,
     ) -> None:
-        """Write and sync what waits, and `extra` with it.
+        """Write what waits, and `extra` with it.
 
         Parameters
         ----------
         last_seq : number of the last event that waits or is written.
         extra : is dropped if the commit fails. undo : removes it again, should it turn out later
             that the commit had gone through after all.
+        sync : wait until the disk has it (`Database.writing`).
 
         Raises
         ------
@@ -115,7 +127,7 @@ class Writer:
         """
         began = time.monotonic()
         try:
-            with self._database.writing() as connection:
+            with self._database.writing(sync) as connection:
                 self._count(connection, last_seq)
                 self._unsure = _Attempt(len(self._waiting), undo)
                 self._execute(connection, [*self._waiting, *extra])
@@ -123,6 +135,7 @@ class Writer:
             self._note_trouble(trouble, time.monotonic() - began)
             raise
         self._settle(last_seq)
+        self.is_synced = sync
         self._due_at = time.monotonic() + FLUSH_SECS
         if self.trouble is not None:
             logger.info("journal written again place=%s", self._database.place)

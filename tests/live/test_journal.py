@@ -297,3 +297,57 @@ def test_facts_of_a_session_may_hold_anything_json_knows(journal_url):
 
     assert journal.sessions()[0].document == document
     journal.close()
+
+
+def test_what_was_decided_together_is_written_together(journal_url):
+    journal = open_journal(journal_url)
+    journal.begin(FACTS)
+    journal.append(Clock(ts_event=1))
+    commits = []
+    commit = journal._writer.commit
+    journal._writer.commit = lambda *given, **how: commits.append(1) or commit(*given, **how)
+
+    faults = journal.intend_all([intent("1"), intent("2"), intent("3")], [False, True, False])
+
+    assert faults == [None, None, None]
+    assert len(commits) == 1
+    assert [item.order_id for item in open_journal(journal_url, read_only=True).intents()] == [
+        "1", "2", "3"
+    ]  # fmt: skip
+
+
+def test_one_that_no_database_takes_does_not_stop_those_decided_with_it(journal_url):
+    journal = open_journal(journal_url)
+    journal.begin(FACTS)
+
+    faults = journal.intend_all([intent("x" * 50), intent("2")], [False, False])
+
+    assert "longer than 40" in str(faults[0])
+    assert faults[1] is None
+    assert [item.order_id for item in journal.intents()] == ["2"]
+
+
+def test_only_what_nobody_waits_for_is_not_synced(tmp_path):
+    journal = open_journal(str(tmp_path / "j.db"))
+    journal.begin(FACTS)
+
+    def level():
+        raw = journal._database._driver(journal._database._connection)
+        return raw.execute("PRAGMA synchronous").fetchone()[0]
+
+    def written(how):
+        journal.append(Clock(ts_event=1))
+        journal._writer._due_at = 0.0
+        how()
+        return level()
+
+    full, normal = 2, 1
+    assert written(journal.try_flush) == normal
+    assert written(lambda: journal.intend(intent("1"))) == full
+    assert written(journal.try_flush) == normal
+    assert written(lambda: journal.try_intend(intent("2"))) == full
+    assert written(journal.try_flush) == normal
+    assert written(lambda: journal.intend_all([intent("3"), intent("4")], [True, True])) == full
+    assert written(journal.try_flush) == normal
+    journal.flush()
+    assert level() == full

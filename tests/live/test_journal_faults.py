@@ -124,6 +124,22 @@ def test_an_intent_sent_in_any_case_is_there_once(journal_url, lose_answer):
     journal.close()
 
 
+def test_of_those_decided_together_entries_are_taken_back_and_exits_are_there_once(
+    journal_url, lose_answer
+):
+    journal = open_journal(journal_url)
+    journal.begin(FACTS)
+    lose_answer(journal)
+    together = [intent("entry"), intent("exit"), intent("other")]
+
+    faults = journal.intend_all(together, [False, True, False])
+    assert ["the answer was lost" in str(fault) for fault in faults] == [True, True, True]
+    journal.intend(intent("next"))
+
+    assert [item.order_id for item in journal.intents()] == ["exit", "next"]
+    journal.close()
+
+
 def test_a_session_said_not_to_have_begun_is_taken_back(journal_url, lose_answer):
     journal = open_journal(journal_url)
     lose_answer(journal)

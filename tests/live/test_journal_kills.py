@@ -21,7 +21,10 @@ KILLS = 40
 
 
 def write_until_killed(url, seed, pipe):
-    """Events that carry their own number, states, fills and intents; told once written."""
+    """Events that carry their own number, states, fills and intents; told once written.
+
+    Some intents come three at once.
+    """
     chance = random.Random(seed)
     journal = open_journal(url)
     session = journal.begin(FACTS)
@@ -36,6 +39,13 @@ def write_until_killed(url, seed, pipe):
             if chance.random() < 0.3:
                 journal.flush()
                 pipe.send(("flush", order_id, journal.last_seq))
+            elif chance.random() < 0.4:
+                together = [intent(order_id), intent(f"{order_id}-b"), intent(f"{order_id}-c")]
+                (trouble, *_) = journal.intend_all(together, [False] * 3)
+                if trouble is not None:
+                    raise trouble
+                for item in together:
+                    pipe.send(("intent", item.order_id, journal.last_seq))
             else:
                 journal.intend(intent(order_id))
                 pipe.send(("intent", order_id, journal.last_seq))
@@ -58,6 +68,11 @@ def start():
         return child, ours
 
     return start
+
+
+def number_of(order_id):
+    """The session and number all intents of one commit begin with."""
+    return "-".join(order_id.split("-")[:2])
 
 
 def all_of(pipe):
@@ -83,12 +98,17 @@ def check(url, told, sessions):
         assert what == "trouble" or seq <= len(events)
     fills = [item.fill_id for item in reader.executions()]
     assert len(set(fills)) == len(fills)
-    assert {order_id for what, order_id, _ in told if what in ("intent", "flush")} <= set(fills)
+    known = {number_of(order_id) for what, order_id, _ in told if what in ("intent", "flush")}
+    assert known <= set(fills)
     if fills:
         assert reader.state("guard") == {"order_id": fills[-1]}
-    # at most one intent of each session was written and died before it could tell
+    # at most one commit of intents of each session was written and died before it could tell
     untold = set(written) - {order_id for what, order_id, _ in told if what == "intent"}
-    assert len(untold) == len({order_id.split("-")[0] for order_id in untold})
+    commits = {number_of(order_id) for order_id in untold}
+    assert len(commits) == len({order_id.split("-")[0] for order_id in untold})
+    # and those written together are all there, or none of them
+    together = [number_of(order_id) for order_id in written if order_id.count("-") == 2]
+    assert all(together.count(number) == 2 for number in together)
     assert len(reader.sessions()) == sessions
     reader.close()
     return len(told)

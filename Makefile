@@ -2,10 +2,12 @@
 PYTHON ?= python3
 RUN    := .venv/bin/python
 WORKERS ?= 2
+SEEDS  ?= 20
+SEED   ?= 0
 FREEZE := build/lock/bin/pip freeze --exclude tola --exclude setuptools
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev backtest test check format types bench real-runs docs lock clean
+.PHONY: help venv dev backtest test check format types bench chaos real-runs docs lock clean
 
 help:  ## list these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +32,9 @@ check: dev  ## format, lint, types and tests, as on the build machine
 
 bench: dev  ## speed against other libraries into bench.json (QUICK=1: small sizes)
 	@$(RUN) -m backtests.bench
+
+chaos: dev  ## kill sessions at SEEDS seeded points from SEED on, start them again, judge
+	@$(RUN) -m tests.chaos --seeds $(SEEDS) --seed $(SEED) --json chaos.json
 
 real-runs: venv  ## the table of real runs in the README, from ../shared/data
 	@$(RUN) docs/real_runs.py

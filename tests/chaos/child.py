@@ -1,0 +1,207 @@
+"""What a process of the harness does: one start of a session, or the proof of one that ended."""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import threading
+import time
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from backtests import runner
+from backtests.resolve import resolve
+from core.events import (
+    AccountUpdate,
+    Answer,
+    CashFlow,
+    Execution,
+    FloorMet,
+    OrderUpdate,
+    PositionUpdate,
+    Snapshot,
+)
+from live import session as sessions
+from live.account_folder import AccountFolder
+from live.build import SessionTerms
+from live.journal import open_journal, store
+from live.recovery import starts_of
+from live.verify import verify
+from tests.chaos import powercut
+from tests.chaos.points import Monitor
+from tests.chaos.venue import VENUES
+
+ACCOUNT = "chaos"
+_REPLIES = (Answer, OrderUpdate, Execution, CashFlow, PositionUpdate, AccountUpdate, FloorMet,
+            Snapshot)  # fmt: skip
+_MINUTE_NS = 60_000_000_000
+
+
+class StepClock:
+    """A clock on the wall that moves by a step whenever the main thread looks at it.
+
+    So what depends on it (looks at hands, commits nobody waits for) falls on the same events in
+    each run of a seed.
+    """
+
+    def __init__(self, step: float) -> None:
+        self._step, self._now = step, 1000.0
+        self._main = threading.get_ident()
+
+    def __call__(self) -> float:
+        if threading.get_ident() == self._main:
+            self._now += self._step
+        return self._now
+
+
+def request_of(task: dict[str, Any]) -> Any:
+    """Return the request of a task's session."""
+    wanted = task["scenario"]
+    whole = resolve(task["names"], task["flags"], task["config"])
+    (account,) = whole.accounts
+    loaded = runner.load_account(account, whole)
+    flats = [runner.flats_of(plan.request, account) for plan in loaded]
+    terms = SessionTerms(brackets=wanted["brackets"], positions=wanted["positions"])
+    document = {"names": task["names"], "flags": task["flags"], "config": task["config"],
+                "settings": whole.origins}  # fmt: skip
+    return sessions.SessionRequest(
+        account, loaded, flats, terms, AccountFolder(ACCOUNT, Path(task["folder"])),
+        at_end=wanted["at_end"], document=document,
+    )  # fmt: skip
+
+
+def run_session(task: dict[str, Any]) -> None:
+    """Run one start of a session, to its death or its end; write what it says of itself."""
+    folder, wanted = Path(task["folder"]), task["scenario"]
+    time.monotonic = StepClock(wanted["clock_step"])  # type: ignore[assignment]
+    store.BLOCK_EVENTS = wanted["block_events"]
+    monitor = Monitor(folder / "box.jsonl", task.get("point", ""), task.get("nth", 0))
+    request = request_of(task)
+    _watch(monitor, task, request)
+    session = sessions.Session(request)
+    result = session.run()
+    counts = dict(monitor.counts) | {f"disk {kind}": n for kind, n in powercut.counted().items()}
+    left = _said(result) | {"counts": counts}
+    part = folder / "result.part"
+    part.write_text(json.dumps(left, default=str))
+    part.rename(folder / "result.json")
+    if result.failure is not None:
+        traceback.print_exception(result.failure)
+        raise result.failure
+
+
+def _watch(monitor: Monitor, task: dict[str, Any], request: Any) -> None:
+    """Put the monitor between a session and its journal, venue and engine."""
+    plain_open, plain_build = sessions.open_journal, sessions.build_paper
+
+    def opened(*given: Any, **named: Any) -> Any:
+        journal = plain_open(*given, **named)
+        monitor.watch_journal(journal)
+        return journal
+
+    def built(*given: Any, **named: Any) -> Any:
+        made = plain_build(*given, **named)
+        monitor.watch_engine(made.engine, _REPLIES)
+        _plan_stop(made, task["scenario"], request)
+        return made
+
+    down_ns = round(task.get("down_minutes", 0.0) * _MINUTE_NS)
+    VENUES[task["venue"]]().watch(monitor, down_ns)
+    sessions.open_journal, sessions.build_paper = opened, built
+
+
+def _plan_stop(built: Any, wanted: dict[str, Any], request: Any) -> None:
+    """Let a hand end the session when a share of the bars is over."""
+    if wanted["stop_at"] is None:
+        return
+    ends = request.loaded[0].series.bars["end"]
+    stop_at = int(ends[int(wanted["stop_at"] * (len(ends) - 1))])
+    engine = built.engine
+    inner, done = engine.cycle, []
+
+    def cycle() -> None:
+        if engine.now >= stop_at and not done:
+            done.append(True)
+            from core.events import Command
+
+            engine.consume(Command("stop", {"reason": "enough"}, "chaos", ts_event=engine.now))
+        inner()
+
+    engine.cycle = cycle
+
+
+def _said(result: Any) -> dict[str, Any]:
+    """Return what a session that ended says of itself."""
+    broker = result.built.broker
+    trades = []
+    for trade in broker.ledger.trades:
+        row = trade.row()
+        row.pop("ambiguous", None)
+        trades.append(row)
+    orders = [
+        {"order_id": broker.order_id_of(row["order_id"]), "state": row["state"],
+         "reason": row["reason"]}
+        for row in broker.orders_log
+    ]  # fmt: skip
+    positions = {
+        plan.plan_id: plan.size(plan.position_steps) * (1 if plan.position_steps > 0 else -1)
+        for plan in broker.plans
+        if plan.position_steps
+    }
+    return {
+        "trades": trades,
+        "orders": orders,
+        "positions": positions,
+        "equity": broker.getvalue(),
+        "balance": broker.balance,
+        "missed": result.missed,
+        "exit_reason": result.exit_reason,
+        "bars": result.built.engine.counts.bars,
+    }
+
+
+def prove(task: dict[str, Any]) -> None:
+    """Run `verify` over what a session left."""
+    folder = Path(task["folder"])
+    request = request_of(task)
+    journal = open_journal(str(folder / "journal.sqlite"), ACCOUNT, read_only=True)
+    try:
+        chain = starts_of(journal.sessions(), journal.sessions()[-1].session_id)
+        proof = verify(journal, chain, request.account, request.flats, None)
+    finally:
+        journal.close()
+    rows = [{"bar": item.bar, "plan": item.plan_id, "what": item.what} for item in proof.findings]
+    text = json.dumps({"findings": rows, "bars": proof.bars, "trades": proof.trades})
+    (folder / "proof.json").write_text(text)
+
+
+def warm(folder: Path) -> None:
+    """Load all that sessions need, so that processes forked from this one start at once."""
+    from tests.chaos.scenario import scenario, write_inputs
+
+    wanted = replace(scenario(0), strategy="busy", bars=80, two_plans=False, stop_at=None)
+    folder.mkdir(parents=True, exist_ok=True)
+    task = write_inputs(wanted, folder) | {"folder": str(folder), "venue": "paper"}
+    for strategy in ("busy", "gold_smc"):
+        inner = folder / strategy
+        inner.mkdir()
+        wanted = replace(wanted, strategy=strategy, window=("2024-12-09", "2024-12-09"))
+        task = write_inputs(wanted, inner) | {"folder": str(inner), "venue": "paper"}
+        sessions.Session(request_of(task)).run()
+        prove(task)
+
+
+def main(task: dict[str, Any]) -> None:
+    """Do a task and end this process."""
+    code = 0
+    faulthandler.enable()
+    try:
+        os.chdir(task["folder"])
+        {"session": run_session, "prove": prove}[task["kind"]](task)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    os._exit(code)

@@ -1,0 +1,281 @@
+"""Runs seeds: start, kill, put back what a power cut takes, start again, and judge what is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.chaos import powercut
+from tests.chaos.checks import Left, faults_of
+from tests.chaos.points import IN_FLIGHT, NOT_DRAWN, START, requests_out
+from tests.chaos.protection import Unprotected, unprotected
+from tests.chaos.record import read_record
+from tests.chaos.scenario import Scenario, Wish, scenario, write_inputs
+from tests.chaos.venue import VENUES, Venue
+
+ROOT = Path(__file__).resolve().parents[2]
+_SOON = 6
+"""A process that goes on and is to die at work dies at one of the first so many points of a kind.
+"""
+
+
+@dataclass
+class Row:
+    """What came of a seed; a row of chaos.json."""
+
+    seed: int
+    venue: str
+    fault: str
+    step: str = ""
+    ok: bool = True
+    detail: str = ""
+    in_flight: int = 0
+    kills: int = 0
+    restarts: int = 0
+    unprotected_secs: float = 0.0
+    unprotected_with_downtime_secs: float = 0.0
+    verify: str = ""
+    lost_bytes: int = 0
+
+    def fail(self, words: str) -> None:
+        """Note that something is wrong."""
+        self.ok = False
+        self.detail = f"{self.detail}; {words}" if self.detail else words
+
+
+@dataclass
+class Lane:
+    """Two loaded processes that fork others: hashes differ between them, as between restarts."""
+
+    home: Path
+    shim: Path | None
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def open(self) -> None:
+        """Start them; the first one may have to compile, so the second waits for it."""
+        for number in (1, 2):
+            home = self.home / f"zygote{number}"
+            env = {**os.environ, "PYTHONHASHSEED": str(number), "OMP_NUM_THREADS": "1"}
+            if self.shim is not None:
+                env["LD_PRELOAD"] = str(self.shim)
+            self.processes.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "tests.chaos.zygote", str(home)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    cwd=ROOT,
+                    env=env,
+                )
+            )
+            ready = self.processes[-1].stdout
+            assert ready is not None
+            if not ready.readline():
+                raise RuntimeError("the harness could not load the project; see above")
+
+    def do(self, number: int, task: dict[str, Any]) -> dict[str, Any]:
+        """Let a process forked from one of them do a task."""
+        process = self.processes[number % len(self.processes)]
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(json.dumps(task) + "\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+        if not answer:
+            raise RuntimeError("a process of the harness has died")
+        return dict(json.loads(answer))
+
+    def close(self) -> None:
+        """End them."""
+        for process in self.processes:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait()
+
+
+class SeedRun:
+    """One seed, from its prices to its row."""
+
+    def __init__(self, lane: Lane, seed: int, folder: Path, venue: str = "paper") -> None:
+        self.lane = lane
+        self.wanted: Scenario = scenario(seed)
+        self.folder = folder
+        self.venue: Venue = VENUES[venue]()
+        self.row = Row(seed, venue, self.wanted.fault)
+        self.chance = random.Random(f"cuts {seed}")
+        self.starts = 0
+
+    def run(self) -> Row:
+        """Run it and judge it."""
+        whole = self._run_whole()
+        if whole is None:
+            return self.row
+        folder = self._begin("account")
+        self.venue.start(folder)
+        try:
+            if self._run_killed(folder, whole["counts"]):
+                self._judge(folder, whole)
+        finally:
+            self.venue.stop()
+        return self.row
+
+    def _begin(self, name: str) -> Path:
+        folder = self.folder / name
+        folder.mkdir(parents=True)
+        self.task = write_inputs(self.wanted, self.folder) | {
+            "folder": str(folder), "venue": self.venue.name, "kind": "session",
+        }  # fmt: skip
+        return folder
+
+    # -- never killed ------------------------------------------------------------------------
+
+    def _run_whole(self) -> dict[str, Any] | None:
+        """Run the session to its end: its points are counted, its trades are what is wanted."""
+        folder = self._begin("whole")
+        task = dict(self.task)
+        if self.lane.shim is not None:
+            task["cut"] = {"watched": f"{folder}/", "kept": str(folder / "kept")}
+            powercut.begin(folder, folder / "kept")
+        said = self.lane.do(0, task)
+        if said["outcome"] != "ended":
+            self.row.fail(f"the run without a kill {said['outcome']}: {said['log']}")
+            return None
+        proved = self.lane.do(0, self.task | {"kind": "prove"})
+        if proved["outcome"] != "ended":
+            self.row.fail(f"verify of the run without a kill {proved['outcome']}: {proved['log']}")
+            return None
+        proof = json.loads((folder / "proof.json").read_text())
+        said = json.loads((folder / "result.json").read_text())
+        return {**said, "findings": proof["findings"]}
+
+    # -- killed ------------------------------------------------------------------------------
+
+    def _run_killed(self, folder: Path, counts: dict[str, int]) -> bool:
+        """Start, kill and start again until a process reaches the end; False if none does."""
+        down, steps = 0.0, []
+        for wish in (*self.wanted.wishes, None):
+            point, nth = ("", 0) if wish is None else self._point(wish, counts, folder)
+            outcome = self._start(folder, point, nth, down)
+            if outcome == "ended":
+                break
+            if outcome != "killed" or wish is None:
+                self.row.step = ", ".join([*steps, point and f"{point} {nth}"])
+                return False
+            steps.append(f"{point} {nth}")
+            self._after_death(folder, wish)
+            down = wish.down_minutes
+        self.row.step = ", ".join(steps)
+        self.row.restarts = self.starts - 1
+        return True
+
+    def _start(self, folder: Path, point: str, nth: int, down: float) -> str:
+        task = self.task | {"point": point, "nth": nth, "down_minutes": down}
+        if self.lane.shim is not None:
+            powercut.begin(folder, self.folder / "kept")
+            cut = {"watched": f"{folder}/", "kept": str(self.folder / "kept")}
+            kind, _, phase = point.removeprefix("disk ").partition(" ")
+            if point.startswith("disk "):
+                cut |= {"kind": kind, "nth": nth, "after": phase == "after"}
+            task["cut"] = cut
+        said = self.lane.do(self.starts, task)
+        self.starts += 1
+        if said["outcome"] not in ("killed", "ended"):
+            self.row.fail(f"start {self.starts} {said['outcome']}: {said['log']}")
+        return str(said["outcome"])
+
+    def _point(self, wish: Wish, counts: dict[str, int], folder: Path) -> tuple[str, int]:
+        """Return the point a wish comes to, and at which of its turns."""
+        found = {name: counts[name] for name in IN_FLIGHT if counts.get(name)}
+        if wish.where == "start" and self.starts:
+            found = {}
+            names = list(START)
+        elif wish.where == "disk" and counts.get("disk write"):
+            found = {f"disk {kind} {phase}": counts[f"disk {kind}"]
+                     for kind in powercut.KINDS for phase in ("before", "after")}  # fmt: skip
+            names = list(found)
+        else:
+            if wish.where != "in flight" or not found:
+                found = {name: n for name, n in counts.items()
+                         if name not in IN_FLIGHT and not name.startswith(NOT_DRAWN)}  # fmt: skip
+            names = sorted(found)
+        name = names[int(wish.place * len(names))]
+        most = found.get(name, 1)
+        if name == "recover event":
+            most = _recorded(folder)
+        elif self.starts:
+            most = min(most, _SOON * (20 if name.startswith("disk") else 1))
+        return name, 1 + int(wish.turn * max(most, 1))
+
+    def _after_death(self, folder: Path, wish: Wish) -> None:
+        self.row.kills += 1
+        self.row.in_flight += requests_out(folder / "box.jsonl") > 0
+        if self.wanted.fault != "kill" and self.lane.shim is not None:
+            lost = powercut.cut(folder, self.folder / "kept", wish.torn, self.chance)
+            self.row.lost_bytes += bool(lost)
+
+    # -- judging -----------------------------------------------------------------------------
+
+    def _judge(self, folder: Path, whole: dict[str, Any]) -> None:
+        proved = self.lane.do(0, self.task | {"kind": "prove"})
+        if proved["outcome"] != "ended":
+            self.row.fail(f"verify {proved['outcome']}: {proved['log']}")
+            return
+        left = self._left(folder, whole)
+        self.row.unprotected_secs = round(left.bare.within, 1)
+        self.row.unprotected_with_downtime_secs = round(left.bare.whole, 1)
+        findings = left.proof["findings"]
+        self.row.verify = "identical" if not findings else f"{len(findings)} findings"
+        for words in faults_of(left):
+            self.row.fail(words)
+
+    def _left(self, folder: Path, whole: dict[str, Any]) -> Left:
+        record = read_record(folder / "journal.sqlite")
+        books = self.venue.outside(folder)
+        said = json.loads((folder / "result.json").read_text())
+        proof = json.loads((folder / "proof.json").read_text())
+        return Left(books, record, said, proof, whole, unprotected(books, record.pauses))
+
+
+def _recorded(folder: Path) -> int:
+    """Return how many events a journal holds."""
+    path = folder / "journal.sqlite"
+    if not path.exists():
+        return 1
+    file = sqlite3.connect(path)
+    try:
+        return int(file.execute("SELECT max(last_seq) FROM sequence").fetchone()[0] or 1)
+    except sqlite3.Error:
+        return 1
+    finally:
+        file.close()
+
+
+def run_seed(lane: Lane, seed: int, keep: Path | None = None) -> Row:
+    """Run one seed in a folder of its own; keep the folder of one that fails."""
+    folder = Path(tempfile.mkdtemp(prefix=f"seed{seed}-", dir=lane.home))
+    try:
+        row = SeedRun(lane, seed, folder).run()
+    except Exception as failure:  # the harness itself: a seed that cannot be judged has failed
+        row = Row(seed, "paper", scenario(seed).fault)
+        row.fail(f"harness: {type(failure).__name__}: {failure}")
+    if not row.ok and keep is not None:
+        shutil.copytree(folder, keep / f"seed{seed}", dirs_exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    return row
+
+
+def summary(rows: list[Row]) -> Counter[tuple[str, str]]:
+    """Return how many seeds of each fault came to which end."""
+    return Counter((row.fault, "ok" if row.ok else "failed") for row in rows)
+
+
+__all__ = ["Lane", "Row", "SeedRun", "Unprotected", "run_seed", "summary"]

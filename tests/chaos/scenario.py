@@ -1,0 +1,155 @@
+"""What a seed stands for: market, plans, account, and how and when its processes die."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.chaos import market
+
+FAULTS = ("kill", "power cut", "power cut, downtime")
+
+MOST_KILLS = 4
+_GOLD_WINDOWS = (
+    ("2024-12-09", "2024-12-12"),
+    ("2024-12-17", "2024-12-19"),
+    ("2025-01-20", "2025-01-23"),
+    ("2025-02-03", "2025-02-05"),
+    ("2025-02-11", "2025-02-13"),
+    ("2025-02-24", "2025-02-27"),
+)
+"""Days on which gold_smc trades the bundled 5-minute prices."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How one process is to die; which point it is follows once the points are counted.
+
+    where : "in flight" (a request is out), "market", "start" (recovery, connect, snapshot) or
+    "disk" (inside a write). place, turn : drawn numbers in [0, 1) that choose point and time.
+    down_minutes : market time that passes before the next start.
+    torn : unsynced writes reach the disk in part; else none do. (power cut only)
+    """
+
+    where: str
+    place: float
+    turn: float
+    down_minutes: float = 0.0
+    torn: bool = False
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One seed.
+
+    clock_step : seconds by which the clock on the wall moves each time it is looked at: how many
+    events pass between two looks and between two commits of the journal.
+    block_events : events that make a block of the journal.
+    stop_at : share of the bars after which a command ends the session; None: the data's end does.
+    """
+
+    seed: int
+    fault: str
+    strategy: str
+    instrument: str
+    two_plans: bool
+    lower: bool
+    bars: int
+    brackets: str
+    positions: str
+    every: int
+    pyramid: float
+    clock_step: float
+    block_events: int
+    stop_at: float | None
+    at_end: str
+    wishes: tuple[Wish, ...] = ()
+    window: tuple[str, str] = ("", "")
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it runs a strategy of the project's."""
+        return self.strategy != "busy"
+
+
+def scenario(seed: int) -> Scenario:
+    """Return the scenario of a seed."""
+    chance = random.Random(f"chaos {seed}")
+    is_gold = chance.random() < 0.06
+    fault = FAULTS[seed % 3]
+    stops = chance.random()
+    return Scenario(
+        seed=seed,
+        fault=fault,
+        strategy="gold_smc" if is_gold else "busy",
+        instrument=chance.choice(("XAUUSD", "MGC")),
+        two_plans=not is_gold and chance.random() < 0.3,
+        lower=chance.random() < 0.3,
+        bars=chance.randrange(150, 300),
+        brackets=("native", "kept")[seed // 3 % 2],
+        positions=("netting", "hedging")[seed // 6 % 2],
+        every=chance.choice((2, 3, 5)),
+        pyramid=chance.choice((0.0, 0.0, 1.0)),
+        clock_step=chance.choice((0.002, 0.02, 0.1)),
+        block_events=chance.choice((8, 64, 1024)),
+        stop_at=None if stops < 0.6 or is_gold else 0.3 + 0.6 * chance.random(),
+        at_end="keep" if stops > 0.9 else "flatten",
+        wishes=_wishes(chance, fault),
+        window=chance.choice(_GOLD_WINDOWS),
+    )
+
+
+def _wishes(chance: random.Random, fault: str) -> tuple[Wish, ...]:
+    count = chance.choices(range(1, MOST_KILLS + 1), (50, 25, 17, 8))[0]
+    wishes = []
+    for number in range(count):
+        (where,) = chance.choices(("in flight", "market", "disk"), (72, 18, 10))
+        if number > 0 and chance.random() < 0.55:
+            where = "start"
+        down = 0.0
+        if "downtime" in fault and chance.random() < 0.8:
+            down = chance.choice((0.5, 4.0, 12.0, 45.0)) * (0.5 + chance.random())
+        wishes.append(Wish(where, chance.random(), chance.random(), down, chance.random() < 0.5))
+    return tuple(wishes)
+
+
+def write_inputs(wanted: Scenario, folder: Path) -> dict[str, Any]:
+    """Write a seed's prices and settings file; return what a process needs to run its session."""
+    flags: dict[str, Any] = {}
+    if wanted.is_ours:
+        names = ["gold"]
+        text = (
+            "[accounts.chaos]\ncurrency = 'USD'\ncash = 100_000\n"
+            f"[plans.gold]\nstrategy = '{wanted.strategy}'\ninstrument = 'XAUUSD'\n"
+            "timeframe = '5m'\naccount = 'chaos'\n"
+        )
+        flags = {"from": wanted.window[0], "to": wanted.window[1]}
+    else:
+        names = ["first", "second"][: 1 + wanted.two_plans]
+        text = "[accounts.chaos]\ncurrency = 'USD'\ncash = 100_000\n"
+        text += "".join(_plan_text(wanted, folder, name) for name in names)
+    (folder / "tola.toml").write_text(text)
+    return {
+        "scenario": {**asdict(wanted), "wishes": []},
+        "names": names,
+        "flags": flags,
+        "config": str(folder / "tola.toml"),
+    }
+
+
+def _plan_text(wanted: Scenario, folder: Path, name: str) -> str:
+    data = folder / f"{wanted.instrument}.csv"
+    if not data.exists():
+        minutes, count = (1, wanted.bars * 5) if wanted.lower else (5, wanted.bars)
+        market.write_minutes(data, wanted.seed, count, 2900.0, minutes)
+    number = wanted.seed * 2 + (name == "second")
+    strategy = Path(__file__).with_name("busy.py")
+    last = wanted.bars - 40
+    return (
+        f"[plans.{name}]\nstrategy = '{strategy}:Busy'\ninstrument = '{wanted.instrument}'\n"
+        f"timeframe = '5m'\ndata = '{data}'\naccount = 'chaos'\n"
+        f"params = {{seed = {number}, every = {wanted.every}, last = {last}, "
+        f"pyramid = {wanted.pyramid}}}\n"
+    )

@@ -11,6 +11,7 @@ held against the recorded one in its turn.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import logging
 import time
@@ -24,8 +25,9 @@ from live.journal import Intent
 
 logger = logging.getLogger(__name__)
 
-HOLD_SECS = 0.005
-"""A request is not held longer than that where others are still to be stepped (`send_if_due`)."""
+LONGEST_HOLD_SECS = 0.01
+"""Where strategies are still to be stepped, a request is held for as long as the last commit took,
+and no longer than that: to wait for company pays only as long as a commit of its own would take."""
 
 
 class IntentBook(Protocol):
@@ -82,7 +84,7 @@ class LiveOutbox:
         self._numbers = itertools.count(1)
         self._held: list[_Request] = []
         self._holds = 0
-        self._held_since = 0.0
+        self._held_since = self._commit_secs = 0.0
         self.recorded: deque[Intent] | None = None
         self.unsent: list[tuple[str, Any]] = []
         self.on_refused: Callable[[str, str], None] = lambda order_id, why: None
@@ -167,7 +169,8 @@ class LiveOutbox:
 
     def send_if_due(self) -> None:
         """Send what is held if that was long enough; something slow may come next."""
-        if self._held and time.monotonic() - self._held_since > HOLD_SECS:
+        longest = min(self._commit_secs, LONGEST_HOLD_SECS)
+        if self._held and time.monotonic() - self._held_since > longest:
             self.send()
 
     def drop_entries(self, why: str) -> None:
@@ -189,17 +192,23 @@ class LiveOutbox:
             for request in held:
                 yield self._write(journal, request)
         else:
-            yield from journal.intend_all(
+            began = time.monotonic()
+            faults = journal.intend_all(
                 [request.intent for request in held], [not request.opens for request in held]
             )
+            self._commit_secs = time.monotonic() - began
+            yield from faults
 
     def _write(self, journal: IntentBook, request: _Request) -> TolaError | None:
-        if not request.opens:
-            return journal.try_intend(request.intent)
+        began = time.monotonic()
         try:
+            if not request.opens:
+                return journal.try_intend(request.intent)
             journal.intend(request.intent)
         except TolaError as trouble:
             return trouble
+        finally:
+            self._commit_secs = time.monotonic() - began
         return None
 
     # -- replay ------------------------------------------------------------------------------
@@ -226,11 +235,21 @@ class LiveOutbox:
 def _document(wanted: Any) -> dict[str, Any]:
     """Return a request as plain data, without what is at its default."""
     values = {}
-    for item in dataclasses.fields(wanted):
-        value = getattr(wanted, item.name)
-        if value != item.default:
-            values[item.name] = _plain(value)
+    for name, default in _fields_of(type(wanted)):
+        value = getattr(wanted, name)
+        if value != default:
+            kind = type(value)
+            values[name] = value if kind in _AS_THEY_ARE else _plain(value)
     return values
+
+
+_AS_THEY_ARE = frozenset({str, float, int, type(None)})
+
+
+@functools.cache
+def _fields_of(kind: type[Any]) -> tuple[tuple[str, Any], ...]:
+    """Return the names of a record's fields with their defaults."""
+    return tuple((item.name, item.default) for item in dataclasses.fields(kind))
 
 
 def _plain(value: Any) -> Any:

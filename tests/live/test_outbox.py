@@ -98,15 +98,17 @@ def test_an_exit_does_not_wait_for_an_entry_where_the_journal_is_behind(scene):
     assert [what for what, *_ in scene.told] == ["written", "sent", "written", "refused"]
 
 
-def test_a_request_is_not_held_for_long_while_slow_strategies_are_stepped(scene, monkeypatch):
+def test_a_request_waits_for_company_no_longer_than_a_commit_takes(scene, monkeypatch):
     now = [10.0]
     monkeypatch.setattr(outbox_module.time, "monotonic", lambda: now[0])
+    scene.outbox._commit_secs = 0.004
     scene.outbox.hold()
     scene.outbox.submit(order("1"), 0)
 
+    now[0] += 0.003
     scene.outbox.send_if_due()
     assert scene.told == []
-    now[0] += 2 * outbox_module.HOLD_SECS
+    now[0] += 0.002
     scene.outbox.send_if_due()
 
     assert ("sent", 1, "1") in scene.told

@@ -55,8 +55,11 @@ def _state(session: Any) -> monitor.SessionState:
         return monitor.SessionState.LOCKED
     if "paused" in blocks:
         return monitor.SessionState.PAUSED
-    states = {slot.feed.state.value for slot in session.built.engine.slots}
-    return monitor.SessionState.LIVE if states == {"live"} else monitor.SessionState.GAP
+    engine = session.built.engine
+    if {slot.feed.state.value for slot in engine.slots} == {"live"}:
+        return monitor.SessionState.LIVE
+    is_new = engine.counts.bars == engine.counts.late_bars
+    return monitor.SessionState.WARMING_UP if is_new else monitor.SessionState.GAP
 
 
 def _day(guard: Any, broker: Any) -> monitor.DayStatus:

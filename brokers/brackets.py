@@ -70,7 +70,7 @@ class KeptBrackets:
         if not children:
             return
         if all(child.is_native for child in children):
-            if able.legs or self._account.parts_at_work(parent):
+            if able.legs or not self._account.is_done(parent):
                 return  # the venue sizes them, or may still fill what they are sized for
             self._to_planned_prices(children)
             if able.brackets is Brackets.ON_POSITION:
@@ -110,8 +110,7 @@ class KeptBrackets:
             account.sender.send(ticket, steps)
             return
         asked = ticket.plan.steps_of(ticket.asked or 0.0) - ticket.executed_steps
-        expected = asked if ticket.changing and ticket.asked else ticket.remaining
-        if steps != expected:
+        if steps != (ticket.remaining if ticket.asked is None else asked):
             account.sender.change(ticket, steps=steps)
 
     def _move_stop(self, target: LiveTicket, price: float | None) -> None:
@@ -156,7 +155,10 @@ class KeptBrackets:
         if ticket.lost_at is not None or ticket.waits_to_end:
             account.tell(ticket)
         elif ticket.is_native and able.brackets is Brackets.ON_POSITION:
-            account.end(ticket, "cancelled", "position_closed")
+            if ticket.executed_steps:
+                account.complete(ticket)
+            else:
+                account.end(ticket, "cancelled", "position_closed")
         elif not (ticket.is_native and able.cancels_children_of_flat):
             account.cancel_ticket(ticket, "position_closed")
 
@@ -167,12 +169,14 @@ class KeptBrackets:
         if parent.open_steps:
             self.cover(parent)
             return
-        on_position = self._account.capabilities.brackets is Brackets.ON_POSITION
-        for child in self._account.family_of(parent)[1:]:
-            if child.is_over:
+        account = self._account
+        on_position = account.capabilities.brackets is Brackets.ON_POSITION
+        is_refused = bool(parent.parts) and account.heard_of(parent).refusal is not None
+        for child in account.family_of(parent)[1:]:
+            if child.is_over or (is_refused and child.is_native):
                 continue
             if not child.is_sent or not parent.executed_steps or on_position:
-                self._account.end(child, "cancelled", "parent_ended")
+                account.end(child, "cancelled", "parent_ended")
             else:
                 self._end_child(child)
 
@@ -186,7 +190,7 @@ class KeptBrackets:
             return False
         account = self._account
         parent = account.family_of(ticket)[0]
-        if ticket.is_native and parent.parts and not account.heard_of(parent).is_over:
+        if ticket.is_native and parent.parts and not account.is_done(parent):
             ticket.waits_to_end = True
             return True
         if not ticket.is_stop or not parent.open_steps:

@@ -23,7 +23,7 @@ from brokers.live_plan import LivePlan, LiveTicket, Part
 from brokers.live_terms import Foreign, LiveTerms
 from brokers.moves import Move
 from brokers.oco import OcoGroups
-from brokers.on_position import PositionBrackets
+from brokers.on_position import PRICE_REASONS, PositionBrackets
 from brokers.orders import KnownOrder
 from brokers.other_hands import owner_of, split
 from brokers.port import Brackets, OrderChangeRequest, VenueOrder
@@ -128,6 +128,8 @@ class LiveBroker(TellingAccount):
         self.brackets.reset()
         self.oco.reset()
         self.settling.reset()
+        self.undoing = []
+        self._answered: set[int] = set()
         self._found: list[Difference] | None = None
         self._acted: set[str] = set()
 
@@ -357,6 +359,8 @@ class LiveBroker(TellingAccount):
                 self.cancel_ticket(ticket, reason)
             if ticket.cancel_wanted and not ticket.is_over and ticket.lost_at is None:
                 self.sender.cancel(ticket)  # the venue may have said no to it
+        for ticket in self.undoing:
+            self.sender.cancel(ticket)
         if plan.position_steps and int(cell.start) >= plan.flat_at:
             self.close_plan(plan, plan.flat_reason)
 
@@ -382,6 +386,8 @@ class LiveBroker(TellingAccount):
                 self._watch_floors()
         if self.brackets.lost:
             self._mend()
+        if self.hands.waiting:
+            self._place_strangers()
 
     def _close_again(self, plan: LivePlan) -> None:
         """Ask again for a close that was refused."""
@@ -464,6 +470,9 @@ class LiveBroker(TellingAccount):
 
     def _hear_answer(self, ticket: LiveTicket, event: Answer) -> None:
         """Take the reply to a change or an end that was asked for."""
+        if event.request_id in self._answered:
+            return
+        self._answered.add(event.request_id)
         part = ticket.part(event.order_id)
         if event.verb is Verb.MODIFY:
             ticket.changing = max(0, ticket.changing - 1)
@@ -475,7 +484,7 @@ class LiveBroker(TellingAccount):
         elif event.outcome is Outcome.REFUSED and not ticket.changing:
             ticket.asked = None
             ticket.wanted_price = part.price if part.price is not None else ticket.wanted_price
-            part.version = -1  # what it said meanwhile is looked at again
+            part.version = -2  # what it said meanwhile is looked at again
         logger.warning(
             "request not done verb=%s order=%s outcome=%s reason=%s",
             event.verb.name, event.order_id, event.outcome.name, event.reason,
@@ -485,10 +494,6 @@ class LiveBroker(TellingAccount):
         """A price of a position was changed: no order tells of it."""
         if verb is not Verb.MODIFY:
             return
-        if ticket.asked is not None:
-            part = ticket.parts[-1]
-            known = self.book.sent(part.order_id)
-            self.book.learn(KnownOrder(part.order_id, ordered=(known.ordered[0], ticket.asked)))
         if not (ticket.is_native and self.capabilities.brackets is Brackets.ON_POSITION):
             return
         if ticket.cancel_wanted:
@@ -506,18 +511,25 @@ class LiveBroker(TellingAccount):
 
     def _hear_stranger(self, execution: Execution) -> None:
         """Take a fill of no order that is known to be ours."""
-        if execution.fill_id not in self.hands.seen:
-            self.hands.waiting[execution.fill_id] = execution
+        if execution.fill_id not in self.hands.booked:
+            self.hands.waiting.setdefault(execution.fill_id, (self.now, execution))
+        elif execution.costs is not None:
+            self._balance -= self.hands.correct(execution)
+            self._value_account()
 
     def _place_strangers(self) -> None:
         """Place the fills of strangers, once no order of ours can turn out to be theirs."""
-        for execution in list(self.hands.waiting.values()):
-            known = self.book.at_venue(execution.venue_order_id)
-            is_ours = known is not None and self._ticket_known(known) is not None
-            if not is_ours and self._may_be_ours(execution):
+        for heard_at, first_told in list(self.hands.waiting.values()):
+            known = self.book.at_venue(first_told.venue_order_id)
+            assert known is not None  # it was heard
+            is_ours = self._ticket_known(known) is not None
+            execution = known.execution(first_told.fill_id)
+            is_fresh = self.now - heard_at < self.terms.mend_ns
+            if not is_ours and (
+                self._may_be_ours(execution) or (is_fresh and self._may_close(execution))
+            ):
                 continue
             del self.hands.waiting[execution.fill_id]
-            self.hands.seen.add(execution.fill_id)
             if not is_ours:
                 self._place(execution)
 
@@ -532,6 +544,18 @@ class LiveBroker(TellingAccount):
             for part in ticket.current
         )
 
+    def _may_close(self, execution: Execution) -> bool:
+        """Whether an entry's fill that is not told yet would let a fill close, not open."""
+        if owner_of(execution, self._plans) is not None:
+            return False
+        if self.hands.closes(execution) and execution.reason not in PRICE_REASONS:
+            return False
+        return any(
+            ticket.is_entry and ticket.side is not execution.side and self.parts_at_work(ticket)
+            for ticket in self.tickets()
+            if ticket.plan.symbol == execution.symbol
+        )
+
     def _place(self, execution: Execution) -> None:
         """Book a stranger's fill: the venue's own, a plan's position closed, or a hand's."""
         if self.capabilities.brackets is Brackets.ON_POSITION:
@@ -541,6 +565,7 @@ class LiveBroker(TellingAccount):
                 self.positions_kept.learn(child, execution)
                 self.tell(child)
                 return
+        self.hands.note(execution)
         theirs, rest = split(execution, self.hands.closes(execution))
         if theirs is not None:
             self._book_foreign(theirs)

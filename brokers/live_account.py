@@ -107,15 +107,23 @@ class LiveAccount(TradedAccount):
 
     def heard_of(self, ticket: LiveTicket) -> Whole:
         """Return what is known of an order: of all its parts together."""
+        if len(ticket.parts) == 1:
+            return together((self.book.sent(ticket.parts[0].order_id),))
         current = [self.book.sent(part.order_id) for part in ticket.current]
-        if len(current) == len(ticket.parts):
-            return together(current)
         retired = [self.book.sent(part.order_id) for part in ticket.parts if part.is_retired]
         return together(current, retired)
 
     def parts_at_work(self, ticket: LiveTicket) -> list[Part]:
         """Return the parts of an order of which more may fill."""
         return [part for part in ticket.parts if not self.book.sent(part.order_id).is_over]
+
+    def is_done(self, ticket: LiveTicket) -> bool:
+        """Whether no more of an order can fill, a change on its way included."""
+        whole = self.heard_of(ticket)
+        if not whole.is_over:
+            return False
+        grows = ticket.asked is not None and not whole.status.is_end
+        return not grows or whole.filled >= (ticket.asked or 0.0) - 1e-9
 
     def get_orders_open(self, safe: bool = False) -> list[Any]:
         """Return the orders that work or wait (copies with `safe`)."""

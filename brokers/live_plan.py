@@ -221,7 +221,7 @@ class LivePlan(TradedPlan):
     @property
     def average(self) -> float:
         """Average price of the open position, 0 where it is flat."""
-        return float(self.book.state.average)
+        return float(self.book.books["average"][0])
 
     def steps_of(self, quantity: float) -> int:
         """Return a quantity in lot steps."""
@@ -263,19 +263,19 @@ class LivePlan(TradedPlan):
         `pnl` is what it adds to the realised money: told late, it may change what fills after it
         have earned.
         """
-        state = self.book.state
-        told = execution.adverse, execution.favourable
-        adverse = float(state.adverse) if told[0] is None else told[0]
-        favourable = float(state.favourable) if told[1] is None else told[1]
+        books = self.book.books
+        adverse, favourable = execution.adverse, execution.favourable
+        adverse = books["adverse"].item(0) if adverse is None else adverse
+        favourable = books["favourable"].item(0) if favourable is None else favourable
         steps, side = self.steps_of(execution.quantity), int(execution.side)
         row = TapeRow.of(execution, steps, float(self.book.market["step_value"][0]))
         if self._tape.add(row):
-            pnl = mirror_fill(side, steps, row.price, costs, self.book.market, self.book.books)
+            pnl = mirror_fill(side, steps, row.price, costs, self.book.market, books)
             self._tape.realised += pnl
         else:
             pnl = self._book_again()
         self._note_position_id(execution.position_id, side * steps)
-        now, average = int(state.steps), float(state.average)
+        now, average = books["steps"].item(0), books["average"].item(0)
         if now == 0 and len(self._tape) > _LONG_TAPE:
             self._tape.begin(0, 0.0)
         return Event(

@@ -15,6 +15,9 @@ from brokers.orders import KnownOrder
 from core.events import Execution, OrderStatus, PositionUpdate
 from core.orders import Role
 
+PRICE_REASONS = ("stop", "target")
+"""What a venue says of a fill of a position's price, where it says it."""
+
 _NEAR_SHARE = 0.05
 """A fill this share of the way between stop and target from one of them is that one's."""
 _NEAR_TICKS = 5
@@ -53,7 +56,7 @@ class PositionBrackets:
     def claim(self, execution: Execution, plan: LivePlan) -> LiveTicket | None:
         """Return the child that a fill of the venue's own order is, None if it is none."""
         children = {child.child.role: child for child in self.children_of(plan) if child.child}
-        if execution.reason in ("stop", "target"):
+        if execution.reason in PRICE_REASONS:
             return children.get(Role.STOP if execution.reason == "stop" else Role.TARGET)
         found = [
             child

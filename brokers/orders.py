@@ -9,7 +9,8 @@ in any order, any number of times, end in the same book.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from core.events import Answer, Execution, OrderStatus, OrderUpdate, Outcome, Verb
 
@@ -42,7 +43,7 @@ class KnownOrder:
     refusal : text of the no its sending was answered with (or of the evidence that it never
         arrived); None without one. It stays, whatever life is heard of after it.
     reported : the most the venue called filled.
-    executions : each once, by time.
+    executions : each once, by time. filled : their quantity.
     parent_id, tag, symbol, side : as told, "" and 0 where they were not.
     """
 
@@ -60,6 +61,12 @@ class KnownOrder:
     tag: str = ""
     symbol: str = ""
     side: int = 0
+    filled: float = field(init=False, repr=False, compare=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        if self.executions:
+            total = sum([execution.quantity for execution in self.executions])
+            object.__setattr__(self, "filled", total)
 
     def join(self, other: KnownOrder) -> KnownOrder:
         """Return what both together know."""
@@ -86,10 +93,9 @@ class KnownOrder:
         """Quantity ordered, as last changed; 0 where none was heard."""
         return self.ordered[1]
 
-    @property
-    def filled(self) -> float:
-        """Quantity of the executions heard."""
-        return sum(execution.quantity for execution in self.executions)
+    def execution(self, fill_id: str) -> Execution:
+        """Return the fill with an id, as it is known best."""
+        return next(item for item in self.executions if item.fill_id == fill_id)
 
     @property
     def average_price(self) -> float:
@@ -154,11 +160,9 @@ NEVER_ARRIVED = "never_arrived"
 """Refusal of an order that the venue's own order book lacks long after its sending."""
 
 
-def never_arrived(order_id: str) -> KnownOrder:
-    """Return what the venue's order book tells of an order that it lacks."""
-    return KnownOrder(
-        order_id, status=OrderStatus.REFUSED, reason=NEVER_ARRIVED, refusal=NEVER_ARRIVED
-    )
+def refused(order_id: str, why: str) -> KnownOrder:
+    """Return what is known of an order of which something else than its answer says no."""
+    return KnownOrder(order_id, status=OrderStatus.REFUSED, reason=why, refusal=why)
 
 
 def gone(order_id: str) -> KnownOrder:
@@ -227,18 +231,18 @@ def _telling(execution: Execution) -> tuple[bool, int, str]:
     return costs is not None, execution.ts_event, repr(execution)
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(NamedTuple):
     """What is known of several orders at the venue that carry one order of ours.
 
-    executions : of all of them, each once, by time. missing : quantity called filled whose
-        executions were not heard.
+    executions : of all of them, each once, by time. filled : their quantity. missing : quantity
+        called filled whose executions were not heard.
     is_alive : the venue has one of which more may fill. is_working : one works, or has filled.
     is_over : nothing more is expected of any. status, reason : of the highest end heard.
     refusal : text of the no, where the venue said no to every one of them.
     """
 
     executions: tuple[Execution, ...]
+    filled: float
     missing: float
     status: OrderStatus
     reason: str
@@ -256,28 +260,44 @@ def together(orders: Sequence[KnownOrder], retired: Sequence[KnownOrder] = ()) -
     ----------
     orders : those that carry it now. retired : those whose place they took.
     """
+    if len(orders) == 1 and not retired:
+        return _alone(orders[0])
     everything = [*retired, *orders]
-    executions = everything[0].executions
+    told = [order.executions for order in everything]
+    refusals = [order.refusal for order in orders]
+    refusal = max((text for text in refusals if text is not None), default=None)
     status, reason = max((order.status, order.reason) for order in orders)
-    refusal = orders[0].refusal
-    if len(everything) > 1:
-        told = [order.executions for order in everything]
-        executions = tuple(sorted((item for part in told for item in part), key=_when))
-        refusals = [order.refusal for order in orders]
-        refusal = max((text for text in refusals if text is not None), default=None)
-        refusal = None if None in refusals else refusal
-    missing = sum(order.missing for order in everything)
     return Whole(
-        executions,
-        missing,
+        tuple(sorted((item for part in told for item in part), key=_when)),
+        sum(order.filled for order in everything),
+        sum(order.missing for order in everything),
         status,
         reason,
-        refusal,
+        None if None in refusals else refusal,
         any(order.is_alive for order in everything),
-        any(order.status is OrderStatus.WORKING or bool(order.executions) for order in everything),
+        any(_has_worked(order) for order in everything),
         all(order.is_over for order in everything),
         any(order.is_uncertain for order in everything),
     )
+
+
+def _alone(order: KnownOrder) -> Whole:
+    return Whole(
+        order.executions,
+        order.filled,
+        order.missing,
+        order.status,
+        order.reason,
+        order.refusal,
+        order.is_alive,
+        _has_worked(order),
+        order.is_over,
+        order.is_uncertain,
+    )
+
+
+def _has_worked(order: KnownOrder) -> bool:
+    return order.status is OrderStatus.WORKING or bool(order.executions)
 
 
 def _when(execution: Execution) -> tuple[int, str]:
@@ -317,17 +337,19 @@ class OrderBook:
         if not keys:
             raise ValueError(f"an order without any id: {news}")
         places = sorted({self._place[key] for key in keys if key in self._place})
-        before = KnownOrder()
-        for place in places:
-            before = before.join(self._orders.pop(place))
         if not places:
             self._count += 1
-            places = [self._count]
-        now = before.join(news)
-        self._orders[places[0]] = now
-        for key in _keys(now):
-            self._place[key] = places[0]
-        return before, now
+            return KnownOrder(), self._put(self._count, news)
+        before = self._orders[places[0]]
+        for place in places[1:]:
+            before = before.join(self._orders.pop(place))
+        return before, self._put(places[0], before.join(news))
+
+    def _put(self, place: int, order: KnownOrder) -> KnownOrder:
+        self._orders[place] = order
+        for key in _keys(order):
+            self._place[key] = place
+        return order
 
     def ours(self, order_id: str) -> KnownOrder | None:
         """Return what is known of an order of ours, None if nothing is."""

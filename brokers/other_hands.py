@@ -25,8 +25,9 @@ class OtherHands:
 
     Attributes
     ----------
-    waiting : fills by id whose order may yet turn out to be ours: one is on its way without an id.
-    seen : ids of the fills that were booked.
+    waiting : fills by id, with the time of hearing, that may turn out to be of an order of ours
+        on its way, or to close what an entry of ours has filled.
+    booked : costs of the fills that were booked, by fill id.
     """
 
     def __init__(self) -> None:
@@ -40,8 +41,8 @@ class OtherHands:
 
     def reset(self) -> None:
         """Begin a session: nothing was done."""
-        self.waiting: dict[str, Execution] = {}
-        self.seen: set[str] = set()
+        self.waiting: dict[str, tuple[int, Execution]] = {}
+        self.booked: dict[str, float] = {}
         for plan in self._plans.values():
             plan.reset(0.0, None)
 
@@ -79,6 +80,21 @@ class OtherHands:
         if held * int(execution.side) >= 0:
             return 0.0
         return min(abs(held), execution.quantity)
+
+    def note(self, execution: Execution) -> None:
+        """Note that a fill is booked, with what it costs."""
+        plan = self._plans.get(execution.symbol)
+        told = execution.costs
+        costs = 0.0 if told is None else sum(told.values())
+        if told is None and plan is not None:
+            costs = plan.charge(execution)
+        self.booked[execution.fill_id] = costs
+
+    def correct(self, execution: Execution) -> float:
+        """Take the costs of a booked fill that are told later; return what they add."""
+        costs = sum((execution.costs or {}).values())
+        before, self.booked[execution.fill_id] = self.booked[execution.fill_id], costs
+        return costs - before
 
     def book(self, execution: Execution, last_price: float, spread: float) -> float:
         """Book a fill as theirs; return the money it realised, account currency."""

@@ -270,6 +270,8 @@ class Sender:
                 quantity = done + plan.size(steps)
                 ticket.asked = plan.size(ticket.executed_steps + steps)
                 ticket.welcome = max(ticket.welcome, ticket.asked)
+                if steps > ticket.remaining:  # it may be larger by the next fill
+                    self._account.show(ticket, steps, None, None)
             part.changes += 1
             ticket.changing += 1
             change = OrderChangeRequest(part.order_id, part.venue_order_id, quantity, price, limit)
@@ -355,7 +357,7 @@ class Sender:
         for child in children:
             if not child.is_over and not child.cancel_wanted:
                 prices[child.role] = child.wanted_price
-        waits = bool(account.parts_at_work(parent))
+        waits = not account.is_done(parent)
         position_id = parent.position_id
         protection = PositionPrices(
             position_id,

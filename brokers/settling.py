@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from brokers.live_plan import LivePlan, LiveTicket, Part
-from brokers.orders import gone, never_arrived
+from brokers.orders import NEVER_ARRIVED, gone, refused
 from brokers.port import Brackets
 from brokers.reconcile import (
     Believed,
@@ -132,8 +132,8 @@ class Settling:
             return
         part.misses += 1
         if part.misses >= IN_A_ROW:
-            lost = never_arrived if known.is_in_flight else gone
-            account.book.learn(lost(part.order_id))
+            never = refused(part.order_id, NEVER_ARRIVED)
+            account.book.learn(never if known.is_in_flight else gone(part.order_id))
             account.tell(ticket)
         elif ticket.is_stop and held.get(ticket.plan.symbol, 0.0) * ticket.plan.position_steps > 0:
             account.brackets.miss(ticket)
@@ -191,7 +191,7 @@ class Settling:
     def _is_unsettled(self, plan: LivePlan) -> bool:
         """Whether something of a plan's symbol is in flight, so that positions may differ."""
         account = self._account
-        if any(item.symbol == plan.symbol for item in account.hands.waiting.values()):
+        if any(item.symbol == plan.symbol for _, item in account.hands.waiting.values()):
             return True
         for ticket in account.working_of(plan):
             if ticket.held_back or (ticket.parts and account.heard_of(ticket).missing):

@@ -19,7 +19,7 @@ from brokers.live_plan import LivePlan, LiveTicket, Part
 from brokers.live_terms import LiveTerms
 from brokers.moves import Move, judge_price
 from brokers.oco import OcoGroups
-from brokers.orders import NEVER_ARRIVED, KnownOrder, Whole
+from brokers.orders import NEVER_ARRIVED, KnownOrder, Whole, refused
 from brokers.sending import Sender
 from core.events import Execution, OrderStatus
 from core.matching.records import Event
@@ -36,6 +36,8 @@ class TellingAccount(LiveAccount):
     """An account that tells Backtrader what has become of its orders."""
 
     oco: OcoGroups
+    undoing: list[LiveTicket]
+    """Orders the venue has though it had said no to them: their end is asked for again."""
 
     def __init__(self, cash: float, account_currency: str, terms: LiveTerms) -> None:
         self.sender = Sender(self)
@@ -65,11 +67,12 @@ class TellingAccount(LiveAccount):
         if not ticket.is_over:
             self._tell_terms(ticket)
         self._tell_executions(ticket, whole)
-        if whole.refusal is not None and (whole.is_alive or whole.executions):
-            self._undo(ticket, whole)
         goes_on = self.sender.follow(ticket)
-        if whole.is_over and not goes_on:
+        is_refused = whole.refusal is not None
+        if (is_refused or self.is_done(ticket)) and not goes_on:
             self._tell_end(ticket, whole)
+        if is_refused:
+            self._undo(ticket, whole)
         if ticket.child is None:
             self._tell_held_back(ticket)
 
@@ -120,6 +123,8 @@ class TellingAccount(LiveAccount):
         if version <= part.version:
             return
         part.version = version
+        if known.ordered[0] >= 0 and known.quantity == ticket.asked:
+            ticket.asked = None
         price = self._judged(ticket, part, known)
         limit = known.limit_price[1] if known.limit_price[0] >= 0 else None
         part.limit_price = limit
@@ -154,7 +159,7 @@ class TellingAccount(LiveAccount):
         for part in ticket.parts:
             known = self.book.sent(part.order_id)
             total += known.filled if part.is_retired else max(known.quantity, known.filled)
-        if ticket.changing and ticket.asked is not None:
+        if ticket.asked is not None:
             total = max(total, ticket.asked)
         if ticket.replacing is not None:
             return ticket.replacing - ticket.executed_steps
@@ -178,7 +183,7 @@ class TellingAccount(LiveAccount):
         if ticket.child is None:
             return False
         parent = self.family_of(ticket)[0]
-        if not parent.parts or self.heard_of(parent).is_over:
+        if not parent.parts or self.is_done(parent):
             return False
         return bool(ticket.plan.steps_of(execution.quantity) > parent.open_steps)
 
@@ -277,7 +282,8 @@ class TellingAccount(LiveAccount):
         """Count what the bracket of an order holds open."""
         plan = ticket.plan
         if ticket.child is not None:
-            self.family_of(ticket)[0].open_steps -= event.quantity
+            parent = self.family_of(ticket)[0]
+            parent.open_steps = max(0, parent.open_steps - event.quantity)
         elif opened and len(ticket.family) > 1:
             ticket.open_steps += opened
             if not any(parent is ticket for parent in plan.brackets):
@@ -305,22 +311,25 @@ class TellingAccount(LiveAccount):
             ticket.welcome = min(ticket.welcome, welcome)
 
     def _undo(self, ticket: LiveTicket, whole: Whole) -> None:
-        """Undo an order the venue has though it had said no: its strategy counts it rejected."""
-        if whole.refusal != NEVER_ARRIVED:
-            self.refuse_fills(ticket, "refused_fill", 0.0)
-        else:
-            self.refuse_fills(ticket, "late_fill", 0.0)
-        if ticket.is_entry:
+        """Undo what an order does at the venue that had said no: it counts as rejected."""
+        late = whole.refusal == NEVER_ARRIVED
+        self.refuse_fills(ticket, "late_fill" if late else "refused_fill", 0.0)
+        if ticket.is_entry and whole.executions:
             self._close_unwelcome(ticket)
         if whole.is_alive:
+            self.undoing = [item for item in self.undoing if item is not ticket] + [ticket]
             self.sender.cancel(ticket)
+        for child in self.family_of(ticket)[1:]:
+            if child.is_native and child.parts and self.heard_of(child).refusal is None:
+                self.book.learn(refused(child.order_id, "parent_refused"))
+                self.tell(child)
 
     # -- ends --------------------------------------------------------------------------------
 
     def _tell_end(self, ticket: LiveTicket, whole: Whole) -> None:
         """Tell that an order ended (what is left of it); a stop is put back first."""
         if not ticket.remaining:
-            self._tell_completed(ticket)
+            self.complete(ticket)
             return
         if self.brackets.may_not_end(ticket, whole):
             return
@@ -342,10 +351,12 @@ class TellingAccount(LiveAccount):
             return "expired"
         return state
 
-    def _tell_completed(self, ticket: LiveTicket) -> None:
+    def complete(self, ticket: LiveTicket) -> None:
         """Tell that nothing is left of an order whose last fill was told as a part."""
         if ticket.end_state == "filled":
             return
+        if ticket.remaining:
+            self.show(ticket, 0, None, None)
         ticket.end_state = "filled"
         ticket.order.completed()
         self.log(ticket, "filled")

@@ -50,13 +50,17 @@ class SessionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DayStatus:
-    """The trading day. limit: most that may be lost, headroom: what is left of it, both >= 0."""
+    """The trading day. limit: most that may be lost, headroom: what is left of it, both >= 0.
+
+    date : the trading date, empty before the first.
+    """
 
     pnl: float = 0.0
     start_equity: float | None = None
     limit: float | None = None
     headroom: float | None = None
     locked_by: str = ""
+    date: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +197,7 @@ class Status:
     mode : paper or live.
     zone : of the market, in which people read times (an IANA name).
     market_time, wall_time : the market's clock, and the computer's when this was written.
+    open_risk : money lost if every open and working entry were stopped out; None: one has no stop.
     exit_reason : why it ended, "" before.
     """
 
@@ -209,6 +214,7 @@ class Status:
     zone: str = "UTC"
     equity: float | None = None
     balance: float | None = None
+    open_risk: float | None = None
     day: DayStatus = DayStatus()
     plans: tuple[PlanStatus, ...] = ()
     positions: tuple[PositionStatus, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from core.bars import format_timeframe
+from core.calendar import day_date
 from core.orders import Role
 from live import monitor
 from live.monitor import Status
@@ -28,6 +29,7 @@ def status_of(session: Any) -> Status:
         zone=built.plans[0].loaded.calendar.zone.name,
         equity=broker.getvalue(),
         balance=broker.balance,
+        open_risk=_open_risk(broker),
         day=_day(guard, broker),
         plans=tuple(_plan(built, run) for run in built.plans),
         positions=tuple(_position(broker, plan) for plan in broker.plans if plan.position_steps),
@@ -76,7 +78,30 @@ def _day(guard: Any, broker: Any) -> monitor.DayStatus:
         start - floor if has_limit else None,
         max(equity - floor, 0.0) if has_limit else None,
         locks[0] if locks else "",
+        day_date(context.day).isoformat(),
     )
+
+
+def _open_risk(broker: Any) -> float | None:
+    """Return the money lost if all that is open and may open were stopped out; None: no stop."""
+    total = 0.0
+    for plan in broker.plans:
+        tickets = [ticket for ticket in broker.tickets() if ticket.plan is plan]
+        stops = [float(ticket.order.created.price) for ticket in tickets if ticket.is_stop]
+        if plan.position_steps and not stops:
+            return None
+        if plan.position_steps:
+            sign = 1 if plan.position_steps > 0 else -1
+            lost = sign * (float(plan.book.state.average) - stops[0])
+            total += max(lost, 0.0) * abs(plan.size(plan.position_steps)) * plan.point_value
+        for ticket in tickets:
+            if ticket.is_entry and ticket.remaining:
+                request = ticket.request
+                if request.planned_stop is None or request.planned_entry is None:
+                    return None
+                lost = abs(request.planned_entry - request.planned_stop)
+                total += lost * plan.size(abs(ticket.remaining)) * plan.point_value
+    return total
 
 
 def _plan(built: Any, run: Any) -> monitor.PlanStatus:

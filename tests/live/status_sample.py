@@ -33,7 +33,8 @@ FULL = Status(
     zone="America/Chicago",
     equity=99_880.0,
     balance=99_862.0,
-    day=DayStatus(-120.0, 100_000.0, 800.0, 680.0),
+    open_risk=129.0,
+    day=DayStatus(-120.0, 100_000.0, 800.0, 680.0, date="2025-09-15"),
     plans=(PlanStatus("gold", "gold_smc", "MGC", "15m", trades=2, day_pnl=-120.0),),
     positions=(
         PositionStatus(

@@ -28,7 +28,7 @@ def test_all_verbs_are_there():
     assert {" ".join(path) for path in VERBS} == {
         "setup", "init", "backtest", "report", "strategies", "doctor", "completion",
         "export", "why", "runs list", "runs show", "runs compare", "data check", "data list",
-        "data fix", "data convert",
+        "data fix", "data convert", "live", "verify",
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ On paper the recorded orders and fills are never an input.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,7 @@ from backtests.request import AccountRequest
 from core.bars import BAR, Series, parse_timeframe
 from core.calendar import get_calendar
 from core.events import Bars, Command, Event, Ticks
+from core.orders import Role
 from core.results import iso_time
 from core.schedule import FlatRule, apply_flat_times
 from core.ticks import CLOSES, OPENS_BAR, TICK, TRADE, Tape
@@ -37,6 +39,8 @@ HAND_REASONS = frozenset(
     {"flatten", "killed", "session_end", "unprotected", "by_hand", "strategy_error"}
 )
 """Exit reasons of what a command closed: the backtest calls all of them `flatten`."""
+_PART = re.compile(r"x\d+$")
+"""What follows the id of an order whose further parts were sent as orders of their own."""
 _PRICES = ("open", "high", "low", "close")
 
 
@@ -202,7 +206,7 @@ class _Backtest:
         self._account = account
         self._record = record
         self._calendar_file = calendar_file
-        self.requests: list[tuple[int, Any]] = []
+        self.requests: list[tuple[int, Any, bool]] = []
         self.plans: list[PlanRun] = []
         self._cerebro = Cerebro(stdstats=False)
         for plan, rules in zip(account.plans, flats, strict=True):
@@ -275,11 +279,13 @@ class _Backtest:
         submit = self.broker.submit_approved
 
         def noted(approved: Any, orders: Sequence[Any]) -> None:
-            data = orders[0].data
-            self.requests.append((int(data.bars["start"][len(data) - 1]), approved.request))
+            data, request = orders[0].data, approved.request
+            held = float(self.broker.getposition(data).size)
+            closes = held * int(request.side) < 0 and request.quantity <= abs(held) + 1e-9
+            self.requests.append((int(data.bars["start"][len(data) - 1]), request, closes))
             submit(approved, orders)
 
-        self.broker.submit_approved = noted
+        self.broker.submit_approved = noted  # type: ignore[method-assign]
 
 
 def _closes(command: Command, plan: Any) -> bool:
@@ -370,41 +376,108 @@ class _Hands(bt.Strategy):  # type: ignore[misc]
 
 
 def _compare_orders(intents: Sequence[Any], run: _Backtest) -> Iterator[Finding]:
-    """Hold the entries the session sent against those the backtest made, one by one."""
-    sent = [item for item in intents if item.verb == "submit" and not item.document.get("reduces")]
-    made = [(start, request) for start, request in run.requests if not request.reduces]
+    """Hold the entries each plan sent against those the backtest made, one by one."""
+    orders = _orders_of(intents)
+    sent = [order for order in orders.values() if not order.reduces]
+    # On a hedging account each part of an order says itself what it closes.
+    closes_known = any(order.first.document.get("position_id") for order in orders.values())
+    made = [
+        (start, request)
+        for start, request, closes in run.requests
+        if not request.reduces and not (closes and closes_known)
+    ]
+    for plan in run.plans:
+        plan_id = plan.loaded.request.plan_id
+        yield from _compare_entries(
+            [order for order in sent if order.first.plan_id == plan_id],
+            [item for item in made if item[1].plan_id == plan_id],
+            orders,
+        )
+
+
+def _compare_entries(
+    sent: Sequence[_Order], made: Sequence[tuple[int, Any]], orders: Mapping[str, _Order]
+) -> Iterator[Finding]:
     for place in range(max(len(sent), len(made))):
         if place >= len(sent):
             start, request = made[place]
             yield Finding(iso_time(start), request.plan_id, "the backtest enters, the session not")
             return
-        intent = sent[place]
+        first = sent[place].first
         if place >= len(made):
-            when = iso_time(intent.bar_start) if intent.bar_start else ""
-            yield Finding(when, intent.plan_id, "the session entered, the backtest does not")
+            when = iso_time(first.bar_start) if first.bar_start else ""
+            yield Finding(when, first.plan_id, "the session entered, the backtest does not")
             return
         start, request = made[place]
-        words = _order_differences(intent, start, request)
+        words = _order_differences(sent[place], start, request, orders)
         if words:
-            yield Finding(iso_time(start), request.plan_id, f"{intent.order_id}: {words}")
+            yield Finding(iso_time(start), request.plan_id, f"{first.order_id}: {words}")
 
 
-def _order_differences(intent: Any, start: int, request: Any) -> str:
-    document = intent.document
-    wanted = {
-        "plan": request.plan_id,
+@dataclass
+class _Order:
+    """An order as it was sent, whole or in parts.
+
+    first : the intent of its first part. reduces : none of them opens.
+    """
+
+    first: Any
+    quantity: float
+    reduces: bool
+
+
+def _orders_of(intents: Sequence[Any]) -> dict[str, _Order]:
+    """Return what was submitted, by order id without the number of a part."""
+    orders: dict[str, _Order] = {}
+    for item in intents:
+        if item.verb != "submit":
+            continue
+        order_id = _PART.sub("", item.order_id)
+        quantity, reduces = item.document["quantity"], bool(item.document.get("reduces"))
+        known = orders.get(order_id)
+        if known is None:
+            orders[order_id] = _Order(item, quantity, reduces)
+        else:
+            known.quantity = round(known.quantity + quantity, 9)
+            known.reduces = known.reduces and reduces
+    return orders
+
+
+def _children_sent(
+    order: _Order, count: int, orders: Mapping[str, _Order]
+) -> tuple[list[Mapping[str, Any]], bool]:
+    """Return an entry's children as they were sent, and whether they were orders of their own.
+
+    Where the venue keeps none they are sent once the entry has filled, under the ids after its own.
+    """
+    along = list(order.first.document.get("children", ()))
+    number = re.search(r"\d+$", order.first.order_id)
+    if along or number is None:
+        return along, False
+    head, digits = order.first.order_id[: number.start()], number.group()
+    ids = [f"{head}{int(digits) + k:0{len(digits)}d}" for k in range(1, count + 1)]
+    own = [orders[order_id].first.document for order_id in ids if order_id in orders]
+    return own, True
+
+
+def _order_differences(
+    order: _Order, start: int, request: Any, orders: Mapping[str, _Order]
+) -> str:
+    intent, document = order.first, order.first.document
+    children, are_own = _children_sent(order, len(request.children), orders)
+    wanted: dict[str, Any] = {
         "side": int(request.side),
         "quantity": request.quantity,
         "kind": int(request.kind),
-        "children": len(request.children),
     }
-    found = {
-        "plan": intent.plan_id,
+    found: dict[str, Any] = {
         "side": document.get("side"),
-        "quantity": document.get("quantity"),
+        "quantity": order.quantity,
         "kind": document.get("kind"),
-        "children": len(document.get("children", ())),
     }
+    if children or not are_own or not _keeps_children_itself(orders):
+        wanted["children"] = [child.role.name.lower() for child in request.children]
+        found["children"] = [Role(child["role"]).name.lower() for child in children]
     words = [
         f"{name} {found[name]} was sent, the backtest has {value}"
         for name, value in wanted.items()
@@ -413,9 +486,9 @@ def _order_differences(intent: Any, start: int, request: Any) -> str:
     if intent.bar_start and intent.bar_start != start:
         words.append(f"was sent on the bar of {iso_time(intent.bar_start)}")
     prices = [("price", request.price, document.get("price"))]
-    children = list(document.get("children", ()))
-    for child, told in zip(request.children, children, strict=False):
-        prices.append((child.role.name.lower(), child.price, told.get("price")))
+    if not are_own:  # else it may have been moved before it was sent
+        for child, told in zip(request.children, children, strict=False):
+            prices.append((child.role.name.lower(), child.price, told.get("price")))
     words += [
         f"{name} {told:g} was sent, the backtest has {own:g}"
         for name, own, told in prices
@@ -424,9 +497,22 @@ def _order_differences(intent: Any, start: int, request: Any) -> str:
     return ", ".join(words)
 
 
+def _keeps_children_itself(orders: Mapping[str, _Order]) -> bool:
+    """Whether stops and targets were orders of the session's own."""
+    return not any(order.first.document.get("children") for order in orders.values())
+
+
 def _compare_fills(fills: Sequence[Any], run: _Backtest) -> Iterator[Finding]:
-    """Hold the fills the session booked against the backtest's, one by one."""
-    made = run.broker.ledger.fills
+    """Hold the fills each plan booked against the backtest's, one by one."""
+    for plan in run.plans:
+        plan_id = plan.loaded.request.plan_id
+        yield from _compare_fills_of(
+            [item for item in fills if item.plan_id == plan_id],
+            [item for item in run.broker.ledger.fills if item.plan_id == plan_id],
+        )
+
+
+def _compare_fills_of(fills: Sequence[Any], made: Sequence[Any]) -> Iterator[Finding]:
     for place in range(max(len(fills), len(made))):
         if place >= len(fills):
             own = made[place]
@@ -449,7 +535,6 @@ def _fill(fill: Any) -> str:
 
 def _fill_differences(told: Any, own: Any) -> str:
     pairs = [
-        ("plan", told.plan_id, own.plan_id),
         ("side", told.side.name.lower(), own.side),
         ("quantity", told.quantity, own.quantity),
         ("price", told.price, own.price),

@@ -16,6 +16,7 @@ from core.calendar import Calendar
 from core.compile import kernel, record_dtype
 from core.ticks import TRADE
 from core.zones import Times
+from feeds.grid import Grid
 
 _Bars = np.ndarray[Any, Any]
 _NO_BARS = np.zeros(0, BAR)
@@ -40,12 +41,12 @@ class BarBuilder:
     Notes
     -----
     Bars do not depend on how ticks were batched. A bar's spread is the widest its ticks told; its
-    flat time is the feed's to set. Ticks after the session's close are in no bar.
+    flat time is the feed's to set. Ticks outside the hours that loading a file keeps (NSE's before
+    the open and after the close) are in no bar.
     """
 
     def __init__(self, calendar: Calendar, timeframe_ns: int) -> None:
-        self._calendar = calendar
-        self._timeframe_ns = timeframe_ns
+        self._grid = Grid(calendar, timeframe_ns)
         self._bar = np.zeros(1, BAR)
         self._state = np.zeros(1, _STATE)
         self._used = self._state["used"]
@@ -89,7 +90,8 @@ class BarBuilder:
             return np.concatenate([self.take(ticks[at : at + _BLOCK]) for at in blocks])
         if not len(ticks):
             return _NO_BARS
-        now = int(ticks["ts_event"].max())
+        times = ticks["ts_event"]
+        now = times.item(0) if len(ticks) == 1 else int(times.max())
         if self._used.item(0) and now < self._bar["end"].item(0):
             add_ticks(ticks, 0, len(ticks), self._bar, self._state)
             return _NO_BARS
@@ -113,13 +115,18 @@ class BarBuilder:
         A tick that comes late is put with the bar of the tick before it, which leaves it out.
         """
         times = np.ascontiguousarray(traded["ts_event"])
-        starts = self._calendar.grid_starts(times, self._timeframe_ns)
+        starts = self._grid.starts(times)
         starts = np.maximum.accumulate(starts)
         first = np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1))
+        stop = np.append(first[1:], len(times)).astype(np.int64)
         cells = np.zeros(len(first), BAR)
         cells["start"] = starts[first]
-        self._calendar.annotate(cells, self._timeframe_ns)
-        return cells, first, np.append(first[1:], len(times)).astype(np.int64)
+        kept = self._grid.fitted(cells)
+        if len(kept) < len(cells):
+            is_kept = np.isin(cells["start"], kept["start"])
+            self._state["left_out"] += int((stop - first)[~is_kept].sum())
+            first, stop = first[is_kept], stop[is_kept]
+        return kept, first, stop
 
 
 @kernel

@@ -1,66 +1,42 @@
 """Bars of a moving market: one state machine for every venue, from history to live and back.
 
 A bar is built of ticks only where the ticks are complete: from the first grid line after the
-connection stood. Everything before comes from the venue's history: the warm-up, what was missed
-while the connection was lost, and the bar that was forming when it came back. So a gap is nothing
-but a start that remembers how far it got.
+connection stood. Everything before comes from the venue's history (feeds/backfill.py): the warm-up,
+what was missed while the connection was lost or silent, and the bar that was forming when it came
+back. So a gap is nothing but a start that remembers how far it got.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 import numpy as np
 
-from core.bars import BAR, FIRST_OF_DAY
+from core.bars import FIRST_OF_DAY, NEVER_NS
 from core.calendar import Calendar
+from feeds.backfill import NO_BARS, Backfill, Bars, FeedTerms, HistoryNeed, Hole
 from feeds.bar_builder import BarBuilder
+from feeds.grid import Grid
+from feeds.venue_check import KEPT_BARS, Difference, VenueCheck
 
-Bars = np.ndarray[Any, Any]
-NO_BARS: Bars = np.zeros(0, BAR)
-
-_SECOND_NS = 1_000_000_000
+__all__ = ["Difference", "FeedState", "FeedTerms", "HistoryNeed", "Hole", "LiveFeed"]
 
 
 class FeedState(Enum):
     """Where a feed stands.
 
-    WAITING : no connection yet, or it is lost. BEHIND : ticks come, older bars are still asked for.
+    WAITING : no connection yet, or it is lost. SILENT : no price for too long in an open market;
+    with the next one it has a gap. BEHIND : ticks come, older bars are still asked for.
     LIVE : every bar from here on is built of ticks.
     """
 
     WAITING = "waiting"
+    SILENT = "silent"
     BEHIND = "behind"
     LIVE = "live"
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryNeed:
-    """Bars to ask the venue for: those with `start` <= START and END <= `end` (ns UTC)."""
-
-    symbol: str
-    timeframe_ns: int
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class FeedTerms:
-    """How a feed behaves.
-
-    history_bars : bars of history before the first live one.
-    stale_ns : a feed silent that long in an open market has a gap.
-    patience_ns : how long the venue's history may lack a bar that should be over.
-    retry_ns : pause between two requests for the same bars.
-    """
-
-    history_bars: int = 0
-    stale_ns: int = 30 * _SECOND_NS
-    patience_ns: int = 0
-    retry_ns: int = _SECOND_NS
 
 
 class LiveFeed:
@@ -75,13 +51,14 @@ class LiveFeed:
 
     Notes
     -----
-    It sees no clock: `now` is the market's time as the events told it. `needs` is read after each
-    call; what it names must be asked of the venue, and the answer given to `hear_history`.
+    It sees no clock: `now` is the market's time as the events told it, and must not run ahead of
+    prices still on their way. `needs` is read and cleared after each call; what it names must be
+    asked of the venue, and each page of the answer given to `hear_history`. Where no event brings
+    time, `advance` must be called when `due` says.
 
     Attributes
     ----------
     last_tick : time of the last tick, ns UTC; 0 before the first. last_price : nan before.
-    gaps : gaps filled so far. differing : bars whose prices the venue's own bar contradicts.
     """
 
     def __init__(
@@ -96,29 +73,34 @@ class LiveFeed:
         self.timeframe_ns = timeframe_ns
         self.calendar = calendar
         self.terms = terms or FeedTerms()
-        self._dress = dress
-        self._builder = BarBuilder(calendar, timeframe_ns)
-        self._joint: int | None = None
-        self._told_until = 0
-        self._day = -1
-        self._asked_at: int | None = None
-        self._asked: HistoryNeed | None = None
-        self._waiting: list[Bars] = []
         self.needs: list[HistoryNeed] = []
         self.last_tick = 0
         self.last_price = float("nan")
-        self.gaps = 0
-        self.differing = 0
-        self._recent: dict[int, Any] = {}
+        self._dress = dress
+        self._grid = Grid(calendar, timeframe_ns)
+        self._builder = BarBuilder(calendar, timeframe_ns)
+        self._numbers = itertools.count(1)
+        self._past = Backfill(symbol, self._grid, self.terms, self.needs, self._numbers)
+        self._check = VenueCheck()
+        self._waiting: list[Bars] = []
+        self._day = np.int32(-(2**31))
+        self._now = 0
+        self._heard = 0
+        self._is_silent = False
+        self._stale_at = NEVER_NS
+        self._built_since = 0
+        self._unchecked = 0
+        self._check_at = NEVER_NS
+        self._check_asked: HistoryNeed | None = None
 
     # -- what it says ------------------------------------------------------------------------
 
     @property
     def state(self) -> FeedState:
         """Where it stands."""
-        if self._joint is None:
-            return FeedState.WAITING
-        return FeedState.LIVE if self._told_until >= self._joint else FeedState.BEHIND
+        if self._past.joint is None:
+            return FeedState.SILENT if self._is_silent else FeedState.WAITING
+        return FeedState.BEHIND if self._past.is_open else FeedState.LIVE
 
     @property
     def forming(self) -> Bars:
@@ -139,171 +121,254 @@ class LiveFeed:
         return self._builder.ends_at
 
     @property
+    def due(self) -> int:
+        """When `advance` must be called at the latest (ns UTC), NEVER_NS for no such time."""
+        end = self._builder.ends_at
+        return min(NEVER_NS if end is None else end, self._next_step, self._stale_at)
+
+    @property
     def told_until(self) -> int:
-        """END of the last bar told, ns UTC; 0 before the first."""
-        return self._told_until
+        """Bars that START before it are told or given up, ns UTC; 0 before the first."""
+        return self._past.since
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether as many bars as the warm-up has came without a hole; entries wait for it."""
+        return self._past.until_whole <= 0
+
+    @property
+    def holes(self) -> tuple[Hole, ...]:
+        """The last stretches whose bars could not be had."""
+        return tuple(self._past.holes)
+
+    @property
+    def hole_count(self) -> int:
+        """Stretches whose bars could not be had."""
+        return self._past.hole_count
+
+    @property
+    def gaps(self) -> int:
+        """Gaps filled so far."""
+        return self._past.filled
 
     @property
     def left_out(self) -> int:
         """Ticks that no bar took."""
         return self._builder.left_out
 
+    @property
+    def differing(self) -> int:
+        """Built bars whose prices the venue's own bar contradicts."""
+        return self._check.differing
+
+    @property
+    def compared(self) -> int:
+        """Built bars held against the venue's own."""
+        return self._check.compared
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """The last of the differing bars."""
+        return tuple(self._check.last)
+
+    def may_tell(self, end: int) -> bool:
+        """Whether a bar with an END by this time may still come from history."""
+        return self._past.may_tell(end)
+
+    def is_stale(self, now: int) -> bool:
+        """Whether it has been silent for too long while its market was open."""
+        return self._is_silent or (self._past.joint is not None and self._is_overdue(now))
+
     # -- what it hears -----------------------------------------------------------------------
 
     def connected(self, now: int) -> Bars:
         """Ticks are complete from `now` on; ask for what came before."""
-        if self._joint is not None:
+        self._now = max(self._now, now)
+        if self._past.joint is not None:
             return NO_BARS
-        self._joint = self._first_start(now)
-        if not self._told_until and not self.terms.history_bars:
-            self._told_until = self._joint
-            return NO_BARS
-        if self._told_until:
-            self.gaps += self._told_until < self._joint
-        self._ask(now)
-        return self._what_waited()
+        # A tick that came before the connection was told has others before it that did not.
+        begin = max(self._now + self.terms.clock_error_ns, self.last_tick + 1)
+        joint = self._grid.first_start(begin)
+        self._is_silent = False
+        self._built_since = joint
+        self._hear_at(self._now)
+        self._past.open(joint, self._now)
+        return NO_BARS
 
     def lost(self) -> None:
         """The connection is gone: what is built from here on may lack ticks."""
-        self._joint = None
-        self._waiting.clear()
+        self._suspend()
+        self._is_silent = False
 
     def take(self, ticks: Any) -> Bars:
         """Take ticks (TICK, oldest first); return the bars they completed."""
-        if len(ticks):
-            self.last_tick = max(self.last_tick, int(ticks["ts_event"].max()))
-            self.last_price = float(ticks["price"][-1])
-        return self._told(self._builder.take(ticks))
+        count = len(ticks)
+        if count == 1:
+            last = ticks["ts_event"].item(0)
+        elif count:
+            last = int(ticks["ts_event"].max())
+        else:
+            return NO_BARS
+        if last >= self._stale_at or self._is_silent:
+            return self._take_after_silence(ticks)
+        if last >= self.last_tick:
+            self.last_tick = last
+            self.last_price = ticks["price"].item(count - 1)
+            if self._stale_at != NEVER_NS:
+                self._stale_at = last + self.terms.stale_ns
+                self._heard = last
+        done = self._builder.take(ticks)
+        return self._built(done) if len(done) else NO_BARS
 
     def advance(self, now: int) -> Bars:
         """Time has passed: return the bars that are over, ask again for what is missing."""
-        done = self._told(self._builder.close(now))
-        if self.state is FeedState.BEHIND and self._asked is None and self._may_ask(now):
-            self._ask(now)
-        return done
+        if now > self._now:
+            self._now = now
+        if now >= self._stale_at:
+            self._listen(now)
+        done = self._builder.close(now)
+        built = self._built(done) if len(done) else NO_BARS
+        return built if now < self._next_step else self._told([built, self._step(now)])
 
-    def is_stale(self, now: int) -> bool:
-        """Whether it has been silent for too long while its market was open all that time."""
-        if self._joint is None or now - max(self.last_tick, self._joint) <= self.terms.stale_ns:
-            return False
-        quiet_since = max(self.last_tick, self._joint)
-        return self._is_open(quiet_since) and self._is_open(now)
+    def hear_history(
+        self, need: HistoryNeed, bars: Bars, now: int, is_last: bool = True, error: str = ""
+    ) -> Bars:
+        """Take a page of an answer to a need; return the bars now known.
 
-    def hear_history(self, bars: Bars, asked_end: int, now: int, error: str = "") -> Bars:
-        """Take an answer to a need whose `end` was `asked_end`; return the bars now known.
-
-        An answer that lacks the bar just over is asked for again while the venue may be late.
+        Pages and bars may come in any order, with bars that were not asked for or are still
+        forming, after another request was made, or not at all.
         """
-        self._asked = None
-        if error:
+        self._now = max(self._now, now)
+        if need.is_check:
+            self._hear_check(need, bars, is_last or bool(error))
             return NO_BARS
-        joint = self._joint if self._joint is not None else asked_end
-        fresh = bars[(bars["start"] >= self._told_until) & (bars["end"] <= joint)]
-        done = [self._tell(fresh)] if len(fresh) else []
-        complete = asked_end >= joint
-        if complete and not self._lacks_last(joint, now):
-            self._told_until = max(self._told_until, joint)
-        if self.state is FeedState.LIVE:
-            done.append(self._what_waited())
-        return np.concatenate(done) if done else NO_BARS
+        return self._told([self._tell(self._past.hear(need, bars, self._now, is_last, error))])
 
     def compare(self, bar: Any) -> str:
         """Compare the venue's own bar with the one told; return what differs, "" for nothing."""
-        ours = self._recent.get(int(bar["start"]))
-        if ours is None:
-            return ""
-        words = [
-            f"{name} {ours[name]:g} here, {bar[name]:g} at the venue"
-            for name in ("open", "high", "low", "close")
-            if abs(float(ours[name]) - float(bar[name])) > 1e-9 * abs(float(bar[name]))
-        ]
-        self.differing += bool(words)
-        return ", ".join(words)
+        return self._check.compare(bar)
 
-    # -- inside ------------------------------------------------------------------------------
+    # -- silence -----------------------------------------------------------------------------
 
-    def _first_start(self, now: int) -> int:
-        """Return the first grid line at or after a time; bars from there on are complete."""
-        start = int(self.calendar.grid_starts(np.array([now], np.int64), self.timeframe_ns)[0])
-        if start == now:
-            return now
-        cell = np.zeros(1, BAR)
-        cell["start"] = start
-        self.calendar.annotate(cell, self.timeframe_ns)
-        end = int(cell["end"][0])
-        return end if now < end else now
+    def _hear_at(self, now: int) -> None:
+        self._heard = max(self.last_tick, now)
+        stale = self.terms.stale_ns
+        self._stale_at = self._heard + stale if stale else NEVER_NS
 
-    def _ask(self, now: int) -> None:
-        assert self._joint is not None
-        start = self._told_until or self._history_start(self._joint)
-        if start >= self._joint:
-            self._told_until = max(self._told_until, self._joint)
-            return
-        end = min(self._joint, now)
-        self._asked = HistoryNeed(self.symbol, self.timeframe_ns, start, end)
-        self._asked_at = now
-        self.needs.append(self._asked)
-
-    def _may_ask(self, now: int) -> bool:
-        """Whether there is more to ask for now than the last answer could hold."""
-        if self._asked_at is None or self._joint is None:
-            return True
-        if now >= self._joint > self._asked_at:
-            return True
-        return now >= self._asked_at + self.terms.retry_ns and now >= self._joint
-
-    def _history_start(self, joint: int) -> int:
-        """Return START of the first bar of the warm-up: the grid's, markets' closures counted."""
-        wanted = self.terms.history_bars
-        span = wanted * self.timeframe_ns
-        while True:
-            reach = joint - 2 * span - 14 * 86_400 * _SECOND_NS
-            starts = self.calendar.expected_starts(reach, joint - 1, self.timeframe_ns)
-            if len(starts) >= wanted or reach <= self.calendar.opens[0]:
-                return int(starts[-wanted:][0]) if len(starts) else reach
-            span *= 2
-
-    def _lacks_last(self, joint: int, now: int) -> bool:
-        """Whether the last bar before the joint is still missing and may yet appear."""
-        if now >= joint + self.terms.patience_ns:
+    def _is_overdue(self, now: int) -> bool:
+        if now < self._stale_at:
             return False
-        starts = self.calendar.expected_starts(
-            joint - 8 * self.timeframe_ns, joint - 1, self.timeframe_ns
-        )
-        return len(starts) > 0 and self._told_until <= int(starts[-1])
+        return now >= self._grid.after_open_time(self._heard, self.terms.stale_ns)
 
-    def _is_open(self, ts: int) -> bool:
-        at = int(np.searchsorted(self.calendar.opens, ts, side="right")) - 1
-        return at >= 0 and ts < int(self.calendar.closes[at])
+    def _listen(self, now: int) -> None:
+        """Fall silent if nothing was heard for too long, hours of a shut market apart."""
+        self._stale_at = self._grid.after_open_time(self._heard, self.terms.stale_ns)
+        if now >= self._stale_at:
+            self._suspend()
+            self._is_silent = True
 
-    def _told(self, done: Bars) -> Bars:
+    def _take_after_silence(self, ticks: Any) -> Bars:
+        """Take ticks one at a time: each may be the first after a silence."""
+        done = []
+        for place in range(len(ticks)):
+            tick = ticks[place : place + 1]
+            ts = tick["ts_event"].item(0)
+            if ts >= self._stale_at:
+                self._listen(ts)
+            if self._is_silent:
+                self.last_tick = max(self.last_tick, ts)
+                self.connected(ts)
+            done.append(self.take(tick))
+        return np.concatenate(done)
+
+    def _suspend(self) -> None:
+        """From here on ticks may be missing; what is not told yet must come from history."""
+        for bars in [*self._waiting, self._builder.forming]:
+            self._past.note_traded(bars)
+        self._waiting.clear()
+        self._past.suspend()
+        self._stale_at = NEVER_NS
+
+    # -- bars --------------------------------------------------------------------------------
+
+    @property
+    def _next_step(self) -> int:
+        return min(self._past.due, self._check_at)
+
+    def _step(self, now: int) -> Bars:
+        """Ask for what is due to be asked for."""
+        if now >= self._check_at:
+            self._ask_check(now)
+        return self._tell(self._past.step(now)) if now >= self._past.due else NO_BARS
+
+    def _built(self, done: Bars) -> Bars:
         """Return the bars built of complete ticks, at once or when older ones are there."""
-        if not len(done) or self._joint is None:
-            return NO_BARS
-        done = done[done["start"] >= self._joint]
+        joint = self._past.joint
+        is_complete = done["start"] >= (NEVER_NS if joint is None else joint)
+        if not is_complete.all():
+            self._past.note_traded(done[~is_complete])
+            done = done[is_complete]
         if not len(done):
             return NO_BARS
-        if self.state is FeedState.LIVE:
-            return self._tell(done)
-        self._waiting.append(done)
-        return NO_BARS
+        if self._past.is_open:
+            self._waiting.append(done)
+            return NO_BARS
+        return self._tell(done, is_built=True)
 
-    def _what_waited(self) -> Bars:
-        waited, self._waiting = self._waiting, []
-        return self._tell(np.concatenate(waited)) if waited else NO_BARS
+    def _told(self, parts: list[Bars]) -> Bars:
+        """Join what was told; add the bars that waited for older ones if those are there now."""
+        if self._waiting and not self._past.is_open:
+            waited, self._waiting = self._waiting, []
+            parts.append(self._tell(np.concatenate(waited), is_built=True))
+        return np.concatenate(parts)
 
-    def _tell(self, bars: Bars) -> Bars:
+    def _tell(self, bars: Bars, is_built: bool = False) -> Bars:
         """Dress bars and note that they are told."""
+        if not len(bars):
+            return NO_BARS
         told: Bars = bars.copy()
         self._dress(told)
-        for bar in told:
-            bar["flags"] &= ~np.uint16(FIRST_OF_DAY)
-            if int(bar["day"]) != self._day:
-                bar["flags"] |= np.uint16(FIRST_OF_DAY)
-                self._day = int(bar["day"])
-            self._recent[int(bar["start"])] = bar.copy()
-        while len(self._recent) > 64:
-            del self._recent[next(iter(self._recent))]
-        self._told_until = int(told["end"][-1])
+        is_first = np.diff(told["day"], prepend=self._day) != 0
+        told["flags"] &= ~np.uint16(FIRST_OF_DAY)
+        told["flags"][is_first] |= np.uint16(FIRST_OF_DAY)
+        self._day = told["day"][-1]
+        self._past.since = max(self._past.since, int(told["end"][-1]))
+        self._past.until_whole -= len(told)
         self._builder.begin_after(told[-1])
+        self._check.note(told, is_built)
+        if is_built:
+            self._plan_check(len(told))
         return told
+
+    # -- the venue's own bars ----------------------------------------------------------------
+
+    def _plan_check(self, count: int) -> None:
+        self._unchecked += count
+        every = self.terms.check_every_bars
+        if every and self._unchecked >= every and self._check_asked is None:
+            wait = max(self.terms.settle_ns, self.terms.patience_ns)
+            self._check_at = min(self._check_at, self._past.since + wait)
+
+    def _ask_check(self, now: int) -> None:
+        """Ask for the bars told since the last check; a check without an answer is dropped."""
+        if self._check_asked is not None:
+            self._check_asked, self._check_at = None, NEVER_NS
+            return
+        end = self._past.since
+        reach = min(self._unchecked, KEPT_BARS)
+        start = max(self._grid.start_before(end, reach), self._built_since)
+        number = next(self._numbers)
+        need = HistoryNeed(self.symbol, self.timeframe_ns, start, end, number, is_check=True)
+        self.needs.append(need)
+        self._check_asked, self._check_at = need, now + self.terms.answer_ns
+        self._unchecked = 0
+
+    def _hear_check(self, need: HistoryNeed, bars: Bars, is_end: bool) -> None:
+        bars = self._grid.fitted(bars)
+        bars = bars[(bars["start"] >= need.start) & (bars["end"] <= need.end)]
+        self._check.lacking(bars, max(need.start, self._built_since), need.end)
+        for bar in bars:
+            self._check.compare(bar)
+        asked = self._check_asked
+        if is_end and asked is not None and asked.number == need.number:
+            self._check_asked, self._check_at = None, NEVER_NS

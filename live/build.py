@@ -164,12 +164,14 @@ def _replay(loaded: Sequence[LoadedPlan], start: int, speed: float | None) -> Re
     bars: dict[tuple[str, int], Series] = {}
     for plan in loaded:
         for series in plan.further.values():
-            told.setdefault(series.symbol, ReplaySeries(series, _tick_of(series)))
+            market = _calendar_of(series, plan.calendar)
+            told.setdefault(series.symbol, ReplaySeries(series, _tick_of(series), market))
             bars[series.symbol, series.timeframe_ns] = series
     for plan in loaded:
         finest = plan.series.lower or plan.series
         symbol = plan.request.instrument.symbol
-        told[symbol] = ReplaySeries(replace(finest, symbol=symbol), _tick_of(plan.series))
+        own = replace(finest, symbol=symbol)
+        told[symbol] = ReplaySeries(own, _tick_of(plan.series), plan.calendar)
         bars[symbol, plan.series.timeframe_ns] = plan.series
     return Replay(list(told.values()), bars, start, speed)
 
@@ -189,7 +191,8 @@ def _plan_slots(
     asked = loaded.request
     slots = []
     history = terms.history_bars
-    feed_terms = FeedTerms(history, int(terms.stale_secs * _SECOND_NS))
+    # A replay tells four prices a bar: between them its silence says nothing.
+    feed_terms = FeedTerms(history, stale_ns=0)
     data = LiveData(asked.instrument.symbol, loaded.series.timeframe_ns)
     data.tola_plan, data.tola_calendar = asked.plan_id, loaded.calendar
     for name, series in loaded.further.items():

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from brokers.inbox import Inbox
-from core.bars import BAR
+from core.bars import BAR, NEVER_NS
 from core.errors import TolaError
 from core.events import (
     AccountUpdate,
@@ -41,9 +41,10 @@ from core.events import (
     Ticks,
     VenueBar,
 )
-from feeds.live import FeedState, LiveFeed
+from feeds.live import HistoryNeed, LiveFeed
 
-_SECOND_NS = 1_000_000_000
+_WITHOUT_PRICES = ("orders",)
+"""Connections that bring no prices: feeds do not mind them."""
 
 
 class Recorder(Protocol):
@@ -54,7 +55,7 @@ class Recorder(Protocol):
 
 
 class Source(Protocol):
-    """Prices that the engine fetches itself when it has nothing else to do (a replay)."""
+    """What the engine fetches itself when it has nothing else to do: a replay, or the time."""
 
     def pump(self, inbox: Inbox) -> float | None:
         """Put the next events into the inbox; return seconds to wait first, None at the end."""
@@ -146,7 +147,7 @@ class Engine:
         self._pieces: deque[Event] = deque()
         self._ready: list[_Ready] = []
         self._requests = itertools.count(1)
-        self._asked: dict[int, tuple[FeedSlot, int]] = {}
+        self._asked: dict[int, tuple[FeedSlot, HistoryNeed]] = {}
         self._by_name = {slot.name: slot for slot in self.slots}
         self._by_symbol: dict[str, list[FeedSlot]] = {}
         for slot in self.slots:
@@ -222,6 +223,16 @@ class Engine:
             for slot in self.slots
         )
 
+    def next_due(self) -> int | None:
+        """Return the market's time at which something happens without a price, None for never.
+
+        A bar ends, history is asked for (again), an answer is given up, silence is too long.
+        """
+        times = [slot.feed.due for slot in self.slots]
+        times += [int(slot.cell["end"]) for slot in self.slots if slot.cell is not None]
+        due = min(times, default=NEVER_NS)
+        return None if due == NEVER_NS else max(due, self.now + 1)
+
     def settle(self) -> None:
         """Apply what has happened already; nothing new is fetched."""
         while self.nested or self._is_deliverable():
@@ -267,7 +278,7 @@ class Engine:
         self.counts.ticks += len(ticks)
         self.pass_time(int(ticks["ts_event"][0]))
         self._take(event.symbol, self._by_symbol.get(event.symbol, []), ticks)
-        self.now = max(self.now, int(ticks["ts_event"][-1]))
+        self.pass_time(int(ticks["ts_event"][-1]))
 
     def _take(self, symbol: str, slots: Sequence[FeedSlot], ticks: Any) -> None:
         """Take ticks that lie in one bar of each feed: build, begin bars, match, mark."""
@@ -322,22 +333,23 @@ class Engine:
         asked = self._asked.get(event.request_id)
         if asked is None:
             return
-        slot, end = asked
-        if event.is_last:
+        slot, need = asked
+        if event.is_last or event.error:
             del self._asked[event.request_id]
-        bars = slot.feed.hear_history(
-            event.bars, end if event.is_last else 0, self.now, event.error
-        )
+        bars = slot.feed.hear_history(need, event.bars, self.now, event.is_last, event.error)
         self._add_ready(slot, bars)
 
     def _on_link(self, event: Link) -> None:
-        self.now = max(self.now, event.ts_event)
-        for slot in self.slots:
-            if event.state is LinkState.CONNECTED:
-                self._add_ready(slot, slot.feed.connected(self.now))
-            else:
+        is_up = event.state is LinkState.CONNECTED
+        if event.name not in _WITHOUT_PRICES and not is_up:
+            # Before time passes: a bar that was forming may lack its last ticks.
+            for slot in self.slots:
                 slot.feed.lost()
-        self.counts.reconnects += event.state is LinkState.CONNECTED
+        self.pass_time(event.ts_event or event.ts_init)
+        if event.name not in _WITHOUT_PRICES and is_up:
+            for slot in self.slots:
+                self._add_ready(slot, slot.feed.connected(self.now))
+            self.counts.reconnects += 1
 
     def _on_venue_bar(self, event: VenueBar) -> None:
         for slot in self._by_symbol.get(event.symbol, []):
@@ -351,7 +363,7 @@ class Engine:
         for slot in self.slots:
             for need in slot.feed.needs:
                 request_id = next(self._requests)
-                self._asked[request_id] = (slot, need.end)
+                self._asked[request_id] = (slot, need)
                 if not self.replaying:
                     self.port.request_history(
                         request_id, need.symbol, need.timeframe_ns, need.start, need.end
@@ -361,7 +373,7 @@ class Engine:
     # -- bars --------------------------------------------------------------------------------
 
     def _add_ready(self, slot: FeedSlot, bars: Any) -> None:
-        if self.replaying:
+        if not len(bars):
             return
         place = self.slots.index(slot)
         for bar in bars:
@@ -370,14 +382,12 @@ class Engine:
             )
 
     def _is_deliverable(self) -> bool:
-        """Whether the oldest complete bar may go out: nothing older of its plan is asked for."""
-        if not self._ready:
+        """Whether the oldest complete bar may go out: nothing as old of its plan may come."""
+        if not self._ready or self.replaying:
             return False
         oldest = self._ready[0]
         return not any(
-            slot.plan_id == oldest.slot.plan_id
-            and slot.feed.state is FeedState.BEHIND
-            and slot.feed.told_until < oldest.end
+            slot.plan_id == oldest.slot.plan_id and slot.feed.may_tell(oldest.end)
             for slot in self.slots
         )
 
@@ -390,7 +400,7 @@ class Engine:
         late = self.now - end > self.entry_age_ns
         event = Bars(
             tuple(item.slot.name for item in group),
-            (late,) * len(group),
+            tuple(late or not item.slot.feed.is_whole for item in group),
             np.array([item.bar for item in group], BAR),
             ts_event=self.now,
         )
@@ -398,6 +408,8 @@ class Engine:
 
     def _on_bars(self, event: Bars) -> None:
         """Step the feeds, then every strategy once."""
+        if self.replaying:
+            self._drop_ready(int(event.bars["end"][0]))
         for name, late, bar in zip(event.names, event.late, event.bars, strict=True):
             slot = self._by_name[name]
             slot.data.push(bar, late)
@@ -413,6 +425,11 @@ class Engine:
             except Exception as failure:  # whatever a strategy raises
                 self._failed(failure)
                 break
+
+    def _drop_ready(self, end: int) -> None:
+        """Forget what the record says was delivered; what is left at its end is still to be."""
+        while self._ready and self._ready[0].end <= end:
+            heapq.heappop(self._ready)
 
     def _failed(self, failure: Exception) -> None:
         """Step no strategy any more; in a replay the record cannot go on."""

@@ -35,15 +35,17 @@ class KeptBrackets:
     Attributes
     ----------
     lost : stops that ended unasked while their position was open.
+    uneven : parents of brackets of which the venue refused to change an order.
     """
 
     def __init__(self, account: Any) -> None:
         self._account = account
-        self.lost: list[LiveTicket] = []
+        self.reset()
 
     def reset(self) -> None:
         """Begin a session: nothing is lost."""
-        self.lost = []
+        self.lost: list[LiveTicket] = []
+        self.uneven: list[LiveTicket] = []
 
     # -- after a fill ------------------------------------------------------------------------
 
@@ -110,8 +112,18 @@ class KeptBrackets:
             account.sender.send(ticket, steps)
             return
         asked = ticket.plan.steps_of(ticket.asked or 0.0) - ticket.executed_steps
-        if steps != (ticket.remaining if ticket.asked is None else asked):
+        if steps == (ticket.remaining if ticket.asked is None else asked):
+            return
+        if account.now - ticket.refused_at < account.terms.retry_ns:
+            self.leave_uneven(ticket)
+        else:
             account.sender.change(ticket, steps=steps)
+
+    def leave_uneven(self, ticket: LiveTicket) -> None:
+        """Come back to a bracket later: the venue refused to change one of its orders."""
+        parent = self._account.family_of(ticket)[0]
+        if not any(item is parent for item in self.uneven):
+            self.uneven.append(parent)
 
     def _move_stop(self, target: LiveTicket, price: float | None) -> None:
         """Move the stop where a filled target says, only to less risk."""
@@ -197,8 +209,7 @@ class KeptBrackets:
             return False
         said_no = whole.refusal is not None or whole.status is OrderStatus.REJECTED
         if said_no or ticket.mended >= MOST_MENDS:
-            why = "stop_refused" if said_no else "stop_removed"
-            account.close_plan(ticket.plan, why, steps=parent.open_steps)
+            self.give_up(ticket, "stop_refused" if said_no else "stop_removed")
             return False
         self.miss(ticket)
         return True
@@ -211,29 +222,50 @@ class KeptBrackets:
             self._account.look_at_protection(ticket.plan)
 
     def mend(self, now: int, wait_ns: int) -> None:
-        """Put back the stops that have been missing for a while."""
+        """Put back stops that have been missing for a while; ask again for refused changes."""
         due = [ticket for ticket in self.lost if now - (ticket.lost_at or 0) >= wait_ns]
         for ticket in due:
             self.put_back(ticket)
+        uneven, self.uneven = self.uneven, []
+        for parent in uneven:
+            if parent.open_steps:
+                self.cover(parent)
 
     def put_back(self, ticket: LiveTicket) -> None:
         """Place a stop anew that ended while its position is open."""
         account = self._account
         self.lost = [item for item in self.lost if item is not ticket]
-        if ticket.lost_at is None:
+        parent = account.family_of(ticket)[0]
+        if ticket.lost_at is None or ticket.is_over:
+            return
+        if not parent.open_steps:
+            ticket.lost_at = None
+            account.tell(ticket)
+        elif ticket.mended >= MOST_MENDS:
+            self.give_up(ticket, "stop_removed")
+        else:
+            ticket.mended += 1
+            logger.warning("stop put back order=%s plan=%s", ticket.order_id, ticket.plan.plan_id)
+            self._place_anew(ticket, parent.open_steps)
+
+    def _place_anew(self, ticket: LiveTicket, steps: int) -> None:
+        account = self._account
+        if ticket.is_native and account.capabilities.brackets is Brackets.ON_POSITION:
+            account.sender.change(ticket, price=ticket.wanted_price)  # lost until it is confirmed
             return
         ticket.lost_at = None
-        parent = account.family_of(ticket)[0]
-        if not parent.open_steps or ticket.is_over:
-            account.tell(ticket)
-            return
-        ticket.mended += 1
-        logger.warning("stop put back order=%s plan=%s", ticket.order_id, ticket.plan.plan_id)
-        if ticket.is_native and account.capabilities.brackets is Brackets.ON_POSITION:
-            account.sender.change(ticket, price=ticket.wanted_price)
-            return
+        ticket.is_native = False
         for part in ticket.parts:
             part.is_retired = True
-        ticket.is_native = False
-        account.sender.send(ticket, parent.open_steps)
-        account.show(ticket, parent.open_steps, None, None)
+        account.sender.send(ticket, steps)
+        account.show(ticket, steps, None, None)
+
+    def give_up(self, ticket: LiveTicket, reason: str) -> None:
+        """Close what a stop should cover: it cannot be had."""
+        parent = self._account.family_of(ticket)[0]
+        self._account.close_plan(ticket.plan, reason, steps=parent.open_steps)
+
+    def found(self, ticket: LiveTicket) -> None:
+        """Note that a stop that was missing is there."""
+        ticket.lost_at = None
+        self._account.look_at_protection(ticket.plan)

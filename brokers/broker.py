@@ -384,7 +384,7 @@ class LiveBroker(TellingAccount):
             self._value_account()
             if not self.capabilities.keeps_floors:
                 self._watch_floors()
-        if self.brackets.lost:
+        if self.brackets.lost or self.brackets.uneven:
             self._mend()
         if self.hands.waiting:
             self._place_strangers()
@@ -482,9 +482,11 @@ class LiveBroker(TellingAccount):
         if event.verb is Verb.CANCEL:
             part.cancel_asked = False
         elif event.outcome is Outcome.REFUSED and not ticket.changing:
-            ticket.asked = None
+            ticket.asked, ticket.refused_at = None, self.now
             ticket.wanted_price = part.price if part.price is not None else ticket.wanted_price
             part.version = -2  # what it said meanwhile is looked at again
+            if ticket.lost_at is not None:
+                self.brackets.give_up(ticket, "stop_refused")
         logger.warning(
             "request not done verb=%s order=%s outcome=%s reason=%s",
             event.verb.name, event.order_id, event.outcome.name, event.reason,
@@ -496,6 +498,8 @@ class LiveBroker(TellingAccount):
             return
         if not (ticket.is_native and self.capabilities.brackets is Brackets.ON_POSITION):
             return
+        if ticket.lost_at is not None:
+            self.brackets.found(ticket)
         if ticket.cancel_wanted:
             self.end(ticket, "cancelled", ticket.end_reason or "cancelled")
         elif not ticket.is_over and ticket.wanted_price is not None:

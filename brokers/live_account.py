@@ -11,6 +11,7 @@ from brokers.live_plan import LivePlan, LiveTicket, Part
 from brokers.live_terms import LiveTerms
 from brokers.orders import OrderBook, Whole, together
 from brokers.other_hands import OtherHands
+from brokers.port import Brackets
 from core.errors import BrokerError
 from core.events import AccountUpdate, PositionUpdate
 from core.fx import FxRate, constant_rate
@@ -180,18 +181,23 @@ class LiveAccount(TradedAccount):
         if not needed:
             plan.unprotected_since = None
             return
-        covered = sum(
-            ticket.remaining
-            for ticket in self.working_of(plan)
-            if ticket.is_stop and ticket.is_accepted and not ticket.is_held
-            and ticket.lost_at is None
-        )  # fmt: skip
+        covered = sum(self.covers(ticket) for ticket in self.working_of(plan) if ticket.is_stop)
         if covered < needed:
             if plan.unprotected_since is None:
                 plan.unprotected_since = self.now
         elif plan.unprotected_since is not None:
             self.protected_after.append((plan.plan_id, self.now - plan.unprotected_since))
             plan.unprotected_since = None
+
+    def covers(self, ticket: LiveTicket) -> int:
+        """Return the lot steps that a stop covers at the venue, as far as the venue has said so."""
+        if ticket.lost_at is not None or ticket.is_held or not ticket.is_accepted:
+            return 0
+        if ticket.is_native and self.capabilities.brackets is Brackets.ON_POSITION:
+            return ticket.remaining
+        at_venue = [self.book.sent(part.order_id) for part in ticket.parts]
+        left = sum(order.quantity - order.filled for order in at_venue if order.is_alive)
+        return int(ticket.plan.steps_of(left))
 
     def check_protection(self, now: int, limit_ns: int) -> list[LivePlan]:
         """Return the plans whose position has been without a working stop for longer than that.

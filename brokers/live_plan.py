@@ -70,7 +70,8 @@ class LiveTicket(Ticket):
     unwanted : why that is less than what was asked for, "" where it is not.
     flattened : how much of its fills was closed at once, as a quantity.
     wanted_price, wanted_limit : where it is to stand at the venue.
-    asked : quantity of the change in flight. changing : changes asked for and not answered.
+    asked : quantity asked for that the venue has not told yet. changing : changes asked for and not
+        answered. refused_at : market time at which one was refused.
     replacing : lot steps it is to have filled in all, where a new order is placed once the old one
         has ended. retiring : parts that end once the new one works.
     held_back, waits_to_end : a fill, the end of it is known that what is known of its parent does
@@ -103,6 +104,7 @@ class LiveTicket(Ticket):
     wanted_limit: float | None = None
     asked: float | None = None
     changing: int = 0
+    refused_at: int = -NEVER_NS
     replacing: int | None = None
     held_back: bool = False
     waits_to_end: bool = False

@@ -91,9 +91,9 @@ class PositionBrackets:
     def hear(self, plan: LivePlan, update: PositionUpdate) -> None:
         """Compare a position's two prices with its children."""
         for child in self.children_of(plan):
-            if child.child is None or child.changing:
-                continue
-            told = update.stop if child.child.role is Role.STOP else update.target
+            told = update.stop if child.is_stop else update.target
+            if child.changing and not is_near(child, told, child.wanted_price):
+                continue  # not yet what was asked for
             if told is None:
                 self._is_gone(child)
             else:
@@ -111,8 +111,7 @@ class PositionBrackets:
         """The position has a price: show it, or judge whose it is."""
         account, part = self._account, child.parts[-1]
         if child.lost_at is not None:
-            child.lost_at = None
-            account.look_at_protection(child.plan)
+            account.brackets.found(child)
         before, part.price = part.price, price
         restores = account.terms.restores_stops
         move = judge_price(child, account.family_of(child), before, price, restores)

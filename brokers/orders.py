@@ -237,7 +237,8 @@ class Whole(NamedTuple):
     executions : of all of them, each once, by time. filled : their quantity. missing : quantity
         called filled whose executions were not heard.
     is_alive : the venue has one of which more may fill. is_working : one works, or has filled.
-    is_over : nothing more is expected of any. status, reason : of the highest end heard.
+    is_over : nothing more is expected of any. status, reason : the highest heard of those that are
+        not filled.
     refusal : text of the no, where the venue said no to every one of them.
     """
 
@@ -266,7 +267,8 @@ def together(orders: Sequence[KnownOrder], retired: Sequence[KnownOrder] = ()) -
     told = [order.executions for order in everything]
     refusals = [order.refusal for order in orders]
     refusal = max((text for text in refusals if text is not None), default=None)
-    status, reason = max((order.status, order.reason) for order in orders)
+    unfilled = [order for order in orders if not order.is_filled] or orders
+    status, reason = max((order.status, order.reason) for order in unfilled)
     return Whole(
         tuple(sorted((item for part in told for item in part), key=_when)),
         sum(order.filled for order in everything),

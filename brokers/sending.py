@@ -145,10 +145,14 @@ class Sender:
 
     def _sliced(self, plan: LivePlan, steps: int, position_id: str, opens: bool) -> list[Share]:
         """Return shares of at most the instrument's freeze quantity."""
-        freeze = plan.facts.freeze_quantity
-        most = max(1, plan.steps_of(freeze)) if isfinite(freeze) else steps
-        sizes = [most] * (steps // most) + [steps % most] if steps else []
+        most = self._most_steps(plan)
+        sizes = [most] * (steps // most) + [steps % most]
         return [Share(size, position_id, opens) for size in sizes if size]
+
+    def _most_steps(self, plan: LivePlan) -> int:
+        """Return the lot steps one order may hold."""
+        freeze = plan.facts.freeze_quantity
+        return max(1, plan.steps_of(freeze)) if isfinite(freeze) else _NO_LIMIT
 
     def _submit(
         self,
@@ -252,38 +256,64 @@ class Sender:
             ticket.wanted_price = price
         if limit is not None:
             ticket.wanted_limit = limit
+        parts = [part for part in self._account.parts_at_work(ticket) if not part.is_retired]
+        if steps is not None:
+            ticket.welcome = max(ticket.welcome, ticket.plan.size(ticket.executed_steps + steps))
         if self._is_price_of_position(ticket):
             self._change_position(ticket)
-        elif self._must_place_anew(ticket, steps):
+        elif self._must_place_anew(parts, steps):
             self._place_anew(ticket, ticket.remaining if steps is None else steps)
+        elif steps is not None and (len(parts) > 1 or steps > self._most_steps(ticket.plan)):
+            self._resize_parts(ticket, parts, steps)
         else:
-            self._modify(ticket, steps, price, limit)
+            for part in parts:
+                self._modify(ticket, part, steps, price, limit)
 
     def _modify(
-        self, ticket: LiveTicket, steps: int | None, price: float | None, limit: float | None
+        self,
+        ticket: LiveTicket,
+        part: Part,
+        steps: int | None,
+        price: float | None,
+        limit: float | None,
     ) -> None:
-        plan = ticket.plan
-        for part in self._account.parts_at_work(ticket):
-            quantity = None
-            if steps is not None:
-                done = self._account.book.sent(part.order_id).filled
-                quantity = done + plan.size(steps)
+        plan, quantity = ticket.plan, None
+        if steps is not None:
+            quantity = self._account.book.sent(part.order_id).filled + plan.size(steps)
+            if len(ticket.current) == 1:
                 ticket.asked = plan.size(ticket.executed_steps + steps)
-                ticket.welcome = max(ticket.welcome, ticket.asked)
-                if steps > ticket.remaining:  # it may be larger by the next fill
-                    self._account.show(ticket, steps, None, None)
-            part.changes += 1
-            ticket.changing += 1
-            change = OrderChangeRequest(part.order_id, part.venue_order_id, quantity, price, limit)
-            self._account.outbox.modify(change, plan.plan_id, plan.symbol)
+            if steps > ticket.remaining:  # it may be larger by the next fill
+                self._account.show(ticket, steps, None, None)
+        part.changes += 1
+        ticket.changing += 1
+        change = OrderChangeRequest(part.order_id, part.venue_order_id, quantity, price, limit)
+        self._account.outbox.modify(change, plan.plan_id, plan.symbol)
 
-    def _must_place_anew(self, ticket: LiveTicket, steps: int | None) -> bool:
+    def _must_place_anew(self, parts: Sequence[Part], steps: int | None) -> bool:
         """Whether the venue cannot change an order as wanted."""
-        able, parts = self._account.capabilities, self._account.parts_at_work(ticket)
+        able = self._account.capabilities
         most = able.changes_an_order
         if most is not None and any(part.changes >= most for part in parts):
             return True
-        return steps is not None and (not able.modifies_quantity or len(parts) > 1)
+        return steps is not None and not able.modifies_quantity
+
+    def _resize_parts(self, ticket: LiveTicket, parts: Sequence[Part], steps: int) -> None:
+        """Let more slices work, or fewer: none is larger than one order may be."""
+        plan, book = ticket.plan, self._account.book
+        known = [book.sent(part.order_id) for part in parts]
+        lefts = [plan.steps_of(order.quantity - order.filled) for order in known]
+        over = sum(lefts) - steps
+        if over < 0:
+            self.send(ticket, -over)
+        for part, left in zip(reversed(parts), reversed(lefts), strict=True):
+            cut = min(left, max(0, over))
+            over -= cut
+            if cut == left:
+                part.is_retired = True
+                self._cancel_part(ticket, part)
+            elif cut:
+                self._modify(ticket, part, left - cut, None, None)
+        self._account.show(ticket, steps, None, None)
 
     def _place_anew(self, ticket: LiveTicket, steps: int) -> None:
         """Let a new order take the place of one that cannot be changed.
@@ -311,9 +341,17 @@ class Sender:
                 self._retire(ticket)
             elif any(order.is_over for order in new):
                 self._keep_old(ticket)
+        self._end_strays(ticket)
         if ticket.replacing is not None and not self._account.parts_at_work(ticket):
             return self._send_replacement(ticket)
         return ticket.replacing is not None or bool(ticket.retiring)
+
+    def _end_strays(self, ticket: LiveTicket) -> None:
+        """End orders at the venue whose place another has taken."""
+        for part in ticket.parts:
+            is_stray = part.is_retired and part.order_id not in ticket.retiring
+            if is_stray and self._account.book.sent(part.order_id).is_alive:
+                self._cancel_part(ticket, part)
 
     def _retire(self, ticket: LiveTicket) -> None:
         """End the old orders: the new one works."""
@@ -326,9 +364,10 @@ class Sender:
         """Go on with the old orders: the venue refused the new one."""
         for part in ticket.parts:
             part.is_retired = part.order_id not in ticket.retiring
-            if not part.is_retired:
+            if not part.is_retired and part.price is not None:
                 ticket.wanted_price, ticket.wanted_limit = part.price, part.limit_price
-        ticket.retiring = ()
+        ticket.retiring, ticket.refused_at = (), self._account.now
+        self._account.brackets.leave_uneven(ticket)
 
     def _send_replacement(self, ticket: LiveTicket) -> bool:
         """Place anew what is left of an order whose old one has ended; say whether it was sent."""
@@ -341,6 +380,7 @@ class Sender:
         for part in ticket.parts:
             part.is_retired = True
         self.send(ticket, left)
+        self._account.show(ticket, left, None, None)
         return True
 
     # -- prices of a position ----------------------------------------------------------------
@@ -391,6 +431,8 @@ class Sender:
         plan = ticket.plan
         self._account.outbox.cancel(part.order_id, part.venue_order_id, plan.plan_id, plan.symbol)
 
+
+_NO_LIMIT = 10**15
 
 _LASTING = OrderRequest(0, "", "", Side.SELL, 0.0, OrderKind.STOP)
 """Stands for a child's time in force: until it is cancelled."""

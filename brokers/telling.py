@@ -62,12 +62,12 @@ class TellingAccount(LiveAccount):
 
     def tell(self, ticket: LiveTicket) -> None:
         """Tell Backtrader what is known of an order and it was not told yet."""
+        goes_on = self.sender.follow(ticket)
         whole = self.heard_of(ticket)
         self._tell_accepted(ticket, whole)
         if not ticket.is_over:
             self._tell_terms(ticket)
         self._tell_executions(ticket, whole)
-        goes_on = self.sender.follow(ticket)
         is_refused = whole.refusal is not None
         if (is_refused or self.is_done(ticket)) and not goes_on:
             self._tell_end(ticket, whole)
@@ -75,6 +75,8 @@ class TellingAccount(LiveAccount):
             self._undo(ticket, whole)
         if ticket.child is None:
             self._tell_held_back(ticket)
+        elif ticket.is_stop:
+            self.look_at_protection(ticket.plan)
 
     def _tell_executions(self, ticket: LiveTicket, whole: Whole) -> None:
         ticket.held_back = False

@@ -17,6 +17,7 @@ import typer
 from backtests.verbs.console import App, console, show
 from backtests.verbs.data_verbs import data_app
 from backtests.verbs.options import Config, Json, RunName, Timezone, examples, option
+from live.verbs.hands_verbs import hands_app, order_app
 
 app = App(
     help="Tola: one strategy, one result, on historical files, on paper, on a live account.\n\n"
@@ -27,6 +28,8 @@ app = App(
 runs_app = App(help="List, show and compare finished runs.")
 app.add_typer(data_app, name="data")
 app.add_typer(runs_app, name="runs")
+app.add_typer(order_app, name="order")
+app.add_typer(hands_app)
 _TYPERS_CTRL_C = 130
 _RUN_NAMES = {"ignore_unknown_options": True}  # lets -1 be a run's name
 

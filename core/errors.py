@@ -63,6 +63,7 @@ class RiskRefused(TolaError):
         self.rule = rule
         self.limit = limit
         self.value = value
+        self.detail = detail
 
 
 class BrokerError(TolaError):

@@ -25,6 +25,7 @@ from feeds.live_data import LiveData
 from feeds.replay import Replay, ReplaySeries
 from live.cerebro import LiveCerebro
 from live.engine import Engine, FeedSlot, Recorder
+from live.hands import Hand, make_hands
 from live.outbox import LiveOutbox
 from risk.analyzers import DailyLoss, TradeRisk
 from risk.guard import Guard
@@ -77,6 +78,7 @@ class BuiltSession:
     inbox: Inbox
     source: Any = None
     terms: SessionTerms = field(default_factory=SessionTerms)
+    hands: list[Hand] = field(default_factory=list)
 
 
 def build_paper(
@@ -123,12 +125,15 @@ def build_paper(
         broker.add_instrument(run.data, asked.instrument, asked.plan_id, fx=asked.fx)
         step = run.loaded.series.timeframe_ns
         venue.add_plan(asked.plan_id, asked.instrument, asked.fx, step)
+    hands = _add_hands(plans, slots, broker, venue)
     guard = Guard(broker, *request.limits)
     venue.watch(guard.limits)
     engine = Engine(
         broker, venue, slots, inbox, recorder, replay, int(terms.entry_age_secs * _SECOND_NS)
     )
     nested.append(engine.nested.append)
+    for hand in hands:
+        hand.data.now = lambda: engine.now
     outbox.on_refused = lambda order_id, why: engine.nested.append(
         Answer(0, Verb.SUBMIT, Outcome.REFUSED, order_id, reason=why, ts_event=engine.now)
     )
@@ -144,8 +149,27 @@ def build_paper(
     cerebro.addanalyzer(DailyLoss, _name="daily_loss")
     cerebro.addanalyzer(TradeRisk, _name="trade_risk")
     return BuiltSession(
-        request, plans, cerebro, engine, broker, guard, venue, outbox, inbox, replay, terms
+        request, plans, cerebro, engine, broker, guard, venue, outbox, inbox, replay, terms, hands
     )
+
+
+def _add_hands(
+    plans: Sequence[LivePlanRun], slots: Sequence[FeedSlot], broker: LiveBroker, venue: Any
+) -> list[Hand]:
+    """Let hands trade each symbol beside the plans, by the bars of the first plan on it."""
+    of = [(run, run.loaded.request) for run in plans]
+    hands = make_hands(
+        [(asked.instrument.symbol, run.data) for run, asked in of], [run.plan_id for run in plans]
+    )
+    for hand in hands:
+        run, asked = next(item for item in of if item[1].instrument.symbol == hand.symbol)
+        broker.add_instrument(hand.data, asked.instrument, hand.plan_id, fx=asked.fx)
+        step = run.loaded.series.timeframe_ns
+        venue.add_plan(hand.plan_id, asked.instrument, asked.fx, step)
+        hand.data.trades_as(broker.plans[-1])
+        slot = next(item for item in slots if item.data is run.data)
+        slot.guests = (*slot.guests, hand.plan_id)
+    return hands
 
 
 def _start(loaded: Sequence[LoadedPlan], terms: SessionTerms) -> int:

@@ -66,6 +66,7 @@ class FeedSlot:
     """A feed in the engine: its machine, its Backtrader data, whose it is.
 
     cell : the bar that is being traded, None between bars. is_clock : the plan's first data.
+    guests : plans without a feed of their own that live by its bars.
     """
 
     name: str
@@ -74,6 +75,12 @@ class FeedSlot:
     data: Any
     is_clock: bool
     cell: Any = None
+    guests: tuple[str, ...] = ()
+
+    @property
+    def plan_ids(self) -> tuple[str, ...]:
+        """All plans that live by its bars."""
+        return (self.plan_id, *self.guests)
 
 
 @dataclass
@@ -161,6 +168,7 @@ class Engine:
         """Take what Cerebro has built: the session is about to run."""
         self._cerebro, self._strategies = cerebro, strategies
         self._plan_of = {id(plan.data): plan for plan in self.broker.plans}
+        self._plans = {plan.plan_id: plan for plan in self.broker.plans}
 
     def run(self) -> None:
         """Apply events until the session ends."""
@@ -298,11 +306,12 @@ class Engine:
         if start is None or (slot.cell is not None and int(slot.cell["start"]) == start):
             return
         slot.cell = slot.feed.forming[0].copy()
-        plan = self._plan_of[id(slot.data)]
-        self.broker.begin_bar(plan, slot.cell)
+        for plan_id in slot.plan_ids:
+            self.broker.begin_bar(self._plans[plan_id], slot.cell)
         self._drain()
         if self.matcher is not None and not self.replaying:
-            self.matcher.begin_bar(slot.plan_id, slot.cell)
+            for plan_id in slot.plan_ids:
+                self.matcher.begin_bar(plan_id, slot.cell)
 
     def _drain(self) -> None:
         """Apply what the paper exchange answered before it goes on (cancels before a price)."""
@@ -324,7 +333,8 @@ class Engine:
         bar = forming[0] if len(forming) else slot.cell
         slot.cell = None
         if self.matcher is not None and not self.replaying:
-            self.matcher.finish_bar(slot.plan_id, bar)
+            for plan_id in slot.plan_ids:
+                self.matcher.finish_bar(plan_id, bar)
 
     def _on_clock(self, event: Clock) -> None:
         self.pass_time(event.ts_event)

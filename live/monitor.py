@@ -121,7 +121,7 @@ class FeedStatus:
 
     last_tick : its time, ns UTC. age_secs : how long ago by the market's clock.
     left_out : ticks that came after their bar had ended. differing_bars : bars that were not as
-    the venue itself counts them.
+    the venue itself counts them. bid, ask : what a sell gets and a buy pays at the last price.
     """
 
     symbol: str
@@ -133,6 +133,8 @@ class FeedStatus:
     bars: int = 0
     left_out: int = 0
     differing_bars: int = 0
+    bid: float | None = None
+    ask: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,11 +30,12 @@ from live.build import BuiltSession, SessionTerms, build_paper
 from live.controls import Controls
 from live.day_cycle import DayCycle, Due
 from live.day_report import append_day, day_line, day_row, day_text, preflight
+from live.desk import Desk
 from live.journal import Journal, SessionFacts, open_journal
 from live.journal.records import BookedFill
 from live.kill import KillSwitch
 from live.lock import AccountLock
-from live.mailbox import Mailbox, Request
+from live.mailbox import Mailbox
 from live.monitor import SessionState, StatusFile
 from live.recovery import Recovered, chain_of, recover
 from live.session_log import session_log
@@ -238,9 +239,8 @@ class Session:
         engine.on_event = self._note_event
         broker.on_fill = self._note_fill
         self._days = DayCycle([plan.loaded.calendar for plan in self.built.plans])
-        self._mail = Mailbox(self.folder.commands)
-        for request in self._mail.interrupted():
-            self._mail.answer(request, {"done": False, "error": "unknown: the session ended then"})
+        mail = Mailbox(self.folder.commands)
+        self._desk = Desk(mail, self.built, controls, self.command, self._note)
         if self.request.seconds is not None:
             self._deadline = time.monotonic() + self.request.seconds
 
@@ -260,6 +260,8 @@ class Session:
             now = max(engine.now, port.resume_time)
             source.skip_to(now)
         self.command("block", {"rule": "starting", "detail": "not yet compared with the venue"})
+        if "stopping" in self.built.guard.blocks:
+            self.command("unblock", {"rule": "stopping"})
         port.connect(now)
         engine.settle()
         port.request_snapshot(0, 0)
@@ -320,6 +322,9 @@ class Session:
         """End: no further entry, flat where so asked, then stop."""
         if self._ending:
             return
+        if self.built.engine.replaying:  # an earlier process has ended then, this one goes on
+            self.built.guard.block("stopping", reason)
+            return
         self._ending = reason
         self.state = SessionState.STOPPING
         self.built.guard.block("stopping", reason)
@@ -336,12 +341,13 @@ class Session:
             self.command("stop", {"reason": "interrupted"})
         if self._deadline is not None and now >= self._deadline and not self._ending:
             self.command("stop", {"reason": "time is up"})
-        for request in self._mail.take():
-            self._answer(request)
+        self._desk.look()
         if self._kill.is_pressed and not self._ending:
             self.state = SessionState.KILLED
-            self.command("flatten", {"reason": "killed"})
-            self.command("stop", {"reason": "killed"})
+            note = self._kill.note()
+            author = note.author or "session"
+            self.command("flatten", {"reason": "killed", "why": note.reason}, author)
+            self.command("stop", {"reason": "killed"}, author)
         self._check_protection()
         self._check_journal()
         self._tell_feeds()
@@ -350,10 +356,6 @@ class Session:
         if now >= self._next_status:
             self._next_status = now + STATUS_SECS
             self.tell_status()
-
-    def _answer(self, request: Request) -> None:
-        self.command(request.name, request.arguments, request.author)
-        self._mail.answer(request, self.controls.answer)
 
     def _check_protection(self) -> None:
         """Flatten a position that has been without a working stop for too long."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from core.bars import format_timeframe
 from core.calendar import day_date
+from core.matching.prices_at import side_price
 from core.orders import Role
 from live import monitor
 from live.monitor import Status
@@ -34,7 +35,7 @@ def status_of(session: Any) -> Status:
         plans=tuple(_plan(built, run) for run in built.plans),
         positions=tuple(_position(broker, plan) for plan in broker.plans if plan.position_steps),
         orders=tuple(_order(engine, ticket) for ticket in broker.tickets()),
-        feeds=tuple(_feed(engine, slot) for slot in engine.slots),
+        feeds=tuple(_feed(broker, engine, slot) for slot in engine.slots),
         last_signal=_last_signal(built),
         limits=tuple(
             monitor.LimitStatus(item.rule, item.used, item.limit, item.unit)
@@ -114,11 +115,13 @@ def _plan(built: Any, run: Any) -> monitor.PlanStatus:
         if int(calendar.trading_days(_one(trade.exit_time))[0]) != today:
             break
         pnl += trade.pnl
+    is_paused = "paused" in {**built.guard.blocks, **built.guard.blocks_of(plan_id)}
     return monitor.PlanStatus(
         plan_id,
         run.loaded.request.plan.strategy,
         run.loaded.request.instrument.symbol,
         format_timeframe(run.loaded.series.timeframe_ns),
+        monitor.SessionState.PAUSED if is_paused else monitor.SessionState.LIVE,
         trades=len(trades),
         day_pnl=pnl,
     )
@@ -181,8 +184,10 @@ def _order(engine: Any, ticket: Any) -> monitor.OrderStatus:
     )
 
 
-def _feed(engine: Any, slot: Any) -> monitor.FeedStatus:
+def _feed(broker: Any, engine: Any, slot: Any) -> monitor.FeedStatus:
     feed = slot.feed
+    plan = next((item for item in broker.plans if item.data is slot.data), None)
+    bid, ask = (None if plan is None else _side(plan, side) for side in (-1, 1))
     price = feed.last_price
     seen = feed.last_tick
     return monitor.FeedStatus(
@@ -195,7 +200,17 @@ def _feed(engine: Any, slot: Any) -> monitor.FeedStatus:
         len(slot.data),
         feed.left_out,
         feed.differing,
+        bid,
+        ask,
     )
+
+
+def _side(plan: Any, side: int) -> float | None:
+    """Return what a sell (-1) gets, or a buy (1) pays, at the last price."""
+    price = float(plan.last_price)
+    if price != price:
+        return None
+    return float(side_price(price, side, plan.book.market[0], plan.book.state))
 
 
 def _last_signal(built: Any) -> monitor.SignalStatus | None:

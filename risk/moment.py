@@ -36,7 +36,13 @@ def symbol_of(data: Any) -> str:
 
 
 def bar_of(data: Any) -> np.record:
-    """Return the bar a feed stands on; its END is the present moment."""
+    """Return the bar a feed stands on; its END is the present moment.
+
+    A feed that orders inside a bar brings the bar so far (`bar_now`).
+    """
+    if _has(data, "bar_now"):
+        now: np.record = data.bar_now
+        return now
     if _has(data, "bars"):
         record: np.record = data.bars[len(data) - 1]
         return record

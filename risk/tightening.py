@@ -96,7 +96,7 @@ def tightened(
     now = limit_in_force(sources, name, plan)
     is_looser = now is not None and (wanted < now if name == "min_quantity" else wanted > now)
     if is_looser:
-        raise RiskRefused(name, float(now or 0.0), float(wanted), f"{now:g} holds; {ONLY_TIGHTEN}")
+        raise RiskRefused(name, float(now or 0.0), float(wanted), ONLY_TIGHTEN)
     base = _base(sources, name, plan)
     given: dict[str, Any] = {term: getattr(base, term) for term in _TERMS[name]}
     given[name] = wanted

@@ -17,9 +17,18 @@ def option(metavar: str, text: str, *names: str) -> Any:
     return typer.Option(*names, metavar=metavar, help=text)
 
 
+def argument(metavar: str, text: str) -> Any:
+    """Return an argument that the help page calls `metavar`."""
+    return typer.Argument(metavar=metavar, help=text, show_default=False)
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
 Config = Annotated[str, option("FILE", "Settings file.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="last, -1, a number or its beginning.")]
 Timezone = Annotated[
     str | None, option("ZONE", "Zone of the file's stamps: UTC, Asia/Kolkata, ny+7 (MT5).")
+]
+AccountName = Annotated[
+    str | None,
+    option("NAME", "The account; default: the only one that runs, or the only one.", "--account"),
 ]

@@ -28,7 +28,9 @@ def test_all_verbs_are_there():
     assert {" ".join(path) for path in VERBS} == {
         "setup", "init", "backtest", "report", "strategies", "doctor", "completion",
         "export", "why", "runs list", "runs show", "runs compare", "data check", "data list",
-        "data fix", "data convert", "live", "verify",
+        "data fix", "data convert", "live", "verify", "status", "positions", "orders", "quote",
+        "order buy", "order sell", "order modify", "order cancel", "close", "flatten", "pause",
+        "resume", "set", "stop", "kill", "release",
     }  # fmt: skip
 
 

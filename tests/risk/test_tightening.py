@@ -178,7 +178,7 @@ def test_a_stricter_value_keeps_what_its_number_means():
     ],
 )
 def test_a_looser_value_is_refused_and_the_one_in_force_named(name, value, plan, now):
-    with pytest.raises(RiskRefused, match=f"{now} holds; hard limits only tighten until the next"):
+    with pytest.raises(RiskRefused, match=f"a limit of {now} .hard limits only tighten until the "):
         tightened(SOURCES, name, value, plan)
 
 

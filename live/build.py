@@ -118,13 +118,16 @@ def build_paper(
         native=terms.brackets == "native",
         hedging=terms.positions == "hedging",
     )
-    outbox = LiveOutbox(journal, venue)
+    outbox = LiveOutbox(journal, venue, only=PaperVenue)
     broker = LiveBroker(venue, outbox, request.cash, request.currency, order_prefix)
     for run in plans:
         asked = run.loaded.request
         broker.add_instrument(run.data, asked.instrument, asked.plan_id, fx=asked.fx)
-        step = run.loaded.series.timeframe_ns
-        venue.add_plan(asked.plan_id, asked.instrument, asked.fx, step)
+        series = run.loaded.series
+        finest = (series.lower or series).timeframe_ns
+        venue.add_plan(
+            asked.plan_id, asked.instrument, asked.fx, series.timeframe_ns, finest_ns=finest
+        )
     hands = _add_hands(plans, slots, broker, venue)
     guard = Guard(broker, *request.limits)
     venue.watch(guard.limits)
@@ -196,6 +199,7 @@ def _replay(loaded: Sequence[LoadedPlan], start: int, speed: float | None) -> Re
         symbol = plan.request.instrument.symbol
         own = replace(finest, symbol=symbol)
         told[symbol] = ReplaySeries(own, _tick_of(plan.series), plan.calendar)
+        bars[symbol, finest.timeframe_ns] = own
         bars[symbol, plan.series.timeframe_ns] = plan.series
     return Replay(list(told.values()), bars, start, speed)
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from brokers.port import OrderChangeRequest, VenueOrder
-from core.errors import TolaError
+from core.errors import BrokerError, TolaError
 from live.journal import Intent
 
 logger = logging.getLogger(__name__)
@@ -69,6 +69,12 @@ class LiveOutbox:
     ----------
     journal : IntentBook, or None: nothing is kept.
     port : VenuePort
+    only : the one class of port that requests may go to; a session on paper names the paper
+        exchange, so that no order of it can leave the process. None: any.
+
+    Raises
+    ------
+    BrokerError : the port is of another class; also when it has become so later.
 
     Attributes
     ----------
@@ -78,9 +84,13 @@ class LiveOutbox:
     on_send : called with the verb and the order's id once a request may leave.
     """
 
-    def __init__(self, journal: IntentBook | None, port: Any) -> None:
+    def __init__(
+        self, journal: IntentBook | None, port: Any, only: type[Any] | None = None
+    ) -> None:
         self._journal = journal
         self._port = port
+        self._only = only
+        self._check_port()
         self._numbers = itertools.count(1)
         self._held: list[_Request] = []
         self._holds = 0
@@ -154,6 +164,7 @@ class LiveOutbox:
         """Write what is held in one commit, and send it in the order it was asked for."""
         if not self._held:
             return
+        self._check_port()
         held, self._held = self._held, []
         for request, trouble in zip(held, self._written(held), strict=True):
             intent = request.intent
@@ -210,6 +221,13 @@ class LiveOutbox:
         finally:
             self._commit_secs = time.monotonic() - began
         return None
+
+    def _check_port(self) -> None:
+        if self._only is not None and type(self._port) is not self._only:
+            raise BrokerError(
+                f"orders of this session go to {self._only.__name__} alone, not to "
+                f"{type(self._port).__name__}: nothing was sent"
+            )
 
     # -- replay ------------------------------------------------------------------------------
 

@@ -349,7 +349,7 @@ class Backfill:
         start = self.since or self._reach
         bars = self._known_bars(end)
         if not self.since:
-            bars = bars[-self._terms.history_bars :]
+            bars = bars[bars["start"] >= start][-self._terms.history_bars :]
         self._note_hole(Hole(start, end, why), len(bars))
         self._failures = 0
         self._known = end

@@ -144,19 +144,6 @@ class LiveAccount(TradedAccount):
             for part in ticket.parts
         )
 
-    @property
-    def needs_snapshot(self) -> bool:
-        """Whether something is not known that the venue's own books would tell."""
-        if self.hands.waiting:
-            return True
-        for ticket in self.tickets():
-            if ticket.lost_at is not None or ticket.held_back:
-                return True
-            whole = self.heard_of(ticket) if ticket.parts else None
-            if whole is not None and (whole.is_uncertain or whole.missing):
-                return True
-        return False
-
     def forget(self, ticket: LiveTicket) -> None:
         """Note that an order is over; it stays known, for what may still be heard of it."""
         ticket.is_over = True
@@ -230,6 +217,11 @@ class LiveAccount(TradedAccount):
             margin += plan.margin
         self._value = float(self._balance + opened)
         self._cash = float(self._value - margin)
+
+    def pay(self, money: float) -> None:
+        """Book money that leaves the account, or comes in if negative."""
+        self._balance -= money
+        self._value_account()
 
     def _watch_floors(self) -> None:
         """Test the guard's floors at this price; one met cancels, flattens and locks."""

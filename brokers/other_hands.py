@@ -25,8 +25,6 @@ class OtherHands:
 
     Attributes
     ----------
-    waiting : fills by id, with the time of hearing, that may turn out to be of an order of ours
-        on its way, or to close what an entry of ours has filled.
     booked : costs of the fills that were booked, by fill id.
     """
 
@@ -41,7 +39,6 @@ class OtherHands:
 
     def reset(self) -> None:
         """Begin a session: nothing was done."""
-        self.waiting: dict[str, tuple[int, Execution]] = {}
         self.booked: dict[str, float] = {}
         for plan in self._plans.values():
             plan.reset(0.0, None)

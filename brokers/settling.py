@@ -34,7 +34,7 @@ class Settling:
 
     Parameters
     ----------
-    account : LiveBroker
+    account : HearingAccount
 
     Attributes
     ----------
@@ -191,7 +191,7 @@ class Settling:
     def _is_unsettled(self, plan: LivePlan) -> bool:
         """Whether something of a plan's symbol is in flight, so that positions may differ."""
         account = self._account
-        if any(item.symbol == plan.symbol for _, item in account.hands.waiting.values()):
+        if any(item.symbol == plan.symbol for _, item in account.strangers.waiting.values()):
             return True
         for ticket in account.working_of(plan):
             if ticket.held_back or (ticket.parts and account.heard_of(ticket).missing):

@@ -349,9 +349,13 @@ class TellingAccount(LiveAccount):
         state = "rejected" if whole.refusal is not None else states.get(whole.status, "rejected")
         if state == "rejected" and any(word in said.lower() for word in _MARGIN_WORDS):
             return "margin"
-        if state == "cancelled" and self.sender.ends_with_session(ticket):
+        if state == "cancelled" and self._is_expired(ticket):
             return "expired"
         return state
+
+    def _is_expired(self, ticket: LiveTicket) -> bool:
+        """Whether a cancelled order ended by its time: by our rule, or unasked at the close."""
+        return ticket.end_reason == "expired" or self.sender.ends_with_session(ticket)
 
     def complete(self, ticket: LiveTicket) -> None:
         """Tell that nothing is left of an order whose last fill was told as a part."""

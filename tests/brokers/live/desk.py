@@ -67,6 +67,10 @@ class Venue:
     modified: list = field(default_factory=list)
     cancelled: list = field(default_factory=list)
     asked: list = field(default_factory=list)
+    given_up: list = field(default_factory=list)
+
+    def on_refused(self, order_id, why):
+        self.given_up.append((order_id, why))
 
     def submit(self, order, bar_start):
         self.submitted.append(order)

@@ -71,7 +71,7 @@ class TradedAccount(bt.BrokerBase):  # type: ignore[misc]
 
     def plan_of(self, data: Any) -> str:
         """Return the plan that trades a feed."""
-        return self._plan(data).plan_id
+        return str(self._plan(data).plan_id)
 
     def tick_size(self, data: Any) -> float | None:
         """Return the tick of a feed's instrument, None for a feed that is not traded."""

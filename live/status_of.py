@@ -53,7 +53,7 @@ def status_of(session: Any) -> Status:
 def _state(session: Any) -> monitor.SessionState:
     blocks = session.built.guard.blocks
     if session.state is not monitor.SessionState.LIVE:
-        return session.state  # type: ignore[no-any-return]
+        return monitor.SessionState(session.state)
     if session.built.guard.locked:
         return monitor.SessionState.LOCKED
     if "paused" in blocks:

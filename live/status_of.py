@@ -53,7 +53,8 @@ def status_of(session: Any) -> Status:
 def _state(session: Any) -> monitor.SessionState:
     blocks = session.built.guard.blocks
     if session.state is not monitor.SessionState.LIVE:
-        return monitor.SessionState(session.state)
+        told: monitor.SessionState = session.state
+        return told
     if session.built.guard.locked:
         return monitor.SessionState.LOCKED
     if "paused" in blocks:

@@ -137,6 +137,7 @@ class Session:
         self._last_compiled: Callable[[], float] = lambda: 0.0
         self._days: DayCycle
         self._guard_told = 0
+        self.was_live = False
         self._feed_states: dict[str, str] = {}
 
     @property
@@ -433,13 +434,15 @@ class Session:
 
     def _tell_feeds(self) -> None:
         """Alert where prices go missing, and where they are back."""
+        states = {slot.feed.state.value for slot in self.built.engine.slots}
+        self.was_live = self.was_live or states == {"live"}
         for slot in self.built.engine.slots:
             now = slot.feed.state.value
             before = self._feed_states.get(slot.name)
             self._feed_states[slot.name] = now
             if before == "live" and now != "live":
                 self._alert("gap", f"{slot.feed.symbol}: prices are missing, entries are off")
-            elif before not in (None, "live") and now == "live" and self.live_from:
+            elif before not in (None, "live") and now == "live":
                 logger.info("feed live symbol=%s", slot.feed.symbol)
 
     def _on_day(self, due: Due) -> None:

@@ -59,11 +59,9 @@ def _state(session: Any) -> monitor.SessionState:
         return monitor.SessionState.LOCKED
     if "paused" in blocks:
         return monitor.SessionState.PAUSED
-    engine = session.built.engine
-    if {slot.feed.state.value for slot in engine.slots} == {"live"}:
+    if {slot.feed.state.value for slot in session.built.engine.slots} == {"live"}:
         return monitor.SessionState.LIVE
-    is_new = engine.counts.bars == engine.counts.late_bars
-    return monitor.SessionState.WARMING_UP if is_new else monitor.SessionState.GAP
+    return monitor.SessionState.GAP if session.was_live else monitor.SessionState.WARMING_UP
 
 
 def _day(guard: Any, broker: Any) -> monitor.DayStatus:

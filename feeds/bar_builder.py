@@ -20,6 +20,7 @@ from feeds.grid import Grid
 
 _Bars = np.ndarray[Any, Any]
 _NO_BARS = np.zeros(0, BAR)
+_FIRST = np.zeros(1, np.int64)
 
 _BLOCK = 65_536
 """Ticks worked on at a time: more than a cache holds only costs time."""
@@ -99,7 +100,8 @@ class BarBuilder:
         cells, first, stop = self._cells(traded)
         done = np.zeros(len(cells) + 1, BAR)
         count = build(traded, cells, first, stop, self._bar, self._state, done)
-        return np.concatenate([done[:count], self.close(now)])
+        over = self.close(now)
+        return np.concatenate([done[:count], over]) if count else over
 
     def close(self, now: int) -> _Bars:
         """Return the forming bar if it is over at this time (ns UTC), else no bar."""
@@ -115,6 +117,10 @@ class BarBuilder:
         A tick that comes late is put with the bar of the tick before it, which leaves it out.
         """
         times = np.ascontiguousarray(traded["ts_event"])
+        if len(times):
+            cell = self._grid.cell(int(times.min()))
+            if cell is not None and times.max() < cell["end"].item(0):
+                return cell, _FIRST, np.array([len(times)], np.int64)
         starts = self._grid.starts(times)
         starts = np.maximum.accumulate(starts)
         first = np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1))

@@ -13,6 +13,8 @@ from feeds.loading import in_session
 
 _LEAST_REACH_NS = 14 * NS_PER_DAY
 """First look back for bars: longer than any run of holidays."""
+_AHEAD = 512
+"""Cells worked out together."""
 
 
 class Grid:
@@ -21,6 +23,9 @@ class Grid:
     def __init__(self, calendar: Calendar, timeframe_ns: int) -> None:
         self.calendar = calendar
         self.timeframe_ns = timeframe_ns
+        self._known_from = self._known_until = 0
+        self._known = np.zeros(0, BAR)
+        self._is_kept: list[bool] = []
 
     def starts(self, times: Times) -> Times:
         """Return START of the cell of each time."""
@@ -33,6 +38,35 @@ class Grid:
         still be to come.
         """
         return int(self.starts(np.array([ts], np.int64))[0])
+
+    def cell(self, ts: int) -> np.ndarray[Any, Any] | None:
+        """Return the empty bar a time lies in, as `fitted` gives it, in an array of one.
+
+        None where no bar may be, and outside of known sessions: ask `starts` and `fitted` there.
+        The cells to come are worked out together, so a bar after the other costs next to nothing.
+        """
+        if not self._known_from <= ts < self._known_until and not self._learn(ts):
+            return None
+        place = (ts - self._known_from) // self.timeframe_ns
+        return self._known[place : place + 1].copy() if self._is_kept[place] else None
+
+    def _learn(self, ts: int) -> bool:
+        """Work out the next cells of the session a time lies in; False if it lies in none."""
+        calendar, step = self.calendar, self.timeframe_ns
+        at = int(np.searchsorted(calendar.opens, ts, side="right")) - 1
+        if at < 0 or step >= NS_PER_DAY or ts >= calendar.closes[at]:
+            return False
+        begin = int(calendar.opens[at])
+        begin += (ts - begin) // step * step
+        until = min(begin + _AHEAD * step, int(calendar.closes[at]))
+        cells = np.zeros(-(-(until - begin) // step), BAR)
+        cells["start"] = np.arange(begin, until, step)
+        if not np.array_equal(self.starts(cells["start"]), cells["start"]):
+            return False  # another session begins inside
+        calendar.annotate(cells, step)
+        self._known, self._known_from, self._known_until = cells, begin, until
+        self._is_kept = np.isin(cells["start"], self.in_hours(cells)["start"]).tolist()
+        return True
 
     def end(self, start: int) -> int:
         """Return END of the cell with this START."""

@@ -328,10 +328,13 @@ class LiveFeed:
             return NO_BARS
         told: Bars = bars.copy()
         self._dress(told)
-        is_first = np.diff(told["day"], prepend=self._day) != 0
-        told["flags"] &= ~np.uint16(FIRST_OF_DAY)
-        told["flags"][is_first] |= np.uint16(FIRST_OF_DAY)
-        self._day = told["day"][-1]
+        days, flags = told["day"], told["flags"]
+        flags &= ~np.uint16(FIRST_OF_DAY)
+        if len(told) > 1:
+            flags[np.diff(days, prepend=self._day) != 0] |= np.uint16(FIRST_OF_DAY)
+        elif days[0] != self._day:
+            flags |= np.uint16(FIRST_OF_DAY)
+        self._day = days[-1]
         self._past.since = max(self._past.since, int(told["end"][-1]))
         self._past.until_whole -= len(told)
         self._builder.begin_after(told[-1])

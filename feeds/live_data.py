@@ -43,7 +43,7 @@ class LiveData(bt.feed.DataBase):  # type: ignore[misc]
         self._name = self.p.name or symbol
         self._held = np.zeros(_FIRST_CAPACITY, BAR)
         self._count = 0
-        self._late = False
+        self._late = bytearray()
         self.catching_up = False
 
     @property
@@ -56,24 +56,23 @@ class LiveData(bt.feed.DataBase):  # type: ignore[misc]
         return True
 
     def push(self, bar: Any, late: bool) -> None:
-        """Lay the next bar ready; `next` delivers it."""
+        """Lay a bar ready; each call of `next` delivers the oldest that was not."""
         if self._count == len(self._held):
             self._held = np.concatenate([self._held, np.zeros(len(self._held), BAR)])
         self._held[self._count] = bar
         self._count += 1
-        self._late = late
+        self._late.append(late)
 
     def _load(self) -> bool | None:
         """Set the bar laid ready; None without one."""
         delivered = len(self) - 1  # Backtrader has moved forward already
         if delivered >= self._count:
             return None
-        bar = self._held[delivered]
+        start, end, *prices = self._held[delivered].tolist()
         lines = self.lines
-        lines.datetime[0] = float_day(int(bar["end"]))
-        lines.start[0] = int(bar["start"]) / 1_000_000
-        for name in ("open", "high", "low", "close", "volume"):
-            getattr(lines, name)[0] = float(bar[name])
+        lines.datetime[0] = float_day(end)
+        lines.start[0] = start / 1_000_000
+        lines.open[0], lines.high[0], lines.low[0], lines.close[0], lines.volume[0] = prices[:5]
         lines.openinterest[0] = 0.0
-        self.catching_up = self._late
+        self.catching_up = bool(self._late[delivered])
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -31,4 +32,11 @@ class LiveCerebro(bt.Cerebro):  # type: ignore[misc]
         self.engine.begin(self, runstrats)
         if self.when_ready is not None:
             self.when_ready()
-        self.engine.run()
+        # What stands by now stays: without this a full collection looks at half a million objects
+        # of libraries and holds up whatever tick comes then, by 50 ms and more.
+        gc.collect()
+        gc.freeze()
+        try:
+            self.engine.run()
+        finally:
+            gc.unfreeze()

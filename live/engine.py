@@ -65,7 +65,8 @@ class Source(Protocol):
 class FeedSlot:
     """A feed in the engine: its machine, its Backtrader data, whose it is.
 
-    cell : the bar that is being traded, None between bars. is_clock : the plan's first data.
+    cell : the bar that is being traded, None between bars; its START (-1) and END (never).
+    is_clock : the plan's first data.
     guests : plans without a feed of their own that live by its bars.
     """
 
@@ -75,6 +76,8 @@ class FeedSlot:
     data: Any
     is_clock: bool
     cell: Any = None
+    cell_start: int = -1
+    cell_end: int = NEVER_NS
     guests: tuple[str, ...] = ()
 
     @property
@@ -173,14 +176,15 @@ class Engine:
     def run(self) -> None:
         """Apply events until the session ends."""
         while not self.exit_reason:
+            has_acted = self.step()
+            # Before waiting, not after: what woke the engine goes first.
             self.on_cycle()
-            self.cycle()
+            if not has_acted and not self.exit_reason:
+                self._wait()
         self.settle()
 
-    def cycle(self) -> None:
-        """Do the next thing there is to do, or wait for one."""
-        if self.step():
-            return
+    def _wait(self) -> None:
+        """Wait for the next event, or fetch it."""
         if self.source is None:
             self.inbox.wait(0.2)
             return
@@ -226,9 +230,7 @@ class Engine:
     def _ends_by(self, now: int) -> bool:
         """Whether some bar is over at a time."""
         return any(
-            (slot.feed.ends_at or now + 1) <= now
-            or (slot.cell is not None and int(slot.cell["end"]) <= now)
-            for slot in self.slots
+            slot.cell_end <= now or (slot.feed.ends_at or NEVER_NS) <= now for slot in self.slots
         )
 
     def next_due(self) -> int | None:
@@ -237,7 +239,7 @@ class Engine:
         A bar ends, history is asked for (again), an answer is given up, silence is too long.
         """
         times = [slot.feed.due for slot in self.slots]
-        times += [int(slot.cell["end"]) for slot in self.slots if slot.cell is not None]
+        times += [slot.cell_end for slot in self.slots]
         due = min(times, default=NEVER_NS)
         return None if due == NEVER_NS else max(due, self.now + 1)
 
@@ -265,11 +267,17 @@ class Engine:
 
     def apply(self, event: Event) -> None:
         """Apply an event, and let Backtrader hear what came of it."""
-        apply = _APPLY.get(type(event))
-        if apply is not None:
-            apply(self, event)
-        self.on_event(event)
-        self.notify()
+        outbox = self.broker.outbox
+        outbox.hold()
+        try:
+            apply = _APPLY.get(type(event))
+            if apply is not None:
+                apply(self, event)
+            self.on_event(event)
+            outbox.send()  # a stop waits for nobody's notify_order
+            self.notify()
+        finally:
+            outbox.release()
         self._ask_history()
 
     def notify(self) -> None:
@@ -296,16 +304,15 @@ class Engine:
                 self._begin_if_new(slot)
         if self.matcher is not None and not self.replaying:
             self.matcher.see(symbol, ticks)
-        for tick in ticks:
-            self.broker.mark(
-                symbol, float(tick["price"]), float(tick["spread"]), int(tick["ts_event"])
-            )
+        for ts_event, _, price, _, _, _, spread, _ in ticks.tolist():
+            self.broker.mark(symbol, price, spread, ts_event)
 
     def _begin_if_new(self, slot: FeedSlot) -> None:
         start = slot.feed.forming_start
-        if start is None or (slot.cell is not None and int(slot.cell["start"]) == start):
+        if start is None or slot.cell_start == start:
             return
         slot.cell = slot.feed.forming[0].copy()
+        slot.cell_start, slot.cell_end = start, int(slot.cell["end"])
         for plan_id in slot.plan_ids:
             self.broker.begin_bar(self._plans[plan_id], slot.cell)
         self._drain()
@@ -315,6 +322,7 @@ class Engine:
 
     def _drain(self) -> None:
         """Apply what the paper exchange answered before it goes on (cancels before a price)."""
+        self.broker.outbox.send()
         while self.nested and not self.replaying:
             self.consume(self.nested.popleft())
 
@@ -324,14 +332,14 @@ class Engine:
             return
         self.now = now
         for slot in self.slots:
-            if slot.cell is not None and now >= int(slot.cell["end"]):
+            if now >= slot.cell_end:
                 self._finish(slot)
             self._add_ready(slot, slot.feed.advance(now))
 
     def _finish(self, slot: FeedSlot) -> None:
         forming = slot.feed.forming
         bar = forming[0] if len(forming) else slot.cell
-        slot.cell = None
+        slot.cell, slot.cell_start, slot.cell_end = None, -1, NEVER_NS
         if self.matcher is not None and not self.replaying:
             for plan_id in slot.plan_ids:
                 self.matcher.finish_bar(plan_id, bar)
@@ -435,6 +443,7 @@ class Engine:
             except Exception as failure:  # whatever a strategy raises
                 self._failed(failure)
                 break
+            self.broker.outbox.send_if_due()
 
     def _drop_ready(self, end: int) -> None:
         """Forget what the record says was delivered; what is left at its end is still to be."""
@@ -446,6 +455,7 @@ class Engine:
         if self.replaying or isinstance(failure, TolaError):
             raise failure
         self._strategies = []
+        self.broker.outbox.drop_entries("strategy_error")
         self.on_failure(failure)
 
 

@@ -191,18 +191,17 @@ _tick_heads: dict[str, bytes] = {}
 
 def _encode_ticks(event: Ticks) -> bytes:
     ticks = event.ticks
-    if not _TICK_IS_AS_STORED or ticks.dtype is not TICK or ticks.shape != (1,):
+    if not _TICK_IS_AS_STORED or ticks.dtype is not TICK or ticks.ndim != 1:
         return _encode_array(event)
     head = _tick_heads.get(event.symbol)
     if head is None:
         head = _tick_heads[event.symbol] = _json({"symbol": event.symbol}).encode()
-    head_size = len(head)
-    length = _ARRAY.size + head_size + _TICK_SIZE
-    return (
-        _ARRAY_FRAME.pack(_TICKS, event.ts_event, event.ts_init, length, head_size, _TICK_SIZE, 1)
-        + head
-        + ticks.tobytes()[:_TICK_SIZE]
-    )
+    head_size, count = len(head), len(ticks)
+    body = ticks.tobytes()[:_TICK_SIZE] if count == 1 else _packed_records(ticks, TICK)
+    length = _ARRAY.size + head_size + len(body)
+    times = (event.ts_event, event.ts_init)
+    frame = _ARRAY_FRAME.pack(_TICKS, *times, length, head_size, _TICK_SIZE, count)
+    return frame + head + body
 
 
 @functools.cache

@@ -264,12 +264,12 @@ class Dresser:
         """Dress annotated bars in place."""
         if self._instrument.spread_by_hour or len(bars) != 1:
             fill_spread(bars, self._instrument)
-        for bar in bars:
-            day = int(bar["day"])
-            if not bar["spread"] > 0.0:
-                bar["spread"] = self._instrument.facts(day).spread
+        spreads, flats = bars["spread"], bars["flat_at"]
+        for row, day in enumerate(bars["day"].tolist()):
+            if not spreads[row] > 0.0:
+                spreads[row] = self._instrument.facts(day).spread
             flat_at = self._flat_at.get(day)
             if flat_at is None:
                 schedule = flat_schedule(self._calendar, [day], self._flats)
                 flat_at = self._flat_at[day] = int(schedule.flat_at[0])
-            bar["flat_at"] = flat_at
+            flats[row] = flat_at

@@ -295,9 +295,10 @@ class LiveBroker(HearingAccount):
         """
         ids = wanted if isinstance(wanted, Mapping) else {"order_id": wanted.order_id}
         ticket = self._tickets.get(str(ids["order_id"]))
-        if ticket is None:
+        part = None if ticket is None else ticket.part(str(ids["order_id"]))
+        if ticket is None or part is None:
             return
-        plan, part = ticket.plan, ticket.part(str(ids["order_id"]))
+        plan = ticket.plan
         if verb == "modify":
             self.outbox.modify(wanted, plan.plan_id, plan.symbol)
         elif verb == "cancel":

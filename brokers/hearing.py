@@ -140,10 +140,17 @@ class HearingAccount(TellingAccount):
 
     def _note_heard(self, ticket: LiveTicket, known: KnownOrder) -> None:
         """Note an order's id at the venue and its sign of life."""
-        part = ticket.part(known.order_id)
+        part = ticket.part(known.order_id) or self._unsent_part(ticket, known.order_id)
         part.heard_at, part.misses = self.now, 0
         if known.venue_order_ids and not part.venue_order_id:
             part.venue_order_id = min(known.venue_order_ids)
+
+    def _unsent_part(self, ticket: LiveTicket, order_id: str) -> Part:
+        """Return a new part for an order the venue has and we do not know to have sent."""
+        part = Part(order_id, sent_at=self.now)
+        ticket.parts.append(part)
+        ticket.is_sent = True
+        return part
 
     def tell(self, ticket: LiveTicket) -> None:
         """Tell Backtrader what is known of an order and it was not told yet."""
@@ -164,10 +171,11 @@ class HearingAccount(TellingAccount):
             if event.verb is Verb.MODIFY:
                 self._hear_changed(ticket)
             return
-        if event.verb is Verb.CANCEL:
-            ticket.part(event.order_id).cancel_asked = False
-        elif event.outcome is Outcome.REFUSED and not ticket.changing:
-            self._hear_unchanged(ticket, ticket.part(event.order_id))
+        part = ticket.part(event.order_id)
+        if part is not None and event.verb is Verb.CANCEL:
+            part.cancel_asked = False
+        elif part is not None and event.outcome is Outcome.REFUSED and not ticket.changing:
+            self._hear_unchanged(ticket, part)
         logger.warning(
             "request not done verb=%s order=%s outcome=%s reason=%s",
             event.verb.name, event.order_id, event.outcome.name, event.reason,

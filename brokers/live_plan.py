@@ -155,9 +155,9 @@ class LiveTicket(Ticket):
         """The parts that carry it now: none that another has taken the place of."""
         return [part for part in self.parts if not part.is_retired]
 
-    def part(self, order_id: str) -> Part:
-        """Return the part with an id."""
-        return next(part for part in self.parts if part.order_id == order_id)
+    def part(self, order_id: str) -> Part | None:
+        """Return the part with an id, None where it was not sent."""
+        return next((part for part in self.parts if part.order_id == order_id), None)
 
 
 class LivePlan(TradedPlan):

@@ -11,6 +11,10 @@ Duties of a venue's store, which implements the port:
 - Before a lost connection is called CONNECTED again, all subscriptions have been renewed. What
   happened in between is not the store's to repair: the engine asks for history and a snapshot.
 - Executions are told with the venue's own fill id, so that stream and query name a fill alike.
+- A change or a cancel may come before the venue's id of its order has been told: then the store
+  finds the order by ours, after the answer to its sending if that is still out.
+- A `Snapshot` lists the day's orders where the venue does, with how they ended, else those that
+  work; and the executions since the time asked for, other hands' too.
 - Children that a venue keeps as prices of a position (ON_POSITION) are changed by `modify` with the
   child's order id and `protection`: both prices are sent on, for what is left out is removed. Their
   fills are told as executions of the venue's own order, with reason "stop" or "target" where the

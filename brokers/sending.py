@@ -133,15 +133,33 @@ class Sender:
 
     def _shares(self, ticket: LiveTicket, steps: int) -> list[Share]:
         """Return the parts that so many lot steps of an order are sent in."""
-        plan, side, left = ticket.plan, int(ticket.side), steps
+        plan, left = ticket.plan, steps
         shares = []
         if self._account.capabilities.position_mode is not PositionMode.NETTING:
-            for position_id, held in plan.positions.items():
-                part = min(left, abs(held)) if held * side < 0 else 0
-                if part:
-                    shares += self._sliced(plan, part, position_id, False)
-                    left -= part
+            for position_id, held in self._closable(ticket):
+                part = min(left, held)
+                shares += self._sliced(plan, part, position_id, False)
+                left -= part
         return shares + self._sliced(plan, left, "", ticket.is_entry)
+
+    def _closable(self, ticket: LiveTicket) -> list[tuple[str, int]]:
+        """Return the positions an order may close, oldest first, with what is left of each.
+
+        Market exits on their way have taken their part; stops and targets wait for the same lots.
+        """
+        plan, book = ticket.plan, self._account.book
+        taken: dict[str, int] = {}
+        for other in self._account.working_of(plan):
+            if other.child is None and other.kind is OrderKind.MARKET and other is not ticket:
+                for part in self._account.parts_at_work(other):
+                    known = book.sent(part.order_id)
+                    left = plan.steps_of(known.quantity - known.filled)
+                    taken[part.position_id] = taken.get(part.position_id, 0) + left
+        return [
+            (position_id, abs(held) - taken.get(position_id, 0))
+            for position_id, held in plan.positions.items()
+            if held * int(ticket.side) < 0 and abs(held) > taken.get(position_id, 0)
+        ]
 
     def _sliced(self, plan: LivePlan, steps: int, position_id: str, opens: bool) -> list[Share]:
         """Return shares of at most the instrument's freeze quantity."""

@@ -62,6 +62,7 @@ class Settling:
         account.start_collecting()
         self._learn(snapshot)
         self._learn_absent(snapshot)
+        account.strangers.place()
         found = [
             *account.collected(),
             *quantities_of(snapshot, before),

@@ -103,7 +103,7 @@ class Strangers:
         if theirs is not None:
             self._book_theirs(theirs)
         owner = None if rest is None else owner_of(rest, account.plans)
-        if rest is not None and owner is not None:
+        if rest is not None and owner is not None and owner.steps_of(rest.quantity):
             held = owner.size(abs(owner.position_steps))
             closing, rest = split(rest, min(held, rest.quantity))
             if closing is not None:

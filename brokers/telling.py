@@ -83,6 +83,8 @@ class TellingAccount(LiveAccount):
         for execution in whole.executions:
             if execution.fill_id in ticket.told:
                 self._correct(ticket, execution)
+            elif self._counts_elsewhere(ticket, execution):
+                continue
             elif self._comes_too_early(ticket, execution):
                 ticket.held_back = True
             else:
@@ -176,6 +178,18 @@ class TellingAccount(LiveAccount):
         self.log(ticket, "changed")
 
     # -- fills -------------------------------------------------------------------------------
+
+    def _counts_elsewhere(self, ticket: LiveTicket, execution: Execution) -> bool:
+        """Whether a fill was booked before it was known whose it is, or is less than a lot step."""
+        if execution.fill_id in self.hands.booked:
+            return True
+        if not ticket.plan.steps_of(execution.quantity):
+            logger.error(
+                "fill below a lot step left out order=%s fill=%s quantity=%s",
+                ticket.order_id, execution.fill_id, execution.quantity,
+            )  # fmt: skip
+            return True
+        return False
 
     def _comes_too_early(self, ticket: LiveTicket, execution: Execution) -> bool:
         """Whether a child's fill is told before the fill of its parent that it closes.

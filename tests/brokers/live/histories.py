@@ -47,13 +47,18 @@ class Order:
 
 @dataclass
 class History:
-    """One history. table : what kind of venue tells it. asks : what we do before it tells."""
+    """One history.
+
+    table : what kind of venue tells it. asks : what we do before it tells. later : what it tells of
+    orders that we send only once we have heard of the entry's fills.
+    """
 
     table: object
     size: int
     exit_size: int = 0
     asks: list = field(default_factory=list)
     events: list = field(default_factory=list)
+    later: list = field(default_factory=list)
     marks: set = field(default_factory=set)
 
 
@@ -181,7 +186,10 @@ class Teller:
 
     def _children(self):
         """The children of a filled entry work; perhaps one fills, perhaps both do."""
-        if not self.has_children or not self.entry.filled:
+        if not self.entry.filled:
+            return
+        if not self.has_children:
+            self._kept_children()
             return
         for child in (self.stop, self.target):
             child.quantity = self.entry.filled
@@ -207,6 +215,28 @@ class Teller:
             self.chance.shuffle(ends)
             for order, status in ends:
                 self.update(order, status)
+
+    def _kept_children(self):
+        """Children that are orders of ours are sent at the fill, and tell their own later."""
+        self.note("children of ours")
+        before, self.out.events = self.out.events, self.out.later
+        for child in (self.stop, self.target):
+            child.quantity = self.entry.filled
+            self.update(child, S.WORKING)
+        first, second = self.chance.sample([self.stop, self.target], 2)
+        fate = self.chance.random()
+        if fate < 0.7:
+            for size in self.parts(int(first.quantity)):
+                self.fill(first, size, first.price)
+            self.update(first, S.FILLED)
+        if fate < 0.2:
+            self.note("both children filled")
+            self.fill(second, second.quantity, second.price)
+            self.update(second, S.FILLED)
+        elif fate < 0.7:
+            self.note("a child filled")
+            self.update(second, S.CANCELLED)
+        self.out.events = before
 
     def _childless(self):
         """The children of an entry that ended unfilled end with it."""
@@ -322,11 +352,14 @@ class Teller:
         self.out.events.insert(place, replace(event, ts_event=before + 1))
 
 
-def disordered(events, chance):
-    """Return events shuffled, some of them told again."""
+def disordered(history, chance):
+    """Return a history's events shuffled, some of them told again."""
+    events, later = history.events, history.later
     told = events + chance.choices(events, k=chance.randint(0, len(events)))
     chance.shuffle(told)
-    return told
+    then = later + chance.choices(events + later, k=len(later))
+    chance.shuffle(then)
+    return told + then
 
 
 DESKS = {}
@@ -378,7 +411,7 @@ def settle(desk):
 def picture(desk, orders, history):
     """Return all that must not depend on the order of hearing, after the history and at its end."""
     broker = desk.broker
-    watched = orders if history.table is not KEPT else orders[:1]
+    watched = orders if history.table is not KEPT or history.later else orders[:1]
     ids = {broker.order_id_of(order.ref) for order in watched}
     heard = sorted(
         repr(known) for known in broker.book if not known.order_id or known.order_id in ids

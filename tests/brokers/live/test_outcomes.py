@@ -336,6 +336,26 @@ def test_a_fill_that_comes_before_the_answer_is_ours_once_the_answer_is_there():
     assert desk.position == 2 and not desk.heard_hands
 
 
+def test_a_fill_placed_before_its_order_was_known_counts_once():
+    """The exit had never arrived, its fill was a close elsewhere; then they turn out to be one."""
+    desk = Desk(able(tag_on_executions=False))
+    desk.filled_bracket(2)
+    desk.snapshot(desk.listed("t000002", "t000003"))
+    out = desk.guard.sell(None, desk.feeds[0], 2)
+    name = desk.id_of(out)
+    desk.answers(name, Outcome.UNKNOWN)
+    desk.hand_fills(SELL, 2, 2003.0, "f7", venue_order_id="900")
+    assert desk.position == 2, "it may be ours"
+    for after in (11, 5):
+        desk.snapshot(desk.listed("t000002", "t000003"), position=0.0, after=after)
+    assert desk.position == 0 and out.info["reason"] == "never_arrived"
+
+    desk.broker.hear(OrderUpdate(S.FILLED, "900", name, filled=2.0, quantity=2.0, version=9))
+
+    assert desk.position == 0
+    assert desk.states(out)[-1] == "Rejected", "what it closed was told as another order's"
+
+
 def test_what_was_decided_before_a_restart_leaves_late_only_if_it_reduces_or_is_fresh():
     desk = Desk()
     entry, stop, _ = desk.filled_bracket(2)

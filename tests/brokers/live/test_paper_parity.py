@@ -1,5 +1,7 @@
 """Backtest and paper through the live broker: two months of real prices, brackets of both kinds.
 
+All the while the exchange's own books are compared with ours, and differ in nothing.
+
 A stop that is an order of ours is placed after the price that filled its entry: where that very
 price event would have filled the stop too, it fills later. Nothing else may differ.
 """
@@ -8,6 +10,7 @@ import itertools
 
 import pytest
 
+from core.events import Bars
 from live.build import SessionTerms, build_paper
 from tests.live.sessions import backtest_of, flags_of, request_of, trades_of
 
@@ -34,12 +37,22 @@ def two_months(real_data, tmp_path_factory):
     return request, backtest_of(request).broker
 
 
-def session_of(request, brackets):
+def session_of(request, brackets, every=50):
+    """Run a session; each so many bars compare its books with the exchange's own."""
     built = build_paper(
         request.account, request.loaded, request.flats, SessionTerms(brackets=brackets),
         recorder=Numbers(),
     )  # fmt: skip
+    bars, found = itertools.count(1), []
+
+    def ask(event):
+        if isinstance(event, Bars) and next(bars) % every == 0:
+            built.port.request_snapshot(0, 0)
+
+    built.engine.on_event = ask
+    built.engine.on_snapshot = lambda snapshot: found.extend(built.broker.hear_snapshot(snapshot))
     built.cerebro.run()
+    assert next(bars) > 10 * every and found == []
     return built.broker
 
 

@@ -157,6 +157,17 @@ def test_a_close_over_two_positions_is_two_orders_and_one_to_backtrader():
     assert desk.position == 0 and desk.plan.positions == {}
 
 
+def test_a_position_that_an_exit_on_its_way_closes_is_not_closed_again():
+    desk = hedged(1)
+    (more,) = desk.enter(1, price=None)
+    desk.fills(desk.id_of(more), 1, 2001.0, position_id="p2")
+
+    desk.broker.close_plan(desk.plan, "half", share=0.5)
+    desk.broker.close_plan(desk.plan, "rest")
+
+    assert closes(desk, 2) == [(SELL, 1.0, "p1", True), (SELL, 1.0, "p2", True)]
+
+
 def test_an_order_that_turns_the_position_closes_it_and_opens_the_rest():
     desk = hedged()
 

@@ -9,6 +9,7 @@ from typing import Any
 import backtrader as bt
 
 from live.engine import Engine
+from live.warm import warm_broker, warm_feed
 
 
 class LiveCerebro(bt.Cerebro):  # type: ignore[misc]
@@ -29,7 +30,11 @@ class LiveCerebro(bt.Cerebro):  # type: ignore[misc]
     when_ready: Callable[[], None] | None = None
 
     def _runnext(self, runstrats: list[Any]) -> None:
-        self.engine.begin(self, runstrats)
+        engine = self.engine
+        engine.begin(self, runstrats)
+        warm_broker(engine.broker.plans)
+        for slot in engine.slots:
+            warm_feed(slot.feed.calendar, slot.feed.timeframe_ns)
         if self.when_ready is not None:
             self.when_ready()
         # What stands by now stays: without this a full collection looks at half a million objects
@@ -37,6 +42,6 @@ class LiveCerebro(bt.Cerebro):  # type: ignore[misc]
         gc.collect()
         gc.freeze()
         try:
-            self.engine.run()
+            engine.run()
         finally:
             gc.unfreeze()

@@ -253,7 +253,7 @@ class Journal:
         try:
             row = self._intent_row(intent)
         except JournalError as fault:
-            logger.error("intent not kept order_id=%s error=%s", intent.order_id, fault)
+            logger.error("intent not kept order_id=%r error=%s", intent.order_id, fault)
             return fault
         self._writer.add(_INSERT_INTENT, row)
         return self._try_commit()

@@ -75,11 +75,11 @@ class FillTape:
         rows.insert(bisect_left(rows, row.place, key=lambda item: item.place), row)
         return False
 
-    def change(self, row: TapeRow) -> bool:
-        """Put a row in the place of the one with its fill id; False where none has it."""
-        for place, held in enumerate(self.rows):
-            if held.fill_id == row.fill_id:
-                del self.rows[place]
-                self.add(row)
-                return True
-        return False
+    def row(self, fill_id: str) -> TapeRow | None:
+        """Return the row of a fill, None where the tape does not reach back to it."""
+        return next((item for item in self.rows if item.fill_id == fill_id), None)
+
+    def change(self, row: TapeRow) -> None:
+        """Put a row in the place of the one with its fill id."""
+        self.rows = [item for item in self.rows if item.fill_id != row.fill_id]
+        self.add(row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -286,14 +286,21 @@ class LivePlan(TradedPlan):
         )  # fmt: skip
 
     def correct_execution(self, execution: Execution) -> float:
-        """Book another telling of a known execution; return what that adds to realised money."""
-        steps = self.steps_of(execution.quantity)
-        row = TapeRow.of(execution, steps, float(self.book.market["step_value"][0]))
-        held = [item for item in self._tape.rows if item.fill_id == row.fill_id]
-        if not held or replace(row, step_value=held[0].step_value) == held[0]:
+        """Book another telling of a known execution; return what that adds to realised money.
+
+        Its time and price may be told better; a quantity that differs is not believed.
+        """
+        held = self._tape.row(execution.fill_id)
+        if held is None:
             return 0.0
-        self._tape.change(replace(row, step_value=held[0].step_value))
-        return self._book_again()
+        row = TapeRow.of(execution, held.steps, held.step_value)
+        if row == held:
+            return 0.0
+        self._tape.change(row)
+        earned = self._book_again()
+        self.position.price = self.average if self.position_steps else 0.0
+        self.position_shown = self.position.clone()
+        return earned
 
     def _book_again(self) -> float:
         """Book the whole tape again; return the change of what it has realised."""

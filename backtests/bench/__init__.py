@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-GROUPS = ("command", "load", "smc", "t1")
+GROUPS = ("command", "load", "smc", "t1", "live")
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,17 @@ class Row:
     task : str
         Short name, `load_csv_1m`.
     metric : str
-        What `ours` and `peer` are: `seconds` (CPU unless the rules say wall), `ns_per_bar`,
-        `bars_per_second`, `megabytes`, `ratio`.
+        What `ours` and `peer` are: `seconds` (CPU unless the rules say wall), `milliseconds`
+        (wall), `ns_per_bar`, `bars_per_second`, `ticks_per_second`, `megabytes`, `percent`,
+        `ratio`.
     ours, peer : float
         Warm medians. `ours` is None where nothing was measured, `peer` where there is none.
     peer_name : str
         Library and version, or the row of ours that is compared with.
     target : float, optional
         The ratio to reach.
-    at_most : float, optional
-        The highest `ours` that will do.
+    at_most, at_least : float, optional
+        The highest, the lowest `ours` that will do.
     rules : str
         What was compared, and under which conditions.
     warm : bool
@@ -75,6 +76,7 @@ class Row:
     peer_cold: float | None = None
     bars: int | None = None
     note: str = ""
+    at_least: float | None = None
     skipped: str = ""
     failed: str = ""
 
@@ -97,13 +99,15 @@ class Row:
             reached.append(self.ratio >= self.target)
         if self.at_most is not None and self.ours is not None:
             reached.append(self.ours <= self.at_most)
+        if self.at_least is not None and self.ours is not None:
+            reached.append(self.ours >= self.at_least)
         return "" if not reached else "pass" if all(reached) else "short"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the row as bench.json holds it: `target` is a ratio, or a figure `at_most`."""
+        """Return the row as bench.json holds it: `target` is a ratio, or a figure of `ours`."""
         values = asdict(self)
         if self.target is None:
-            values["target"] = self.at_most
+            values["target"] = self.at_least if self.at_most is None else self.at_most
         return {**values, "ratio": self.ratio, "status": self.status}
 
 

@@ -27,9 +27,23 @@ README_TASKS = (
     ("load_columns_1m", "loading CSV, second time"),
     ("smc_four_200k", "swings, gaps, order blocks, structure; equal tables"),
     ("gold_smc_command", "`backtest gold_smc` with DXY, the whole command"),
+    ("ticks_to_bars", "live: ticks into one-minute bars, equal bars"),
+    ("tick_to_next", "live: end of a bar to `next`, eight feeds, seven of them silent, median"),
+    ("tick_to_next_p99", "the same, 99 of 100"),
+    ("tick_to_next_one", "live: end of a bar to `next`, one feed, median"),
+    ("bar_close_to_order", "live: eight bars' end to eight brackets sent, journal synced, median"),
+    ("fill_to_stop", "live: an entry's fill to its stop sent, journal synced, median"),
+    ("fill_to_notify", "live: a fill to `notify_order`, median"),
+    ("idle_cpu", "live: a session of eight silent feeds, share of a core"),
+    ("session_bars_idle", "live: a paper session, flat"),
+    ("session_bars_holding", "live: a paper session, in a position"),
+    ("session_memory", "live: growth in a month of minute bars, two trades a day"),
+    ("recovery_100k", "live: a restart through 100,000 recorded events"),
 )
 """What the README shows, in its words."""
 
+_WITH_UNIT = ("seconds", "milliseconds", "megabytes", "percent", "bars_per_second",
+              "ticks_per_second")  # fmt: skip
 _HEAD = "| task | bars | against | Tola | other | times faster | target |\n" + "| --- " * 7 + "|"
 _MARKS = re.compile(r"(?<=<!-- bench -->\n).*?(?=<!-- /bench -->)", re.DOTALL)
 
@@ -49,7 +63,9 @@ def screen_line(row: Mapping[str, Any]) -> str:
 
 
 def _unit(metric: str) -> str:
-    names = {"seconds": "s", "ns_per_bar": "ns a bar", "megabytes": "MB", "ratio": ""}
+    names = {"seconds": "s", "milliseconds": "ms", "ns_per_bar": "ns a bar", "megabytes": "MB",
+             "percent": "%", "bars_per_second": "bars/s", "ticks_per_second": "ticks/s",
+             "ratio": ""}  # fmt: skip
     return names.get(metric, metric)
 
 
@@ -64,6 +80,8 @@ def _times(ratio: float) -> str:
 def _target(row: Mapping[str, Any]) -> str:
     if row["at_most"] is not None:
         return f"at most {row['at_most']:g}"
+    if row.get("at_least") is not None:
+        return f"at least {row['at_least']:,g}"
     if row["target"] < 1.0:
         return f"at most {1 / row['target']:.1f}x as long"
     return f"{row['target']:g}x"
@@ -100,7 +118,7 @@ def readme_table(rows: Iterable[Mapping[str, Any]]) -> str:
 
 def _readme_row(row: Mapping[str, Any], text: str) -> str:
     size = "" if row["bars"] is None else f"{row['bars']:,}"
-    unit = {"seconds": " s", "megabytes": " MB"}.get(row["metric"], "")
+    unit = f" {_unit(row['metric'])}" if row["metric"] in _WITH_UNIT else ""
     other = "" if row["peer"] is None else f"{_figure(row['peer'])}{unit}"
     ratio = "" if row["ratio"] is None else _times(row["ratio"])
     goal = "" if row["target"] is None else _target(row)

@@ -52,8 +52,8 @@ def status_of(session: Any) -> Status:
 
 def _state(session: Any) -> monitor.SessionState:
     blocks = session.built.guard.blocks
-    if session.state is not monitor.SessionState.LIVE:
-        told: monitor.SessionState = session.state
+    told = monitor.SessionState(session.state)
+    if told is not monitor.SessionState.LIVE:
         return told
     if session.built.guard.locked:
         return monitor.SessionState.LOCKED

@@ -116,7 +116,7 @@ class OtherHand:
         with self._lock:
             if any(book.plan_id for book in self._exchange.symbol_books(symbol)):
                 raise BrokerError(f"{symbol} is traded by a plan: its prices come with the market")
-            self._exchange.price(symbol, self._exchange.now, price, 0.0, float("nan"), TRADE)
+            self._exchange.price(symbol, self._exchange.now, price, 1e9, float("nan"), TRADE)
             self._exchange.settle()
 
     # -- inside ------------------------------------------------------------------------------

@@ -67,6 +67,10 @@ class Database(ABC):
     def shrink(self) -> None:
         """Give back room after much was taken out."""
 
+    def tidy(self) -> None:
+        """Do in a quiet moment what would hold up a later commit; nothing by default."""
+        return
+
     @contextlib.contextmanager
     def unhurried(self) -> Iterator[None]:
         """Allow statements inside to take as long as they need."""

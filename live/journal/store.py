@@ -213,7 +213,12 @@ class Journal:
         SQLite file is not synced: what it wrote outlives the process at once, and a power cut with
         the next intent. Nothing that left us depends on it.
         """
-        return self._try_commit(sync=False) if self._writer.is_due else self.trouble
+        if not self._writer.is_due:
+            return self.trouble
+        trouble = self._try_commit(sync=False)
+        if trouble is None:
+            self._database.tidy()
+        return trouble
 
     def _try_commit(self, *, sync: bool = True) -> JournalError | None:
         """Write what waits, unless that failed a moment ago."""

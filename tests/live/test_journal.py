@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.events import Clock
-from live.journal import JournalError, SessionFacts, open_journal, writer
+from live.journal import JournalError, SessionFacts, open_journal, sqlite, writer
 from live.journal.store import BLOCK_EVENTS
 from tests.live.journals import FACTS, behind_its_back, booked, fill, intent, numbers
 
@@ -351,3 +351,26 @@ def test_only_what_nobody_waits_for_is_not_synced(tmp_path):
     assert written(journal.try_flush) == normal
     journal.flush()
     assert level() == full
+
+
+def test_the_log_is_emptied_in_quiet_moments_and_not_by_an_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(sqlite, "_TIDY_COMMITS", 20)
+    path = tmp_path / "j.db"
+    journal = open_journal(str(path))
+    journal.begin(FACTS)
+
+    def write(count):
+        for number in range(count):
+            journal.append(Clock(ts_event=number + 1))
+            journal.intend(intent(str(number)))
+
+    write(500)
+    before = path.stat().st_size
+    assert path.with_name("j.db-wal").stat().st_size > 4_200_000
+    journal._writer._due_at = 0.0
+    assert journal.try_flush() is None
+    emptied = path.stat().st_size
+    write(10)
+
+    assert before < emptied == path.stat().st_size
+    assert len(open_journal(str(path), read_only=True).intents()) == 510

@@ -205,6 +205,18 @@ class LivePlan(TradedPlan):
         """START of the bar that is being traded, ns UTC."""
         return int(self.cell["start"][0])
 
+    def bar_of(self, ts: int) -> tuple[int, int]:
+        """Return START and END of the bar that holds a time: a fill may be heard of much later."""
+        start, end = int(self.cell["start"][0]), int(self.cell["end"][0])
+        calendar = getattr(self.data, "tola_calendar", None)
+        step = int(getattr(self.data, "timeframe_ns", 0))
+        if start <= ts < end or calendar is None or not step or not ts:
+            return start, end
+        bar = np.zeros(1, BAR)
+        bar["start"] = calendar.grid_starts(np.array([ts], np.int64), step)
+        calendar.annotate(bar, step)
+        return int(bar["start"][0]), int(bar["end"][0])
+
     @property
     def day(self) -> int:
         """Trading day of the bar that is being traded, -1 before the first."""

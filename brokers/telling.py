@@ -259,7 +259,7 @@ class TellingAccount(LiveAccount):
             quantity=execution.quantity,
             price=execution.price,
             ts_event=execution.ts_event,
-            bar_start=plan.start,
+            bar_start=plan.bar_of(execution.ts_event)[0],
             role=role,
             reason=execution.reason or ticket.reason or _ROLE_NAMES[role],
             costs=dict(plan.charges(execution)),

@@ -71,16 +71,24 @@ class Desk:
         for item in list(self._open):
             self._finish(item)
 
-    def _carry_out(self, request: Request) -> None:
+    def carry_out(self, name: str, arguments: Mapping[str, Any], author: str) -> list[Watched]:
+        """Make a request part of the sequence; return the orders whose fate its answer awaits.
+
+        All that happened before is applied first: a command never acts on half a picture.
+        """
         engine, controls = self._built.engine, self._controls
-        given = controls.complete(request.name, request.arguments, engine.now, self._gaps())
-        self._command(request.name, given, request.author)
-        until = time.monotonic() + PATIENCE_SECS
-        item = _Open(request, controls.answer, controls.watched, until)
-        if item.watched:
-            self._open.append(item)
+        engine.settle()
+        self._command(name, controls.complete(name, arguments, engine.now, self._gaps()), author)
+        return controls.watched
+
+    def _carry_out(self, request: Request) -> None:
+        watched = self.carry_out(request.name, request.arguments, request.author)
+        answer = self._controls.answer
+        if watched:
+            until = time.monotonic() + PATIENCE_SECS
+            self._open.append(_Open(request, answer, watched, until))
         else:
-            self._answer(request, item.answer)
+            self._answer(request, answer)
 
     def _gaps(self) -> dict[str, str]:
         """Return why a symbol cannot be traded on now: its prices are missing."""

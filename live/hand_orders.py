@@ -8,10 +8,12 @@ from typing import Any
 import backtrader as bt
 
 from core.errors import ConfigError, RiskRefused, TolaError, near_name
+from core.orders import OrderKind
 from live.given import Given, Told, price, quantity_of, word
 from live.hands import Hand
 
 _CHILDREN = (("stop_loss", bt.Order.Stop, "stop"), ("take_profit", bt.Order.Limit, "target"))
+_STOPS = (OrderKind.STOP, OrderKind.STOP_LIMIT, OrderKind.TRAILING_STOP)
 _PRICES = ("limit", "stop", "stop_loss", "take_profit")
 
 
@@ -72,6 +74,9 @@ class HandOrders:
             terms["size"] = quantity_of(given, ticket.plan)
         if not terms:
             raise ConfigError("modify: name a price, a limit or a quantity")
+        kind = ticket.request.kind if ticket.child is None else ticket.child.kind
+        if kind in _STOPS and "price" in terms:
+            self._check_trigger("price", terms["price"], ticket.plan.symbol, ticket.order.isbuy())
         guard = self._stage.guard
         if not guard.modify(ticket.order, **terms):
             last = guard.events[-1]
@@ -96,6 +101,8 @@ class HandOrders:
         terms = {name: price(given, name) for name in _PRICES if given.get(name) is not None}
         if "limit" in terms and "stop" in terms:
             raise ConfigError("limit and stop: give one of them")
+        if "stop" in terms:
+            self._check_trigger("stop", terms["stop"], hand.symbol, side > 0)
         held = abs(plan.size(plan.position_steps))
         if plan.position_steps * side < 0:
             if quantity > held + 1e-9:
@@ -113,6 +120,16 @@ class HandOrders:
                     f"{name}={terms[name]:.10g}: expected {where} the entry at {entry:.10g}"
                 )
         return terms
+
+    def _check_trigger(self, name: str, trigger: float, symbol: str, is_buy: bool) -> None:
+        """Refuse a trigger that the price has passed: it would be an order at market."""
+        hand = next(item for item in self._stage.hands if item.symbol == symbol)
+        last = float(hand.data.close[0])
+        if (trigger - last) * (1 if is_buy else -1) <= 0.0:
+            where, side = ("above", "buys") if is_buy else ("below", "sells")
+            raise ConfigError(
+                f"{name}={trigger:.10g}: a stop that {side} waits {where} the price {last:.10g}"
+            )
 
     def _send(self, hand: Hand, side: int, quantity: float, terms: dict[str, float]) -> Any:
         """Send an entry with its children to the guard; return the entry."""

@@ -338,6 +338,7 @@ class Session:
         if now < self._next_look and not self._interrupted:
             return
         self._next_look = now + LOOK_SECS
+        self.built.engine.settle()  # what it decides it decides on all that has happened
         if self._interrupted and not self._ending:
             self.command("stop", {"reason": "interrupted"})
         if self._deadline is not None and now >= self._deadline and not self._ending:

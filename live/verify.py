@@ -2,43 +2,43 @@
 
 The record holds the bars as the strategies saw them, the ticks they were built of and every
 command. From the ticks the bars are built again; through the ticks the backtest's broker plays
-those bars under the same guard; its requests, fills and trades are held against the recorded ones.
-On paper the recorded orders and fills are never an input.
+those bars under the same guard, and every command is carried out again in its place, by the same
+code (`live.stepped`); its requests, fills and trades are held against the recorded ones. On paper
+the recorded orders and fills are never an input.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import backtrader as bt
 import numpy as np
 
 from backtests.engine import PlanRun, strategy_maker
-from backtests.fills.broker import BacktestBroker
 from backtests.loading import LoadedPlan
 from backtests.loop.cerebro import Cerebro
 from backtests.request import AccountRequest
 from core.bars import BAR, Series, parse_timeframe
 from core.calendar import get_calendar
 from core.events import Bars, Command, Event, Ticks
+from core.ledger import TradeFill
 from core.orders import Role
 from core.results import iso_time
 from core.schedule import FlatRule, apply_flat_times
-from core.ticks import CLOSES, OPENS_BAR, TICK, TRADE, Tape
+from core.ticks import TICK, Tape
 from feeds.bar_builder import BarBuilder
 from feeds.bulk import BulkData
+from live.controls import Controls
+from live.hands import make_hands
 from live.journal import Journal, SessionFacts
+from live.stepped import Course, PlanView, SteppedBroker
 from risk.analyzers import DailyLoss, TradeRisk
 from risk.guard import Guard
 from risk.memory import remember
 
-HAND_REASONS = frozenset(
-    {"flatten", "killed", "session_end", "unprotected", "by_hand", "strategy_error"}
-)
-"""Exit reasons of what a command closed: the backtest calls all of them `flatten`."""
 _PART = re.compile(r"x\d+$")
 """What follows the id of an order whose further parts were sent as orders of their own."""
 _PRICES = ("open", "high", "low", "close")
@@ -48,34 +48,43 @@ _PRICES = ("open", "high", "low", "close")
 class Record:
     """A session's sequence, sorted by what the proof needs.
 
-    bars, late : of each feed by its name in Cerebro. ticks : by symbol, each with the number of
-    Bars events before it. commands : (Bars events before it, ticks before it by symbol, command).
+    bars, late : of each feed by its name in Cerebro. groups : number and END of each delivery of
+    bars. ticks : by symbol, seqs : the number in the record of each tick. commands : with theirs.
     """
 
     bars: dict[str, list[Any]] = field(default_factory=dict)
     late: dict[str, list[bool]] = field(default_factory=dict)
-    groups: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
+    groups: list[tuple[int, int]] = field(default_factory=list)
     ticks: dict[str, list[Any]] = field(default_factory=dict)
-    commands: list[tuple[int, dict[str, int], Command]] = field(default_factory=list)
+    seqs: dict[str, list[Any]] = field(default_factory=dict)
+    commands: list[tuple[int, Command]] = field(default_factory=list)
     events: int = 0
+
+    @property
+    def course(self) -> Course:
+        """The order in which it all came."""
+        ticks, seqs = (
+            {symbol: np.concatenate(parts) for symbol, parts in found.items()}
+            for found in (self.ticks, self.seqs)
+        )
+        return Course(ticks, seqs, self.groups, self.commands)
 
 
 def read_record(events: Iterator[tuple[int, Event]]) -> Record:
     """Sort a journal's events."""
     record = Record()
-    counts: dict[str, int] = {}
-    for _, event in events:
+    for seq, event in events:
         record.events += 1
         if isinstance(event, Ticks):
             record.ticks.setdefault(event.symbol, []).append(event.ticks)
-            counts[event.symbol] = counts.get(event.symbol, 0) + len(event.ticks)
+            record.seqs.setdefault(event.symbol, []).append(np.full(len(event.ticks), seq))
         elif isinstance(event, Bars):
-            record.groups.append((int(event.bars["end"][0]), event.names))
+            record.groups.append((seq, int(event.bars["end"][0])))
             for name, late, bar in zip(event.names, event.late, event.bars, strict=True):
                 record.bars.setdefault(name, []).append(bar)
                 record.late.setdefault(name, []).append(late)
         elif isinstance(event, Command):
-            record.commands.append((len(record.groups), dict(counts), event))
+            record.commands.append((seq, event))
     return record
 
 
@@ -130,10 +139,11 @@ def verify(
     events = ((seq, event) for seq, event in journal.events(first.first_seq) if seq <= stop)
     record = read_record(events)
     findings = list(_built_again(record, account, calendar_file))
-    run = _Backtest(account, flats, record, first.document, calendar_file)
-    run.run()
     ids = {item.session_id for item in chain}
     intents = [item for facts in chain for item in journal.intents(facts.session_id)]
+    names = _entry_ids(intents)
+    run = _Backtest(account, flats, record, first.document, calendar_file, names)
+    run.run()
     fills = [item for item in journal.executions() if item.session_id in ids]
     findings += _compare_orders(intents, run)
     findings += _compare_fills(fills, run)
@@ -144,7 +154,7 @@ def verify(
         len(run.broker.ledger.trades),
         len(fills),
         sum(sum(late) for name, late in record.late.items() if "/" not in name),
-        sum(command.author != "session" for _, _, command in record.commands),
+        sum(command.author != "session" for _, command in record.commands),
     )
 
 
@@ -200,6 +210,7 @@ class _Backtest:
         record: Record,
         beginning: Mapping[str, Any],
         calendar_file: str | None,
+        order_ids: Mapping[str, Sequence[str]],
     ) -> None:
         cash = float(beginning["cash"])
         self._memory = beginning["guard"]
@@ -211,28 +222,50 @@ class _Backtest:
         self._cerebro = Cerebro(stdstats=False)
         for plan, rules in zip(account.plans, flats, strict=True):
             self._add_feeds(plan, rules)
-        tapes = {plan.plan_id: self._tape(plan) for plan in account.plans}
-        self.broker = BacktestBroker(
-            cash=cash, account_currency=account.currency, intrabar="ticks", tapes=tapes
-        )
+        feeds = [(run.loaded.request.instrument.symbol, run.data) for run in self.plans]
+        self.hands = make_hands(feeds, [run.plan_id for run in self.plans])
+        tapes = {run.plan_id: self._tape(run.loaded.request) for run in self.plans}
+        tapes |= {hand.plan_id: tapes[self._run_on(hand.symbol).plan_id] for hand in self.hands}
+        self.broker = SteppedBroker(
+            record.course, order_ids,
+            cash=cash, account_currency=account.currency, intrabar="ticks", tapes=tapes,
+        )  # fmt: skip
         for run in self.plans:
             asked = run.loaded.request
             self.broker.add_instrument(run.data, asked.instrument, asked.plan_id, fx=asked.fx)
+        for hand in self.hands:
+            asked = self._run_on(hand.symbol).loaded.request
+            self.broker.add_instrument(hand.data, asked.instrument, hand.plan_id, fx=asked.fx)
+            hand.data.trades_as(PlanView(self.broker, self.broker.plans[-1]))
+            hand.data.now = lambda: self.broker.now
         self.guard = Guard(self.broker, *account.limits)
+        self.broker.on_command = Controls(self, self._stopped).apply
         self._watch_requests()
 
     def run(self) -> None:
         """Run it."""
-        cerebro, record = self._cerebro, self._record
+        cerebro = self._cerebro
         cerebro.setbroker(self.guard)
-        hands = _hands_by_bar(record, [plan.plan_id for plan in self._account.plans])
-        cerebro.addstrategy(_Hands, guard=self.guard, by_bar=hands, memory=self._memory)
+        cerebro.addstrategy(_Memory, guard=self.guard, memory=self._memory)
         for run in self.plans:
             cerebro.addstrategy(strategy_maker(run, alone=False), **run.loaded.request.params)
         cerebro.addanalyzer(DailyLoss, _name="daily_loss")
         cerebro.addanalyzer(TradeRisk, _name="trade_risk")
         cerebro.use_masks = False
         cerebro.run()
+        self.broker.play_rest()
+
+    @property
+    def plan_ids(self) -> list[str]:
+        """All that trades: the plans, then the hands."""
+        return [plan.plan_id for plan in self.broker.plans]
+
+    def _run_on(self, symbol: str) -> PlanRun:
+        """Return the first plan on a symbol."""
+        return next(run for run in self.plans if run.loaded.request.instrument.symbol == symbol)
+
+    def _stopped(self, reason: str) -> None:
+        self.guard.block("stopping", reason)
 
     def _add_feeds(self, plan: Any, rules: Sequence[FlatRule]) -> None:
         record = self._record
@@ -265,15 +298,9 @@ class _Backtest:
         self.plans.append(PlanRun(loaded, data))
 
     def _tape(self, plan: Any) -> Tape:
-        """Return a plan's ticks, marked where a command closed it."""
+        """Return a plan's ticks."""
         parts = self._record.ticks.get(plan.instrument.symbol, [])
-        ticks = np.concatenate(parts) if parts else np.zeros(0, TICK)
-        cuts = [
-            counts.get(plan.instrument.symbol, 0)
-            for _, counts, command in self._record.commands
-            if _closes(command, plan)
-        ]
-        return Tape(_with_closes(ticks, cuts), "path")
+        return Tape(np.concatenate(parts) if parts else np.zeros(0, TICK), "path")
 
     def _watch_requests(self) -> None:
         submit = self.broker.submit_approved
@@ -282,39 +309,10 @@ class _Backtest:
             data, request = orders[0].data, approved.request
             held = float(self.broker.getposition(data).size)
             closes = held * int(request.side) < 0 and request.quantity <= abs(held) + 1e-9
-            self.requests.append((int(data.bars["start"][len(data) - 1]), request, closes))
+            self.requests.append((self.broker.bar_start(data), request, closes))
             submit(approved, orders)
 
         self.broker.submit_approved = noted  # type: ignore[method-assign]
-
-
-def _closes(command: Command, plan: Any) -> bool:
-    if command.name not in ("flatten", "close"):
-        return False
-    wanted = command.arguments.get("plan")
-    return not wanted or wanted in (plan.plan_id, plan.instrument.symbol)
-
-
-def _with_closes(ticks: Any, cuts: Sequence[int]) -> Any:
-    """Return ticks with CLOSES where commands came; inside a bar the present price is told again.
-
-    A command between two bars closes at the next one's first price.
-    """
-    marked = ticks.copy()
-    inserts: list[tuple[int, Any]] = []
-    for cut in cuts:
-        if cut >= len(marked):
-            continue
-        if cut == 0 or marked["flags"][cut] & OPENS_BAR:
-            marked["flags"][cut] |= CLOSES
-        else:
-            again = marked[cut - 1 : cut].copy()
-            again["flags"] = TRADE | OPENS_BAR | CLOSES
-            again["volume"] = 0.0
-            inserts.append((cut, again))
-    for cut, again in sorted(inserts, key=lambda item: -item[0]):
-        marked = np.concatenate([marked[:cut], again, marked[cut:]])
-    return marked
 
 
 def _with_unfinished(
@@ -338,38 +336,14 @@ def _with_unfinished(
     return np.concatenate([bars, last]), np.append(flags, True)
 
 
-def _hands_by_bar(record: Record, plan_ids: Sequence[str]) -> dict[int, list[Command]]:
-    """Return the commands that switch entries, by END of the bar before whose step they act."""
-    found: dict[int, list[Command]] = {}
-    for place, _, command in record.commands:
-        if command.name in ("block", "unblock", "pause", "resume") and place < len(record.groups):
-            found.setdefault(record.groups[place][0], []).append(command)
-    return found
+class _Memory(bt.Strategy):  # type: ignore[misc]
+    """Trades nothing; it gives the guard the memory it had when the session began."""
 
-
-class _Hands(bt.Strategy):  # type: ignore[misc]
-    """Switches entries off and on where the session did, before the strategies' own step."""
-
-    params = (("guard", None), ("by_bar", None), ("memory", None))
+    params = (("guard", None), ("memory", None))
 
     def start(self) -> None:
         """Remember what the session's guard knew when it began."""
         remember(self.p.guard, self.p.memory)
-
-    def prenext(self) -> None:
-        """Act from the first bar on."""
-        self.next()
-
-    def next(self) -> None:
-        """Apply the commands that came before this bar."""
-        end = max(int(data.bars["end"][len(data) - 1]) for data in self.datas if len(data))
-        for command in self.p.by_bar.pop(end, ()):
-            given: Mapping[str, Any] = command.arguments
-            rule = str(given.get("rule", "paused"))
-            if command.name in ("block", "pause"):
-                self.p.guard.block(rule, str(given.get("detail", "")))
-            else:
-                self.p.guard.unblock(rule)
 
 
 # -- comparing -------------------------------------------------------------------------------
@@ -386,8 +360,7 @@ def _compare_orders(intents: Sequence[Any], run: _Backtest) -> Iterator[Finding]
         for start, request, closes in run.requests
         if not request.reduces and not (closes and closes_known)
     ]
-    for plan in run.plans:
-        plan_id = plan.loaded.request.plan_id
+    for plan_id in run.plan_ids:
         yield from _compare_entries(
             [order for order in sent if order.first.plan_id == plan_id],
             [item for item in made if item[1].plan_id == plan_id],
@@ -441,6 +414,15 @@ def _orders_of(intents: Sequence[Any]) -> dict[str, _Order]:
             known.quantity = round(known.quantity + quantity, 9)
             known.reduces = known.reduces and reduces
     return orders
+
+
+def _entry_ids(intents: Sequence[Any]) -> dict[str, list[str]]:
+    """Return by plan the ids of the entries that were sent: commands name orders by them."""
+    ids: dict[str, list[str]] = {}
+    for order_id, order in _orders_of(intents).items():
+        if not order.reduces:
+            ids.setdefault(order.first.plan_id, []).append(order_id)
+    return ids
 
 
 def _children_sent(
@@ -504,12 +486,29 @@ def _keeps_children_itself(orders: Mapping[str, _Order]) -> bool:
 
 def _compare_fills(fills: Sequence[Any], run: _Backtest) -> Iterator[Finding]:
     """Hold the fills each plan booked against the backtest's, one by one."""
-    for plan in run.plans:
-        plan_id = plan.loaded.request.plan_id
+    for plan_id in run.plan_ids:
         yield from _compare_fills_of(
             [item for item in fills if item.plan_id == plan_id],
-            [item for item in run.broker.ledger.fills if item.plan_id == plan_id],
+            _whole([item for item in run.broker.ledger.fills if item.plan_id == plan_id]),
         )
+
+
+def _whole(fills: Sequence[TradeFill]) -> list[TradeFill]:
+    """Return fills with both parts of one that turned a position round as one, as it was booked."""
+    found: list[TradeFill] = []
+    for fill in fills:
+        last = found[-1] if found else None
+        if last is not None and _turns(last, fill):
+            both = (last.quantity + fill.quantity, last.costs + fill.costs)
+            found[-1] = replace(last, quantity=both[0], costs=both[1])
+        else:
+            found.append(fill)
+    return found
+
+
+def _turns(last: TradeFill, fill: TradeFill) -> bool:
+    same = (last.order_id, last.time, last.price) == (fill.order_id, fill.time, fill.price)
+    return same and fill.trade_id != last.trade_id
 
 
 def _compare_fills_of(fills: Sequence[Any], made: Sequence[Any]) -> Iterator[Finding]:
@@ -536,7 +535,7 @@ def _fill(fill: Any) -> str:
 def _fill_differences(told: Any, own: Any) -> str:
     pairs = [
         ("side", told.side.name.lower(), own.side),
-        ("quantity", told.quantity, own.quantity),
+        ("quantity", told.quantity, round(own.quantity, 9)),
         ("price", told.price, own.price),
         ("time", iso_time(told.ts), iso_time(own.time)),
         ("costs", round(sum(told.costs.values()), 2), round(own.costs, 2)),

@@ -100,7 +100,9 @@ class BacktestBroker(PlayingAhead):
 
     def submit_approved(self, approved: Approved[OrderRequest], orders: Sequence[Any]) -> None:
         """Work an approved group: the parent, then its children."""
-        request = approved.request
+        self._take(approved.request, orders)
+
+    def _take(self, request: OrderRequest, orders: Sequence[Any]) -> None:
         plan = self._plan(orders[0].data)
         roles = [Role.EXIT if request.reduces else Role.ENTRY, *(c.role for c in request.children)]
         for order, role in zip(orders, roles, strict=True):

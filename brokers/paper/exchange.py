@@ -292,6 +292,8 @@ class PaperExchange:
         spread: float,
         flags: int,
     ) -> None:
+        if self._breach_told and self._breach is not None:
+            self._breach_told = self._breach.item(0) != BREACH_NONE  # the guard has heard of it
         for book in books:
             if not book.is_live:
                 book.see(ts, price, volume, spread, flags)
@@ -321,8 +323,11 @@ class PaperExchange:
         if now >= self.next_due:
             self.on_due(now)
 
-    def _look_at_breach(self, book: PaperBook) -> None:
-        """Close the other books where one met a floor, and say so once."""
+    def _look_at_breach(self, book: PaperBook | None) -> None:
+        """Close the other books where one met a floor, and say so once.
+
+        book : the one that met it; None: any, in what was no price (an order that filled at once).
+        """
         assert self._breach is not None and self._limits is not None
         if self._breach.item(0) == BREACH_NONE:
             self._breach_told = False
@@ -494,6 +499,8 @@ class PaperExchange:
         BrokerError : it could not be written; nothing was told.
         """
         if self.turn.is_changed:
+            if self._breach is not None:
+                self._look_at_breach(None)
             self._commit()
         self.turn.tell_all()
 

@@ -189,6 +189,7 @@ def test_both_children_work_once_the_entry_has_filled_and_one_ends_the_other(pla
             "stop_loss=2895: expected below the entry at 2890",
         ),
         ({"limit": 2890.0, "take_profit": 2885.0}, "take_profit=2885: expected above the entry"),
+        ({"stop": 2890.0}, "stop=2890: a stop that buys waits above the price 29"),
         ({"side": "long"}, "side='long': expected buy or sell"),
         ({"side": None}, "side=None: expected a word"),
         ({"plan": "XAUUDS"}, "did you mean 'XAUUSD'?"),
@@ -251,12 +252,15 @@ def test_an_order_is_changed_and_the_new_terms_are_told(play):
     assert (ticket.order.created.price, ticket.order.created.size) == (2100.0, 2.0)
 
 
-def test_a_strategys_stop_moves_only_to_less_risk(play):
-    played = play({12: [("modify", {"order_id": "2", "price": 2880.0})]},
-                  params=["every=10", "points=20"])  # fmt: skip
+def test_a_strategys_stop_moves_only_to_less_risk_and_not_beyond_the_price(play):
+    stop = {"order_id": "2"}
+    asked = [("modify", stop | {"price": price}) for price in (2880.0, 2950.0)]
 
-    assert played.answer["outcome"] == "refused"
-    assert played.answer["rule"] == "stop_widening"
+    played = play({12: asked}, params=["every=10", "points=20"])
+
+    assert played.answers[0]["outcome"] == "refused"
+    assert played.answers[0]["rule"] == "stop_widening"
+    assert "a stop that sells waits below the price 29" in played.answers[1]["text"]
 
 
 @pytest.mark.parametrize(
@@ -264,6 +268,7 @@ def test_a_strategys_stop_moves_only_to_less_risk(play):
     [
         ("cancel", {"order_id": "77"}, "order '77' is not working"),
         ("modify", {"order_id": "t000001"}, "name a price, a limit or a quantity"),
+        ("modify", {"order_id": "t000001", "quantity": 0.001}, "trades in steps of 0.01"),
         ("close", {"plan": "hnd"}, "did you mean 'hand'?"),
         ("close", {}, "nothing to close: no position is open"),
         ("close", {"share": 2}, "share=2: expected 0 < share <= 1"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +78,14 @@ class FeedTerms:
     clock_error_ns: int = 0
     hole_bars: int | None = None
     check_every_bars: int = 0
+
+
+def joined(parts: Sequence[Bars]) -> Bars:
+    """Return runs of bars as one; numpy takes long over structured arrays, empty ones too."""
+    filled = [part for part in parts if len(part)]
+    if len(filled) > 1:
+        return np.concatenate(filled)
+    return filled[0] if filled else NO_BARS
 
 
 class Backfill:
@@ -261,7 +270,7 @@ class Backfill:
         """Take a whole answer up to an END: tell what is new, see what is missing."""
         was_open, bars = self.is_open, self._known_bars(end)
         self._tell(bars)
-        return _joined(bars, self._look(end, now)) if was_open else bars
+        return joined([bars, self._look(end, now)]) if was_open else bars
 
     def _look(self, end: int, now: int) -> Bars:
         """See whether an answer up to an END held what it must; plan what comes next."""
@@ -316,7 +325,7 @@ class Backfill:
         self._warm_end = 0
         told = bars[max(len(bars) - wanted, 0) :] if wanted > 0 else NO_BARS
         self._tell(told)
-        return _joined(told, self._look(end, now))
+        return joined([told, self._look(end, now)])
 
     def _extend(self, joint: int, found: int, wanted: int) -> bool:
         """Reach further back if the venue has fewer bars than the sessions; False if it ends."""
@@ -369,7 +378,3 @@ class Backfill:
         else:
             self.hole_count += 1
         self.holes.append(hole)
-
-
-def _joined(first: Bars, second: Bars) -> Bars:
-    return np.concatenate([first, second]) if len(second) else first

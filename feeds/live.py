@@ -17,7 +17,7 @@ import numpy as np
 
 from core.bars import FIRST_OF_DAY, NEVER_NS
 from core.calendar import Calendar
-from feeds.backfill import NO_BARS, Backfill, Bars, FeedTerms, HistoryNeed, Hole
+from feeds.backfill import NO_BARS, Backfill, Bars, FeedTerms, HistoryNeed, Hole, joined
 from feeds.bar_builder import BarBuilder
 from feeds.grid import Grid
 from feeds.venue_check import KEPT_BARS, Difference, VenueCheck
@@ -279,7 +279,7 @@ class LiveFeed:
                 self.last_tick = max(self.last_tick, ts)
                 self.connected(ts)
             done.append(self.take(tick))
-        return np.concatenate(done)
+        return joined(done)
 
     def _suspend(self) -> None:
         """From here on ticks may be missing; what is not told yet must come from history."""
@@ -319,8 +319,8 @@ class LiveFeed:
         """Join what was told; add the bars that waited for older ones if those are there now."""
         if self._waiting and not self._past.is_open:
             waited, self._waiting = self._waiting, []
-            parts.append(self._tell(np.concatenate(waited), is_built=True))
-        return np.concatenate(parts)
+            parts.append(self._tell(joined(waited), is_built=True))
+        return joined(parts)
 
     def _tell(self, bars: Bars, is_built: bool = False) -> Bars:
         """Dress bars and note that they are told."""

@@ -61,7 +61,7 @@ def live(strategy, *series, late=(), **params):
     for place, (timeframe, _) in enumerate(series):
         data = LiveData("X" if not place else f"X{place}", timeframe)
         feed = LiveFeed(data.symbol, timeframe, get_calendar("NSE"))
-        slots.append(FeedSlot(data.symbol, "a", feed, data, not place))
+        slots.append(FeedSlot(data.symbol, "a", feed, data, is_clock=False))
     engine = Recorded(Broker(slots), Idle(), slots, Idle(), Idle(), None, 10**18)
     named = [(slot.name, bars) for slot, (_, bars) in zip(slots, series, strict=True)]
     engine.groups = groups_of(named[1:] + named[:1])
@@ -223,12 +223,7 @@ def test_the_record_of_a_bar_is_the_bar_and_says_whether_it_came_late():
 
 
 def test_bars_laid_ready_together_are_delivered_one_by_one():
-    data = LiveData("X", 15 * MINUTE)
-    cerebro = LiveCerebro()
-    cerebro.adddata(data)
-    cerebro.engine = Idle()
-    cerebro.addstrategy(bt.Strategy)
-    cerebro.run()
+    data = live(bt.Strategy, (15 * MINUTE, QUARTERS[:0])).data
     data.push(QUARTERS[0], True)
     data.push(QUARTERS[1], False)
 

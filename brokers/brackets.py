@@ -16,8 +16,9 @@ from brokers.live_plan import LivePlan, LiveTicket
 from brokers.moves import is_near
 from brokers.orders import Whole
 from brokers.port import Brackets, Distances
+from brokers.sending import priced
 from core.events import OrderStatus
-from core.orders import Role
+from core.orders import OrderKind, Role
 
 logger = logging.getLogger(__name__)
 
@@ -52,10 +53,9 @@ class KeptBrackets:
     def after_fill(self, ticket: LiveTicket) -> None:
         """Bring the plan's brackets in line with what is open."""
         plan = ticket.plan
-        if ticket.child is not None and ticket.child.role is Role.TARGET and not ticket.is_native:
-            self._move_stop(ticket, ticket.child.stop_to)
+        own = self._account.family_of(ticket)[0]
         for parent in plan.brackets:
-            self.cover(parent)
+            self.cover(parent, ticket if parent is own else None)
         self._end_closed(plan)
 
     def align(self, ticket: LiveTicket) -> None:
@@ -65,8 +65,13 @@ class KeptBrackets:
             if parent.open_steps:
                 self.cover(parent)
 
-    def cover(self, parent: LiveTicket) -> None:
-        """Let the stop cover what a bracket holds open, and the targets no more than that."""
+    def cover(self, parent: LiveTicket, filled: LiveTicket | None = None) -> None:
+        """Let the stop cover what a bracket holds open, and the targets no more than that.
+
+        Parameters
+        ----------
+        filled : the order of it that has just filled; a target may take the stop along.
+        """
         able = self._account.capabilities
         children = [child for child in self._account.family_of(parent)[1:] if not child.is_over]
         if not children:
@@ -81,7 +86,7 @@ class KeptBrackets:
         left = parent.open_steps
         for child in children:
             if child.is_stop:
-                self._set_steps(child, parent.open_steps)
+                self._set_steps(child, parent.open_steps, self._taken_along(child, filled))
             else:
                 wanted = min(self._leg_steps(child), left)
                 left -= wanted
@@ -98,8 +103,8 @@ class KeptBrackets:
         leg = int(ticket.plan.steps_of(ticket.child.quantity))
         return max(0, leg - ticket.executed_steps)
 
-    def _set_steps(self, ticket: LiveTicket, steps: int) -> None:
-        """Send a child, resize it, or end it."""
+    def _set_steps(self, ticket: LiveTicket, steps: int, price: float | None = None) -> None:
+        """Send a child, resize it (and move it to a price), or end it."""
         account = self._account
         if ticket.cancel_wanted or ticket.lost_at is not None or ticket.replacing is not None:
             return
@@ -112,12 +117,13 @@ class KeptBrackets:
             account.sender.send(ticket, steps)
             return
         asked = ticket.plan.steps_of(ticket.asked or 0.0) - ticket.executed_steps
-        if steps == (ticket.remaining if ticket.asked is None else asked):
+        is_sized = steps == (ticket.remaining if ticket.asked is None else asked)
+        if is_sized and price is None:
             return
         if account.now - ticket.refused_at < account.terms.retry_ns:
             self.leave_uneven(ticket)
         else:
-            account.sender.change(ticket, steps=steps)
+            account.sender.change(ticket, steps=None if is_sized else steps, price=price)
 
     def leave_uneven(self, ticket: LiveTicket) -> None:
         """Come back to a bracket later: the venue refused to change one of its orders."""
@@ -125,15 +131,15 @@ class KeptBrackets:
         if not any(item is parent for item in self.uneven):
             self.uneven.append(parent)
 
-    def _move_stop(self, target: LiveTicket, price: float | None) -> None:
-        """Move the stop where a filled target says, only to less risk."""
-        if price is None:
-            return
-        for ticket in self._account.family_of(target)[1:]:
-            if ticket.is_stop and not ticket.is_over and ticket.wanted_price is not None:
-                moved = (price - ticket.wanted_price) * -int(ticket.side)
-                if moved > 0 and ticket.lost_at is None:
-                    self._account.sender.change(ticket, price=price)
+    def _taken_along(self, stop: LiveTicket, filled: LiveTicket | None) -> float | None:
+        """Return where a filled target takes the stop, None where it does not, or to more risk."""
+        if filled is None or filled.child is None or stop.wanted_price is None:
+            return None
+        tick = stop.plan.facts.tick
+        price = priced(filled.child.stop_to, OrderKind.STOP, Role.STOP, stop.side, tick)
+        if price is None or (price - stop.wanted_price) * -int(stop.side) <= 0:
+            return None
+        return price
 
     def _to_planned_prices(self, children: list[LiveTicket]) -> None:
         """Bring children that the venue counted from the fill to their planned prices."""

@@ -171,6 +171,7 @@ class LivePlan(TradedPlan):
         or needs none.
     brackets : parents of brackets with something open, oldest first.
     positions : signed lot steps by the venue's id of a position, where it gives one.
+    told_end : END of the bar that holds the fill that is being told, 0 for the one being traded.
     leaving, left_at : why the position is being closed by our own decision, "" where it is not,
         and when that was last asked for.
     """
@@ -193,29 +194,44 @@ class LivePlan(TradedPlan):
         self.positions: dict[str, int] = {}
         self.leaving = ""
         self.left_at = 0
+        self.told_end = 0
         self._tape = FillTape()
 
     @property
     def now_day(self) -> float:
-        """END of the bar that is being traded, as Backtrader's float day."""
-        return float(float_day(int(self.cell["end"][0])))
+        """END of the bar that is being traded (of a fill told late: that holds it), a float day."""
+        return float(float_day(self.told_end or int(self.cell["end"][0])))
+
+    def bar_of(self, ts: int) -> tuple[int, int]:
+        """Return START and END of the bar that holds a time, ns UTC.
+
+        Fills may be told long after they happened, or before a price has begun their bar; 0 stands
+        for the bar that is being traded.
+        """
+        start, end = int(self.cell["start"][0]), int(self.cell["end"][0])
+        if not ts or start <= ts < end:
+            return start, end
+        bars = getattr(self.data, "bars", np.zeros(0, BAR))
+        row = int(np.searchsorted(bars["start"], ts, side="right")) - 1
+        if row >= 0 and ts < int(bars["end"][row]):
+            return int(bars["start"][row]), int(bars["end"][row])
+        return self._cell_of(ts) or (start, end)
+
+    def _cell_of(self, ts: int) -> tuple[int, int] | None:
+        """Return START and END of the calendar's bar that holds a time, None without a calendar."""
+        calendar = getattr(self.data, "tola_calendar", None)
+        if calendar is None:
+            return None
+        step = int(self.data.timeframe_ns)
+        bar = np.zeros(1, BAR)
+        bar["start"] = calendar.grid_starts(np.array([ts], np.int64), step)
+        calendar.annotate(bar, step)
+        return int(bar["start"][0]), int(bar["end"][0])
 
     @property
     def start(self) -> int:
         """START of the bar that is being traded, ns UTC."""
         return int(self.cell["start"][0])
-
-    def bar_of(self, ts: int) -> tuple[int, int]:
-        """Return START and END of the bar that holds a time: a fill may be heard of much later."""
-        start, end = int(self.cell["start"][0]), int(self.cell["end"][0])
-        calendar = getattr(self.data, "tola_calendar", None)
-        step = int(getattr(self.data, "timeframe_ns", 0))
-        if start <= ts < end or calendar is None or not step or not ts:
-            return start, end
-        bar = np.zeros(1, BAR)
-        bar["start"] = calendar.grid_starts(np.array([ts], np.int64), step)
-        calendar.annotate(bar, step)
-        return int(bar["start"][0]), int(bar["end"][0])
 
     @property
     def day(self) -> int:

@@ -282,7 +282,7 @@ class Sender:
         elif self._must_place_anew(parts, steps):
             self._place_anew(ticket, ticket.remaining if steps is None else steps)
         elif steps is not None and (len(parts) > 1 or steps > self._most_steps(ticket.plan)):
-            self._resize_parts(ticket, parts, steps)
+            self._change_parts(ticket, parts, steps, price, limit)
         else:
             for part in parts:
                 self._modify(ticket, part, steps, price, limit)
@@ -315,7 +315,14 @@ class Sender:
             return True
         return steps is not None and not able.modifies_quantity
 
-    def _resize_parts(self, ticket: LiveTicket, parts: Sequence[Part], steps: int) -> None:
+    def _change_parts(
+        self,
+        ticket: LiveTicket,
+        parts: Sequence[Part],
+        steps: int,
+        price: float | None,
+        limit: float | None,
+    ) -> None:
         """Let more slices work, or fewer: none is larger than one order may be."""
         plan, book = ticket.plan, self._account.book
         known = [book.sent(part.order_id) for part in parts]
@@ -329,8 +336,8 @@ class Sender:
             if cut == left:
                 part.is_retired = True
                 self._cancel_part(ticket, part)
-            elif cut:
-                self._modify(ticket, part, left - cut, None, None)
+            elif cut or price is not None or limit is not None:
+                self._modify(ticket, part, left - cut if cut else None, price, limit)
         self._account.show(ticket, steps, None, None)
 
     def _place_anew(self, ticket: LiveTicket, steps: int) -> None:

@@ -121,25 +121,31 @@ class TellingAccount(LiveAccount):
 
     def _tell_terms(self, ticket: LiveTicket) -> None:
         """Show where an order stands at the venue and what is left of it."""
-        part = ticket.parts[-1]
-        known = self.book.sent(part.order_id)
-        version = max(known.ordered[0], known.price[0], known.limit_price[0])
-        if version <= part.version:
+        news = [(part, known) for part in ticket.current if (known := self._news_of(part))]
+        if not news:
             return
-        part.version = version
-        if known.ordered[0] >= 0 and known.quantity == ticket.asked:
-            ticket.asked = None
-        price = self._judged(ticket, part, known)
-        limit = known.limit_price[1] if known.limit_price[0] >= 0 else None
-        part.limit_price = limit
+        price = limit = None
+        for part, known in news:
+            if known.ordered[0] >= 0 and known.quantity == ticket.asked:
+                ticket.asked = None
+            price = self._judged(ticket, part, known)
+            limit = part.limit_price = known.limit_price[1] if known.limit_price[0] >= 0 else None
         left = self._left(ticket)
-        created = ticket.order.created
-        if limit == created.pricelimit:
+        if limit == ticket.order.created.pricelimit:
             limit = None
         if left == ticket.remaining and price is None and limit is None:
             return
         self.show(ticket, left, price, limit)
         self.brackets.align(ticket)
+
+    def _news_of(self, part: Part) -> KnownOrder | None:
+        """Return what is known of an order whose terms have changed since they were looked at."""
+        known = self.book.sent(part.order_id)
+        version = max(known.ordered[0], known.price[0], known.limit_price[0])
+        if version <= part.version:
+            return None
+        part.version = version
+        return known
 
     def _judged(self, ticket: LiveTicket, part: Part, known: KnownOrder) -> float | None:
         """Return the price to show where an order has come to stand, None where it has not moved.
@@ -210,7 +216,8 @@ class TellingAccount(LiveAccount):
         costs = plan.charge(execution)
         event = plan.take_execution(execution, costs)
         self._balance += event.pnl - costs
-        fill = self._fill(ticket, execution, event, before)
+        start, plan.told_end = plan.bar_of(execution.ts_event)
+        fill = self._fill(ticket, execution, event, before, start)
         ticket.told[execution.fill_id] = fill.costs
         self.ledger.book(
             fill,
@@ -222,6 +229,7 @@ class TellingAccount(LiveAccount):
         order.addinfo(reason=fill.reason, ambiguous=False, ts_event=execution.ts_event)
         ticket.position_id = ticket.position_id or execution.position_id
         self._execute(ticket, event, before)
+        plan.told_end = 0
         plan.position_steps = event.steps
         self._value_account()
         state = "filled" if not ticket.remaining else "partial"
@@ -245,7 +253,9 @@ class TellingAccount(LiveAccount):
         elif ended is not None:
             order.status = ended
 
-    def _fill(self, ticket: LiveTicket, execution: Execution, event: Event, before: int) -> Fill:
+    def _fill(
+        self, ticket: LiveTicket, execution: Execution, event: Event, before: int, start: int
+    ) -> Fill:
         plan = ticket.plan
         opens = abs(event.steps) > abs(before) or before * event.steps < 0
         role = ticket.role if opens or ticket.role is not Role.ENTRY else Role.EXIT
@@ -259,7 +269,7 @@ class TellingAccount(LiveAccount):
             quantity=execution.quantity,
             price=execution.price,
             ts_event=execution.ts_event,
-            bar_start=plan.bar_of(execution.ts_event)[0],
+            bar_start=start,
             role=role,
             reason=execution.reason or ticket.reason or _ROLE_NAMES[role],
             costs=dict(plan.charges(execution)),

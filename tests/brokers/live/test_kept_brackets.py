@@ -96,9 +96,8 @@ def test_a_filled_target_makes_the_stop_smaller_and_moves_it():
 
     desk.fills(desk.id_of(first), 1, 2010.0)
 
-    (moved, resized) = desk.venue.modified
-    assert (moved.order_id, moved.price) == (desk.id_of(stop), 2000.0)
-    assert (resized.order_id, resized.quantity) == (desk.id_of(stop), 1.0)
+    (change,) = desk.venue.modified
+    assert (change.order_id, change.price, change.quantity) == (desk.id_of(stop), 2000.0, 1.0)
     assert desk.position == 1
     assert not second.executed.size
 

@@ -89,6 +89,29 @@ def test_the_stop_of_a_sliced_entry_is_sliced_and_covers_all_of_it():
     assert entry.getstatusname() == "Completed"
 
 
+def test_a_sliced_stop_shrinks_and_moves_slice_by_slice():
+    desk = nifty()
+    _, stop, target, _ = desk.enter(
+        3600, price=23_000.0, stop=22_900.0, targets=((1875, 23_200.0, 23_000.0), (1725, 23_400.0))
+    )
+    for name in ("t000001", "t000001x2"):
+        desk.fills(name, 1800, 23_000.0, side=BUY)
+    for ticket in map(desk.plan_of, (stop, target)):
+        for part in ticket.parts:
+            desk.works(part.order_id)
+    last = desk.id_of(target) + "x2"
+
+    desk.fills(desk.id_of(target), 1800, 23_200.0, side=SELL)
+    desk.fills(last, 75, 23_200.0, side=SELL)
+
+    stops = [(item.order_id, item.price) for item in desk.venue.modified]
+    assert stops[0] == ("t000002", 23_000.0)
+    assert "t000002x2" in desk.venue.cancelled
+    assert desk.venue.modified[-1].quantity == 1725.0
+    desk.works("t000002", quantity=1725.0, price=23_000.0)
+    assert desk.plan_of(stop).remaining == 23 and desk.plan.unprotected_since is None
+
+
 def test_cancelling_a_sliced_order_cancels_every_slice():
     desk = nifty()
     (order,) = desk.enter(3600, price=23_000.0)

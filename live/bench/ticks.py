@@ -59,7 +59,8 @@ def _made_up(count: int) -> _Ticks:
     ticks = np.zeros(count, TICK)
     steps = draw.integers(1, 500, count) * 1_000_000
     ticks["ts_event"] = OPENED + np.cumsum(steps)
-    ticks["ts_event"] += ticks["ts_event"] % NS_PER_MINUTE == 0
+    # Backtrader's stamps are exact to 10 us: a tick nearer to a minute's line is on it there.
+    ticks["ts_event"] += 1_000_000 * (ticks["ts_event"] % NS_PER_MINUTE == 0)
     ticks["ts_init"] = ticks["ts_event"]
     ticks["price"] = np.round(2400.0 + np.cumsum(draw.normal(0.0, 0.05, count)), 1)
     ticks["volume"] = draw.integers(1, 9, count)

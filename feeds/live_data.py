@@ -58,7 +58,9 @@ class LiveData(bt.feed.DataBase):  # type: ignore[misc]
     def push(self, bar: Any, late: bool) -> None:
         """Lay a bar ready; each call of `next` delivers the oldest that was not."""
         if self._count == len(self._held):
-            self._held = np.concatenate([self._held, np.zeros(len(self._held), BAR)])
+            longer = np.zeros(2 * self._count, BAR)  # memory is taken where it is written to
+            longer[: self._count] = self._held
+            self._held = longer
         self._held[self._count] = bar
         self._count += 1
         self._late.append(late)

@@ -123,8 +123,9 @@ class Changes:
 def _unknown(meant: _Meant, name: str) -> str:
     if meant.settings:
         return f"setting {name!r}{near_name(name, {*meant.settings, *TIGHTENABLE})}"
-    why = "it has no settings of ours"
+    if meant.strategy is None:
+        return f"limit {name!r}{near_name(name, TIGHTENABLE)}"
     return (
-        f"{meant.name}: {name} cannot change while it runs, {why}; limits can be tightened: "
-        f"{', '.join(TIGHTENABLE)}"
+        f"{meant.name}: {name} cannot change while it runs, its strategy has no settings of ours; "
+        f"limits can be tightened: {', '.join(TIGHTENABLE)}"
     )

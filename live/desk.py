@@ -37,6 +37,7 @@ class Desk:
     controls : what carries them out.
     command : puts a command into the sequence: name, arguments, author.
     note : keeps something for people in the journal: kind, document.
+    tell : writes the session's status, so that whoever was answered finds it as he was told.
     """
 
     def __init__(
@@ -46,16 +47,18 @@ class Desk:
         controls: Controls,
         command: Callable[[str, Mapping[str, Any], str], None],
         note: Callable[[str, Mapping[str, Any]], None],
+        tell: Callable[[], None] = lambda: None,
     ) -> None:
         self._mail = mail
         self._built = built
         self._controls = controls
         self._command = command
         self._note = note
+        self._tell = tell
         self._open: list[_Open] = []
         for request in mail.interrupted():
             text = "unknown: the session ended then"
-            self._answer(request, {"done": False, "outcome": "unknown", "text": text})
+            mail.answer(request, {"done": False, "outcome": "unknown", "text": text})
 
     def look(self) -> None:
         """Carry out what has come, and answer what is known by now."""
@@ -103,6 +106,7 @@ class Desk:
         self._answer(item.request, item.answer | told_of(item.watched))
 
     def _answer(self, request: Request, answer: Told) -> None:
-        document = {"name": request.name, "author": request.author, **answer}
-        self._note("answer", document)
+        asked = {"command": request.name, "author": request.author}
+        self._note("answer", {**answer, **asked})
+        self._tell()
         self._mail.answer(request, answer)

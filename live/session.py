@@ -241,7 +241,7 @@ class Session:
         broker.on_fill = self._note_fill
         self._days = DayCycle([plan.loaded.calendar for plan in self.built.plans])
         mail = Mailbox(self.folder.commands)
-        self._desk = Desk(mail, self.built, controls, self.command, self._note)
+        self._desk = Desk(mail, self.built, controls, self.command, self._note, self.tell_status)
         if self.request.seconds is not None:
             self._deadline = time.monotonic() + self.request.seconds
 
@@ -502,6 +502,7 @@ class Session:
         left = any(plan.position_steps for plan in self.built.broker.plans)
         if left and not reason.startswith("kept"):
             reason = f"kept open: {reason}"
+        self._desk.close()
         self.journal.save_state("guard", memory_of(self.built.guard))
         self.journal.end(reason)
         self.built.port.disconnect()

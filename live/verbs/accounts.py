@@ -120,9 +120,7 @@ def user() -> str:
         return "somebody"
 
 
-def ask(
-    folder: AccountFolder, name: str, arguments: Mapping[str, Any], timeout: float = ANSWER_SECS
-) -> dict[str, Any]:
+def ask(folder: AccountFolder, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Ask an account's session for something and return its answer.
 
     Raises
@@ -130,7 +128,7 @@ def ask(
     ConfigError : what was asked for is wrong. Unanswered : no answer came.
     """
     mail = Mailbox(folder.commands)
-    answer = mail.answer_of(mail.send(name, arguments, user()), timeout)
+    answer = mail.answer_of(mail.send(name, arguments, user()), ANSWER_SECS)
     if answer.get("outcome") == "wrong":
         raise ConfigError(str(answer.get("text")))
     return answer

@@ -44,12 +44,10 @@ def order(
     folder, _ = running_account(account)
     given = {"side": side, "quantity": quantity, "plan": target, **terms}
     answer = ask(folder, "order", _told(given))
-    is_refused = answer.get("outcome") == "refused"
-    if is_refused and answer.get("rule") == "no_stop":
-        words = ["order", side, f"{quantity:g}", *([target] if target else [])]
-        again = command_line([*words, *named(folder), "--stop-loss", "PRICE"])
-        found = outcome_of(folder, answer)
-        return Outcome(found.document, found.lines, again, exit_code=FAILED)
+    if answer.get("rule") == "no_stop":
+        found = outcome_of(folder, answer, "quote")
+        lines = [*found.lines, "say where it gets out: --stop-loss PRICE"]
+        return Outcome(found.document, lines, found.next, exit_code=found.exit_code)
     return outcome_of(folder, answer, "positions" if answer.get("done") else "status")
 
 

@@ -5,7 +5,8 @@ then sent in its order: eight strategies that act on the close of one minute wai
 the disk, not the last of them for eight.
 
 While a record is run through again (live/recovery.py) nothing is written or sent: each request is
-held against the recorded one in its turn.
+held against the recorded one in its turn. What is left then of a process that died are requests
+that were written and not answered, and requests that were decided and not written.
 """
 
 from __future__ import annotations
@@ -48,17 +49,27 @@ class IntentBook(Protocol):
         """Write several intents in one commit; return what is wrong with each."""
 
 
+DROPPED = "dropped"
+"""Verb of the intent that stands for an order which was decided upon and never sent."""
+
+
 class Diverged(TolaError):
     """A record run through again asked for something else than was recorded."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Request:
-    """Something to be asked of the venue. opens : an entry, sent only if the journal has it."""
+class Request:
+    """Something to be asked of the venue.
+
+    wanted : as the broker asked for it. opens : an entry, sent only if the journal has it.
+    decided_at : market time, ns UTC (of a replay; 0 else).
+    """
 
     intent: Intent
     send: Callable[[int], None]
+    wanted: Any
     opens: bool
+    decided_at: int = 0
 
 
 class LiveOutbox:
@@ -77,7 +88,7 @@ class LiveOutbox:
 
     Attributes
     ----------
-    recorded : intents a replayed record must ask for, in order; None while live.
+    unanswered : what a replayed record asked for and has no answer to.
     unsent : what the replay asked for beyond the record: decided, and never sent.
     on_refused : called with the order's id and why, where an entry could not be written.
     on_send : called with the verb and the order's id once a request may leave.
@@ -91,11 +102,14 @@ class LiveOutbox:
         self._only = only
         self._check_port()
         self._numbers = itertools.count(1)
-        self._held: list[_Request] = []
+        self._held: list[Request] = []
         self._holds = 0
         self._held_since = self._commit_secs = 0.0
-        self.recorded: deque[Intent] | None = None
-        self.unsent: list[tuple[str, Any]] = []
+        self._recorded: deque[Intent] | None = None
+        self._dropped: set[str] = set()
+        self._market_time: Callable[[], int] = lambda: 0
+        self.unanswered: list[Request] = []
+        self.unsent: list[Request] = []
         self.on_refused: Callable[[str, str], None] = lambda order_id, why: None
         self.on_send: Callable[[str, str], None] = lambda verb, order_id: None
 
@@ -134,19 +148,40 @@ class LiveOutbox:
         bar_start: int = 0,
     ) -> None:
         """Hold a request or let it leave; in a replay hold it against the record."""
-        if self.recorded is not None:
-            self._match(verb, order_id, wanted)
+        if self._recorded is not None and order_id in self._dropped and verb == "submit":
             return
         document = dict(wanted) if isinstance(wanted, Mapping) else _document(wanted)
         intent = Intent(
             verb, order_id, plan_id, symbol, document, bar_start=bar_start, made=time.time_ns()
         )
         opens = isinstance(wanted, VenueOrder) and not wanted.reduces
+        request = Request(intent, send, wanted, opens, self._market_time())
+        if self._recorded is not None:
+            self._match(request, self._recorded)
+        else:
+            self.leave(request)
+
+    def leave(self, request: Request) -> None:
+        """Hold a request, or write it and send it."""
         if not self._held:
             self._held_since = time.monotonic()
-        self._held.append(_Request(intent, send, opens))
+        self._held.append(request)
         if not self._holds:
             self.send()
+
+    def send_again(self, request: Request) -> None:
+        """Send a request that is written already and is known not to have arrived."""
+        intent = request.intent
+        self.on_send(intent.verb, intent.order_id)
+        request.send(next(self._numbers))
+        logger.warning("%s sent again order=%s", intent.verb, intent.order_id)
+
+    def drop(self, request: Request) -> None:
+        """Write down that an order which was decided upon is not sent."""
+        intent = request.intent
+        if self._journal is not None:
+            self._journal.try_intend(dataclasses.replace(intent, verb=DROPPED))
+        logger.warning("%s not sent order=%s", intent.verb, intent.order_id)
 
     # -- holding back ------------------------------------------------------------------------
 
@@ -165,10 +200,12 @@ class LiveOutbox:
             return
         self._check_port()
         held, self._held = self._held, []
+        refused: list[Request] = []
         for request, trouble in zip(held, self._written(held), strict=True):
             intent = request.intent
             if trouble is not None and request.opens:
                 self.on_refused(intent.order_id, f"journal: {trouble}")
+                refused.append(request)
                 continue
             self.on_send(intent.verb, intent.order_id)
             request.send(next(self._numbers))
@@ -176,6 +213,8 @@ class LiveOutbox:
                 "%s order=%s plan=%s symbol=%s",
                 intent.verb, intent.order_id, intent.plan_id, intent.symbol,
             )  # fmt: skip
+        for request in refused:
+            self.drop(request)
 
     def send_if_due(self) -> None:
         """Send what is held if that was long enough; something slow may come next."""
@@ -189,10 +228,11 @@ class LiveOutbox:
         for request in held:
             if request.opens:
                 self.on_refused(request.intent.order_id, why)
+                self.drop(request)
             else:
                 self._held.append(request)
 
-    def _written(self, held: Sequence[_Request]) -> Iterator[TolaError | None]:
+    def _written(self, held: Sequence[Request]) -> Iterator[TolaError | None]:
         """Write intents; yield what is wrong with each."""
         journal = self._journal
         if journal is None:
@@ -209,7 +249,7 @@ class LiveOutbox:
             self._commit_secs = time.monotonic() - began
             yield from faults
 
-    def _write(self, journal: IntentBook, request: _Request) -> TolaError | None:
+    def _write(self, journal: IntentBook, request: Request) -> TolaError | None:
         began = time.monotonic()
         try:
             if not request.opens:
@@ -233,20 +273,47 @@ class LiveOutbox:
     def take_unsent(self) -> list[tuple[str, Any]]:
         """Return what the replay asked for beyond its record, once."""
         unsent, self.unsent = self.unsent, []
-        return unsent
+        return [(request.intent.verb, request.wanted) for request in unsent]
 
-    def _match(self, verb: str, order_id: str, wanted: Any) -> None:
-        assert self.recorded is not None
-        if not self.recorded:
-            self.unsent.append((verb, wanted))
+    def begin_replay(self, intents: Sequence[Intent], market_time: Callable[[], int]) -> None:
+        """Hold what is asked for from now on against these instead of sending it."""
+        self._recorded = deque(item for item in intents if item.verb != DROPPED)
+        self._dropped = {item.order_id for item in intents if item.verb == DROPPED}
+        self._market_time = market_time
+
+    def end_replay(self) -> None:
+        """Send again what is asked for.
+
+        Raises
+        ------
+        Diverged : not all was asked for that is recorded.
+        """
+        recorded, self._recorded, self._market_time = self._recorded, None, lambda: 0
+        if recorded:
+            raise self._diverged(recorded[0], "does not")
+
+    def hear_answer(self, verb: str, order_id: str) -> None:
+        """Take from a replayed record that a request was answered."""
+        for place, request in enumerate(self.unanswered):
+            if (request.intent.verb, request.intent.order_id) == (verb, order_id):
+                del self.unanswered[place]
+                return
+
+    def _match(self, request: Request, recorded: deque[Intent]) -> None:
+        if not recorded:
+            self.unsent.append(request)
             return
-        expected = self.recorded.popleft()
-        if (expected.verb, expected.order_id) != (verb, order_id):
-            raise Diverged(
-                f"the record asked to {expected.verb} {expected.order_id}, run again it asks to "
-                f"{verb} {order_id}: the program, its settings or the strategy changed since; "
-                "close the session's positions by hand, or go on with --adopt"
-            )
+        expected, asked = recorded.popleft(), request.intent
+        if (expected.verb, expected.order_id) != (asked.verb, asked.order_id):
+            raise self._diverged(expected, f"asks to {asked.verb} {asked.order_id}")
+        self.unanswered.append(request)
+
+    def _diverged(self, expected: Intent, instead: str) -> Diverged:
+        return Diverged(
+            f"the record asked to {expected.verb} {expected.order_id}, run again it {instead}: "
+            "the program, its settings or the strategy changed since; close the session's "
+            "positions by hand, or go on with --adopt"
+        )
 
 
 def _document(wanted: Any) -> dict[str, Any]:

@@ -8,12 +8,17 @@ it, and bars that were missed come from its history.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from brokers.orders import NEVER_ARRIVED
+from core.events import Answer, Outcome, Verb
 from live.journal import Journal, SessionFacts
+from live.outbox import Request
+
+MISSED = "missed"
+"""Why an entry that was decided upon before a death is not sent after it: it came too late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +26,14 @@ class Recovered:
     """What a recovery did.
 
     events : how many were run through. intents : requests that matched their record.
+    unanswered : requests of the record that have no answer in it.
     unsent : requests the record did not reach: decided, and never sent.
     market_time : where the record ended, ns UTC.
     """
 
     events: int
     intents: int
+    unanswered: int
     unsent: int
     market_time: int
 
@@ -64,15 +71,72 @@ def recover(built: Any, journal: Journal, chain: Sequence[SessionFacts]) -> Reco
     """
     intents = [intent for item in chain for intent in journal.intents(item.session_id)]
     engine, outbox = built.engine, built.outbox
-    outbox.recorded = deque(intents)
+    outbox.begin_replay(intents, lambda: engine.now)
     engine.replaying = True
     count = 0
     try:
         for seq, event in journal.events(chain[0].first_seq):
             engine.replay(seq, event)
             count += 1
+            if isinstance(event, Answer):
+                outbox.hear_answer(event.verb.name.lower(), event.order_id)
     finally:
         engine.replaying = False
-    left = len(outbox.recorded)
-    outbox.recorded = None
-    return Recovered(count, len(intents) - left, len(outbox.unsent), engine.now)
+    outbox.end_replay()
+    return Recovered(count, len(intents), len(outbox.unanswered), len(outbox.unsent), engine.now)
+
+
+def settle_requests(built: Any) -> None:
+    """Come to terms with the requests of a process that died; a snapshot has been heard.
+
+    An order the snapshot lacks has not arrived and is sent again: an entry only while it is fresh,
+    none whose reason to be is gone. That holds of a venue whose snapshot knows all that was ever
+    sent (paper); on a wire an order may still be on its way. A change or a cancel may be asked for
+    twice without harm. Whatever is not sent is answered by an event, so that a record run through
+    again knows it.
+    """
+    outbox = built.outbox
+    unanswered, outbox.unanswered = outbox.unanswered, []
+    unsent, outbox.unsent = outbox.unsent, []
+    for request in unanswered:
+        _settle_unanswered(built, request)
+    for request in unsent:
+        if request.intent.verb == "submit" and not _is_wanted(built, request):
+            outbox.drop(request)
+            _answer(built, request, Outcome.REFUSED, MISSED)
+        else:
+            outbox.leave(request)
+    built.engine.settle()
+
+
+def _settle_unanswered(built: Any, request: Request) -> None:
+    known = built.broker.book.sent(request.intent.order_id)
+    if request.intent.verb != "submit":
+        if known.is_over:
+            _answer(built, request, Outcome.REFUSED, "its order has ended")
+        else:
+            built.outbox.send_again(request)
+    elif not known.is_in_flight:
+        _answer(built, request, Outcome.ACCEPTED)
+    elif _is_wanted(built, request):
+        built.outbox.send_again(request)
+    else:
+        _answer(built, request, Outcome.REFUSED, NEVER_ARRIVED)
+
+
+def _is_wanted(built: Any, request: Request) -> bool:
+    """Whether an order that has not arrived is still to be sent."""
+    engine = built.engine
+    ticket = built.broker.ticket_of(request.intent.order_id)
+    if ticket is None or ticket.is_over or ticket.cancel_wanted:
+        return False
+    if request.opens:
+        return bool(engine.now - request.decided_at <= engine.entry_age_ns)
+    return bool(ticket.plan.position_steps)
+
+
+def _answer(built: Any, request: Request, outcome: Outcome, reason: str = "") -> None:
+    """Let the sequence tell what became of a request."""
+    engine, intent = built.engine, request.intent
+    verb = Verb[intent.verb.upper()]
+    engine.consume(Answer(0, verb, outcome, intent.order_id, reason=reason, ts_event=engine.now))

@@ -37,7 +37,7 @@ from live.kill import KillSwitch
 from live.lock import AccountLock
 from live.mailbox import Mailbox
 from live.monitor import SessionState, StatusFile
-from live.recovery import Recovered, chain_of, recover
+from live.recovery import Recovered, chain_of, recover, settle_requests
 from live.session_log import session_log
 from live.status_of import status_of
 from live.watchdog import HANGS_SECS, Watchdog, end_process, interrupt, rescue
@@ -195,6 +195,7 @@ class Session:
         self.facts = SessionFacts("paper", "paper", self.folder.name, document)
         self.journal.begin(self.facts)
         self.facts = self.journal.sessions()[-1]
+        self._first_id, self._booked = self.facts.session_id, frozenset[str]()
         self._join()
         log = session_log(self.folder.log, self.request.log_level)
         with log, self._signals(), compile_watch() as self._last_compiled:
@@ -256,6 +257,8 @@ class Session:
                 "prices; begin a new account: --account NAME, or give further prices with --data"
             )
         if chain:
+            self._first_id = chain[0].session_id
+            self._booked = frozenset(fill.fill_id for fill in self.journal.executions())
             self.recovered = recover(self.built, self.journal, chain)
             engine.consume(Link(LinkState.LOST, reason="restart", ts_event=engine.now))
             now = max(engine.now, port.resume_time)
@@ -268,7 +271,7 @@ class Session:
         port.request_snapshot(0, 0)
         engine.settle()
         self.live_from = engine.now
-        self._settle_unsent()
+        settle_requests(self.built)
         self.command("unblock", {"rule": "starting"})
         self.state = SessionState.LIVE
         self._watchdog = self._watched()
@@ -304,13 +307,6 @@ class Session:
             text = difference.describe()
             self._note("difference", {"text": text})
             self._alert("error", text)
-
-    def _settle_unsent(self) -> None:
-        """Send what was decided and never left, if it is still fresh; else give it up."""
-        outbox, engine = self.built.outbox, self.built.engine
-        for verb, wanted in outbox.take_unsent():
-            self.built.broker.settle_unsent(verb, wanted, engine.now, engine.entry_age_ns)
-        engine.settle()
 
     # -- while it runs -----------------------------------------------------------------------
 
@@ -462,12 +458,14 @@ class Session:
             self._alert("end_of_day", day_line(row))
 
     def _note_fill(self, fill: Fill) -> None:
-        if self.built.engine.replaying:
+        """Book a fill; in a replay only what a process that died had no time to book."""
+        number = f"{self._first_id}-{fill.fill_id}"
+        if self.built.engine.replaying and number in self._booked:
             return
         order_id = self.built.broker.order_id_of(fill.order_id)
         self.journal.execution(
             BookedFill(
-                f"{self.facts.session_id}-{fill.fill_id}", "paper", order_id, fill.plan_id,
+                number, "paper", order_id, fill.plan_id,
                 fill.symbol, fill.side, fill.quantity, fill.price, fill.ts_event, fill.costs,
                 self.built.engine.seq,
             )

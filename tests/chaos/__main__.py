@@ -128,7 +128,7 @@ def table(rows: Sequence[Row]) -> str:
     for row in rows:
         by_fault[row.fault].append(row)
     head = ("fault", "seeds", "ok", "failed", "skipped", "kills", "in flight", "verify same",
-            "bare s", "with downtime s")  # fmt: skip
+            "lost", "bare s", "with downtime s")  # fmt: skip
     lines = [head]
     for fault in [name for name in FAULTS if name in by_fault]:
         lines.append(_line(fault, by_fault[fault]))
@@ -150,7 +150,8 @@ def _line(name: str, rows: Sequence[Row]) -> tuple[str | int, ...]:
     share = f"{flying} ({100 * flying // kills} %)" if kills else "0"
     return (
         name, len(rows), sum(row.ok for row in ran), sum(not row.ok for row in ran), len(skipped),
-        kills, share, sum(row.verify == "identical" for row in ran),
+        kills, share, sum(row.verify in ("identical", "as without kills") for row in ran),
+        sum(row.lost for row in ran),
         f"{max((row.unprotected_secs for row in ran), default=0.0):.1f}",
         f"{max((row.unprotected_with_downtime_secs for row in ran), default=0.0):.1f}",
     )  # fmt: skip

@@ -31,6 +31,7 @@ class Busy(bt.Strategy):
         if len(self) >= self.p.last:
             self.wind_down()
             return
+        self.is_leaving = False
         for group in list(self.groups):
             self.look_after(group, draws)
         is_free = not self.groups and not self.position
@@ -78,7 +79,9 @@ class Busy(bt.Strategy):
                 self.broker.modify(entry, price=round(close - 0.3 * side * span, 1))
         elif self.position:
             if draws[4] < 0.12:
-                self.close()
+                if not self.is_leaving:  # once for all groups: twice would turn the position
+                    self.close()
+                self.is_leaving = True
             elif draws[4] < 0.5 and stop.alive():
                 wanted = round(close - (0.5 + draws[5]) * side * span, 1)
                 if (wanted - stop.created.price) * side > 0:

@@ -80,8 +80,9 @@ def run_session(task: dict[str, Any]) -> None:
     store.BLOCK_EVENTS = wanted["block_events"]
     monitor = Monitor(folder / "box.jsonl", task.get("point", ""), task.get("nth", 0))
     request = request_of(task)
-    _watch(monitor, task, request)
+    _watch(monitor, task)
     session = sessions.Session(request)
+    _plan_stop(session, wanted)
     result = session.run()
     counts = dict(monitor.counts) | {f"disk {kind}": n for kind, n in powercut.counted().items()}
     left = _said(result) | {"counts": counts}
@@ -93,7 +94,7 @@ def run_session(task: dict[str, Any]) -> None:
         raise result.failure
 
 
-def _watch(monitor: Monitor, task: dict[str, Any], request: Any) -> None:
+def _watch(monitor: Monitor, task: dict[str, Any]) -> None:
     """Put the monitor between a session and its journal, venue and engine."""
     plain_open, plain_build = sessions.open_journal, sessions.build_paper
 
@@ -105,7 +106,6 @@ def _watch(monitor: Monitor, task: dict[str, Any], request: Any) -> None:
     def built(*given: Any, **named: Any) -> Any:
         made = plain_build(*given, **named)
         monitor.watch_engine(made.engine, _REPLIES)
-        _plan_stop(made, task["scenario"], request)
         return made
 
     down_ns = round(task.get("down_minutes", 0.0) * _MINUTE_NS)
@@ -113,24 +113,21 @@ def _watch(monitor: Monitor, task: dict[str, Any], request: Any) -> None:
     sessions.open_journal, sessions.build_paper = opened, built
 
 
-def _plan_stop(built: Any, wanted: dict[str, Any], request: Any) -> None:
+def _plan_stop(session: Any, wanted: dict[str, Any]) -> None:
     """Let a hand end the session when a share of the bars is over."""
     if wanted["stop_at"] is None:
         return
-    ends = request.loaded[0].series.bars["end"]
+    ends = session.request.loaded[0].series.bars["end"]
     stop_at = int(ends[int(wanted["stop_at"] * (len(ends) - 1))])
-    engine = built.engine
-    inner, done = engine.cycle, []
+    look, done = session._housekeep, []
 
-    def cycle() -> None:
-        if engine.now >= stop_at and not done:
+    def housekeep() -> None:
+        if session.built.engine.now >= stop_at and not done:
             done.append(True)
-            from core.events import Command
+            session.command("stop", {"reason": "enough"}, "chaos")
+        look()
 
-            engine.consume(Command("stop", {"reason": "enough"}, "chaos", ts_event=engine.now))
-        inner()
-
-    engine.cycle = cycle
+    session._housekeep = housekeep
 
 
 def _said(result: Any) -> dict[str, Any]:
@@ -143,7 +140,7 @@ def _said(result: Any) -> dict[str, Any]:
         trades.append(row)
     orders = [
         {"order_id": broker.order_id_of(row["order_id"]), "state": row["state"],
-         "reason": row["reason"]}
+         "reason": row["reason"], "time": row["time"]}
         for row in broker.orders_log
     ]  # fmt: skip
     positions = {

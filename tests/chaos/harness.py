@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos import powercut
-from tests.chaos.checks import Left, faults_of
+from tests.chaos.checks import NEVER, Left, faults_of
 from tests.chaos.points import IN_FLIGHT, NOT_DRAWN, START, requests_out
 from tests.chaos.protection import Unprotected, unprotected
 from tests.chaos.record import read_record
@@ -45,6 +45,7 @@ class Row:
     unprotected_secs: float = 0.0
     unprotected_with_downtime_secs: float = 0.0
     verify: str = ""
+    lost: bool = False
     lost_bytes: int = 0
 
     def fail(self, words: str) -> None:
@@ -155,7 +156,7 @@ class SeedRun:
             return None
         proof = json.loads((folder / "proof.json").read_text())
         said = json.loads((folder / "result.json").read_text())
-        return {**said, "findings": proof["findings"]}
+        return {**said, "findings": proof["findings"], "is_provable": self.wanted.is_provable}
 
     # -- killed ------------------------------------------------------------------------------
 
@@ -233,7 +234,9 @@ class SeedRun:
         self.row.unprotected_secs = round(left.bare.within, 1)
         self.row.unprotected_with_downtime_secs = round(left.bare.whole, 1)
         findings = left.proof["findings"]
-        self.row.verify = "identical" if not findings else f"{len(findings)} findings"
+        same = len(findings) == len(whole["findings"])
+        self.row.verify = "identical" if not findings else "as without kills" if same else "differs"
+        self.row.lost = left.lost_from != NEVER
         for words in faults_of(left):
             self.row.fail(words)
 

@@ -73,6 +73,11 @@ class Scenario:
         """Whether it runs a strategy of the project's."""
         return self.strategy != "busy"
 
+    @property
+    def is_provable(self) -> bool:
+        """Whether a session without kills is proved to the last fill."""
+        return self.brackets == "native" and not (self.positions == "hedging" and self.pyramid)
+
 
 def scenario(seed: int) -> Scenario:
     """Return the scenario of a seed."""

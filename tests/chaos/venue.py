@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,34 +98,26 @@ class Paper(Venue):
 
     def watch(self, monitor: Monitor, down_ns: int) -> None:
         """Watch port and ledger of the session that is built next."""
-        import live.build as build
-        import live.session as session
+        from brokers.paper.ledger import PaperLedger
+        from brokers.paper.venue import PaperVenue
+        from live import session
 
-        class Watched(build.PaperVenue):
-            resumed = 0
+        resumed = [0]
 
-            @property
-            def resume_time(self) -> int:
-                return max(super().resume_time, Watched.resumed) + down_ns
+        def resume_time(venue: Any) -> int:
+            return max(plain_resume(venue), resumed[0]) + down_ns
 
-        def venue(*given: Any, **named: Any) -> Any:
-            made = Watched(*given, **named)
-            monitor.watch_port(made)
-            return made
-
-        def ledger(*given: Any, **named: Any) -> Any:
-            made = plain_ledger(*given, **named)
-            monitor.watch_ledger(made)
-            return made
-
-        def recovered(built: Any, *given: Any) -> Any:
+        def recover(built: Any, *given: Any) -> Any:
             result = plain_recover(built, *given)
-            Watched.resumed = built.engine.now
+            resumed[0] = built.engine.now
             monitor.pass_by("recover after")
             return result
 
-        plain_ledger, plain_recover = session.PaperLedger, session.recover
-        build.PaperVenue, session.PaperLedger, session.recover = venue, ledger, recovered
+        plain_resume, plain_recover = PaperVenue.resume_time.fget, session.recover
+        PaperVenue.resume_time = property(resume_time)
+        session.recover = recover
+        _after_init(PaperVenue, monitor.watch_port)
+        _after_init(PaperLedger, monitor.watch_ledger)
 
     def outside(self, folder: Path) -> OutsideBooks:
         """Read the ledger as any program that knows SQLite could."""
@@ -146,6 +139,17 @@ class Paper(Venue):
             [OutsideOrder(*row) for row in orders], [OutsideFill(*row) for row in fills],
             *(account or (0.0, 0.0, 0)), paid,
         )  # fmt: skip
+
+
+def _after_init(kind: type[Any], watch: Callable[[Any], None]) -> None:
+    """Watch each object of a class; the class stays the same."""
+    plain = kind.__init__
+
+    def init(thing: Any, *given: Any, **named: Any) -> None:
+        plain(thing, *given, **named)
+        watch(thing)
+
+    kind.__init__ = init
 
 
 VENUES: dict[str, type[Venue]] = {"paper": Paper}

@@ -37,6 +37,8 @@ PLAN = "plan"
 PATIENCE_SECS = 90.0
 """Longer than compiling takes on a busy machine."""
 UNPROTECTED_SECS = 5.0
+SNAPSHOT_EVERY = 5 * SECOND
+"""How often the venue's books are read, though nothing seems to be missing."""
 HISTORY_BARS = 5
 STALE_NS = 10 * MINUTE
 """Longer than any test keeps its market silent."""
@@ -315,9 +317,8 @@ class OurSide:
         if self._is_killed:
             raise Killed
         now = self.engine.now
-        if self.broker.needs_snapshot and (
-            self._asked_at is None or now - self._asked_at >= SECOND
-        ):
+        pause = SECOND if self.broker.needs_snapshot else SNAPSHOT_EVERY
+        if self._asked_at is not None and now - self._asked_at >= pause:
             self.ask_snapshot()
         for plan in self.broker.check_protection(now, int(UNPROTECTED_SECS * SECOND)):
             if plan.plan_id not in self._flattened:

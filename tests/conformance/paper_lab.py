@@ -45,6 +45,7 @@ class PaperLab(Lab):
     Parameters
     ----------
     native, hedging : how it keeps brackets and positions.
+    latency_ms : market time a request takes to the book.
     """
 
     instrument = get_instrument("MGC").without_costs().without_margin()
@@ -53,9 +54,13 @@ class PaperLab(Lab):
     base = 2000.0
     opens = 1_717_488_000 * SECOND  # 2024-06-04 08:00 UTC, a Tuesday
 
-    def __init__(self, folder: Path, *, native: bool, hedging: bool) -> None:
+    def __init__(
+        self, folder: Path, *, native: bool, hedging: bool, latency_ms: float = 0.0
+    ) -> None:
         super().__init__(folder)
-        self._how = {"native": native, "hedging": hedging}
+        self._how: dict[str, Any] = {
+            "native": native, "hedging": hedging, "latency_ms": latency_ms,
+        }  # fmt: skip
         self.market = _Market(self.base, self.opens, get_calendar(self.calendar))
         self.port: _PaperPort | None = None
 
@@ -147,7 +152,8 @@ class PaperLab(Lab):
 
     def lose_answer(self, verb: str, *, stream_too: bool) -> None:
         self._faults.lost_answers[_VERBS[verb]] += 1
-        self._faults.is_deaf = stream_too
+        if stream_too:
+            self._faults.deafens.add(_VERBS[verb])
 
     def repeat_all(self) -> None:
         self._faults.repeats = True
@@ -204,6 +210,7 @@ class _PaperPort:
         self.refusals: list[str] = []
         self.lost_requests: Counter[Verb] = Counter()
         self.lost_answers: Counter[Verb] = Counter()
+        self.deafens: set[Verb] = set()
         self.is_deaf = self.is_cut = self.repeats = False
         self.held: list[Event] | None = None
         self._silences: set[int] = set()
@@ -266,6 +273,8 @@ class _PaperPort:
         if self.lost_answers[verb]:
             self.lost_answers[verb] -= 1
             self._silences.add(request_id)
+            self.is_deaf = self.is_deaf or verb in self.deafens
+            self.deafens.discard(verb)
         return True
 
 

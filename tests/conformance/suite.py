@@ -22,7 +22,7 @@ from tests.conformance.trading import (
     Stream,
     Submitting,
 )
-from tests.conformance.wire import CancelRaces, Disorder, UnknownOutcomes
+from tests.conformance.wire import Anything, CancelRaces, Disorder, UnknownOutcomes
 
 
 class Group:
@@ -76,13 +76,15 @@ def _is_over(broker: object, order_id: str) -> bool:
 
 class TradingConformance(
     Connecting, History, Stream, Submitting, Modifying, Cancelling, PartialFills, Brackets, Legs,
-    CancelRaces, UnknownOutcomes, Disorder, Hands, Flattening, SessionEnds, Group,
+    CancelRaces, UnknownOutcomes, Disorder, Anything, Hands, Flattening, SessionEnds, Group,
 ):  # fmt: skip
     """Groups on an account without rules."""
 
 
-class RestartConformance(Restarts, Group):
-    """Group: restart, with a record kept."""
+class RestartConformance(Restarts, Anything, Group):
+    """Groups restart, and anything with our death in it: with a record kept."""
+
+    kills = True
 
 
 class FloorConformance(Floors, Group):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.orders import Side
+from tests.conformance.chaos import Chaos
 from tests.conformance.lab import Ability
 
 
@@ -249,3 +250,23 @@ class Disorder:
         assert our.states("a")[-1] == "Rejected"
         assert our.position == lab.truth().net == 0
         assert lab.truth().orders == ()
+
+
+class Anything:
+    """Group: anything in any order, and peace after it."""
+
+    hands, kills = True, False
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_whatever_happens_both_sides_agree_in_the_end_and_flatten_ends_it(self, lab, our, seed):
+        chaos = Chaos(lab, our, seed, hands=self.hands, kills=self.kills)
+
+        chaos.run()
+        told = (our.position + our.broker.hands.held(lab.symbol), "; ".join(chaos.done))
+        assert told == (pytest.approx(lab.truth().net), told[1])
+        our.control("flatten")
+        our.show(lab.last, lab.last)
+        our.wait(15)
+
+        assert our.position == 0 and our.working == set(), told[1]
+        assert lab.truth().ours == [], told[1]

@@ -8,9 +8,10 @@ is asked again a stated number of times, and then the stretch is a hole that is 
 from __future__ import annotations
 
 import itertools
+import logging
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,16 @@ from core.bars import BAR, NEVER_NS, REGULAR
 from core.zones import NS_PER_DAY
 from feeds.grid import Grid
 
+logger = logging.getLogger(__name__)
+
 Bars = np.ndarray[Any, Any]
 NO_BARS: Bars = np.zeros(0, BAR)
 
 _SECOND_NS = 1_000_000_000
 _LEAST_EXTENSION_NS = 7 * NS_PER_DAY
 _KEPT_HOLES = 16
+_LEAST = {"retry_ns": 1, "answer_ns": 1, "tries": 1}
+"""Where nothing is too little: the same would be asked again before any time has passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,16 @@ class FeedTerms:
     hole_bars: int | None = None
     check_every_bars: int = 0
 
+    def __post_init__(self) -> None:
+        faults = [
+            f"{item.name}={value}: expected {least} or more"
+            for item in fields(self)
+            if (value := getattr(self, item.name)) is not None
+            and value < (least := _LEAST.get(item.name, 0))
+        ]
+        if faults:
+            raise ValueError("; ".join(faults))
+
 
 def joined(parts: Sequence[Bars]) -> Bars:
     """Return runs of bars as one; numpy takes long over structured arrays, empty ones too."""
@@ -132,7 +147,7 @@ class Backfill:
         self._failures = 0
         self._gathered: list[tuple[int, Bars]] = []
         self._known = 0
-        self._traded = 0
+        self._seen = self._traded = 0
         self._is_gap = False
         self._reach = 0
         self._whole_from = 0
@@ -182,10 +197,15 @@ class Backfill:
         self._set_due()
 
     def note_traded(self, bars: Bars) -> None:
-        """Something traded in these bars, of which not all was seen: the venue must have them."""
-        ends = bars["end"][(bars["flags"] & REGULAR) != 0]
-        if len(ends):
-            self._traded = max(self._traded, int(ends.max()))
+        """Something traded in these bars, of which not all was seen: the venue should have them.
+
+        It must have those of a known session; of others some venues show prices and keep no bars.
+        """
+        if len(bars):
+            self._seen = max(self._seen, int(bars["end"].max()))
+        regular = bars["end"][(bars["flags"] & REGULAR) != 0]
+        if len(regular):
+            self._traded = max(self._traded, int(regular.max()))
 
     def step(self, now: int) -> Bars:
         """Time has passed: ask, or give an answer up."""
@@ -288,6 +308,8 @@ class Backfill:
     def _may_be_late(self, last: int, end: int, now: int) -> bool:
         """Whether the last bar up to an END is not there (`last` is END of it) and may yet come."""
         patience = self._terms.patience_ns
+        if last < self._seen <= end and now < self._seen + patience:
+            return True
         cell = self._grid.last_expected(end, end - patience - 2 * self._grid.timeframe_ns)
         return cell is not None and last <= cell[0] and now < cell[1] + patience
 
@@ -378,3 +400,10 @@ class Backfill:
         else:
             self.hole_count += 1
         self.holes.append(hole)
+        logger.warning(
+            "bars missing symbol=%s from=%s until=%s why=%s",
+            self._symbol,
+            np.datetime64(hole.start, "ns").astype("M8[s]"),
+            np.datetime64(hole.end, "ns").astype("M8[s]"),
+            hole.why,
+        )

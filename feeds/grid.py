@@ -80,13 +80,15 @@ class Grid:
     def first_start(self, ts: int) -> int:
         """Return the first time from `ts` on at which a cell begins: what trades later is whole.
 
-        After a session's last cell that is `ts` itself.
+        After a session's last cell that is `ts` itself. While the market is shut the grid goes on
+        from the session before, which need not meet the next one's (a change of the clocks).
         """
         start = self.start(ts)
-        if start >= ts:
-            return start
-        end = self.end(start)
-        return end if ts < end else ts
+        if start < ts:
+            start = max(self.end(start), ts)
+        opens = self.calendar.opens
+        place = int(np.searchsorted(opens, ts, side="left"))
+        return min(start, int(opens[place])) if place < len(opens) else start
 
     def last_expected(self, end: int, since: int) -> tuple[int, int] | None:
         """Return the last cell of the sessions with since <= START and END <= `end`."""

@@ -122,6 +122,8 @@ class FeedStatus:
     last_tick : its time, ns UTC. age_secs : how long ago by the market's clock.
     left_out : ticks that came after their bar had ended. differing_bars : bars that were not as
     the venue itself counts them. bid, ask : what a sell gets and a buy pays at the last price.
+    holes : stretches whose bars could not be had. last_hole, last_difference : the last of each,
+    "" for none. is_whole : false while entries are barred because of a hole.
     """
 
     symbol: str
@@ -135,6 +137,10 @@ class FeedStatus:
     differing_bars: int = 0
     bid: float | None = None
     ask: float | None = None
+    holes: int = 0
+    last_hole: str = ""
+    last_difference: str = ""
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,11 +33,44 @@ def store_session(
     }
     writer.json("run.json", document)
     summary = summarize([run], {})
+    summary["hands"] = _hands(result)
+    summary["notes"] += [_hand_note(row) for row in summary["hands"]]
     summary["seconds"] = {"load": 0.0, "compile": 0.0, "run": 0.0, "report": 0.0}
     summary["bars_per_second"] = None
     summary["live"] = live_facts(result)
     writer.json("summary.json", summary)
     return writer.publish()
+
+
+def _hands(result: SessionResult) -> list[dict[str, Any]]:
+    """Return what came of orders by hand: figures of plans do not hold them.
+
+    like : the plan whose market it is.
+    """
+    built = result.built
+    ledger, account = built.broker.ledger, built.request
+    traded = {fill.plan_id for fill in ledger.fills}
+    like = {run.loaded.request.instrument.symbol: run.plan_id for run in reversed(built.plans)}
+    rows = []
+    for hand in built.hands:
+        if hand.plan_id in traded:
+            trades = [trade for trade in ledger.trades if trade.plan_id == hand.plan_id]
+            left = built.broker.open_positions()
+            rows.append({
+                "plan_id": hand.plan_id, "account": account.name, "currency": account.currency,
+                "like": like[hand.symbol], "trades": len(trades),
+                "net_profit": sum(trade.pnl for trade in trades),
+                "costs": dict(ledger.plan_costs[hand.plan_id]),
+                "open_positions": [row for row in left if row["plan_id"] == hand.plan_id],
+            })  # fmt: skip
+    return rows
+
+
+def _hand_note(row: Mapping[str, Any]) -> str:
+    return (
+        f"{row['plan_id']}: {row['trades']} trades by hand, net {row['net_profit']:+,.2f} "
+        f"{row['currency']}: in trades.csv and the account's equity, not in the figures of plans"
+    )
 
 
 def live_facts(result: SessionResult) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from core.bars import format_timeframe
 from core.calendar import day_date
 from core.matching.prices_at import side_price
 from core.orders import Role
+from core.results import iso_time
+from feeds.live import Difference, Hole
 from live import monitor
 from live.monitor import Status
 
@@ -201,7 +203,19 @@ def _feed(broker: Any, engine: Any, slot: Any) -> monitor.FeedStatus:
         feed.differing,
         bid,
         ask,
+        feed.hole_count,
+        _hole(feed.holes[-1]) if feed.holes else "",
+        _difference(feed.differences[-1]) if feed.differences else "",
+        feed.is_whole,
     )
+
+
+def _hole(hole: Hole) -> str:
+    return f"{iso_time(hole.start)} to {iso_time(hole.end)}: {hole.why}"
+
+
+def _difference(difference: Difference) -> str:
+    return f"{iso_time(difference.start)}: {difference.text}"
 
 
 def _side(plan: Any, side: int) -> float | None:

@@ -307,7 +307,8 @@ class _Sheet:
         if one.get("age_secs") is not None:
             parts.append(f"{span(one['age_secs'])} old")
         parts.append(Text(counted(one.get("bars") or 0, "bar"), "dim"))
-        for key, noun in (("left_out", "late tick"), ("differing_bars", "differing bar")):
+        nouns = ("left_out", "late tick"), ("differing_bars", "differing bar"), ("holes", "hole")
+        for key, noun in nouns:
             if one.get(key):
                 parts.append(Text(counted(one[key], noun), "yellow"))
         self._row(label, *parts)

@@ -258,7 +258,8 @@ def _checks(source: Source) -> list[dict[str, Any]]:
     checks = []
     for account in source.summary["accounts"]:
         name = str(account["account"])
-        plans = [plan for plan in source.summary["plans"] if plan["account"] == name]
+        traded = [*source.summary["plans"], *source.summary.get("hands", ())]
+        plans = [plan for plan in traded if plan["account"] == name]
         mine = books["account"] == name
         booked = float(books["gross"][mine].sum() - paid[mine].sum())
         opened = sum(row["open_pnl"] for plan in plans for row in plan["open_positions"])

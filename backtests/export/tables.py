@@ -7,7 +7,7 @@ with a zone are UTC, stamps without one are the market's wall time, `date32` are
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -156,6 +156,10 @@ def _markets(folder: RunFolder, summary: Mapping[str, Any]) -> dict[str, Market]
             venue=str(facts["venue"]),
             zone=str(facts["zone"]),
             roll_ns=int(facts["day_roll_minutes"]) * NS_PER_MINUTE,
+        )
+    for hand in summary.get("hands", ()):  # orders by hand, on the market of a plan
+        markets[str(hand["plan_id"])] = replace(
+            markets[str(hand["like"])], plan_id=str(hand["plan_id"])
         )
     return markets
 

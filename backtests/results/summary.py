@@ -213,10 +213,12 @@ def _account_days(run: AccountRun, end: Array) -> Array:
 def plan_curve(run: AccountRun, plan: PlanRun) -> metrics.Curve:
     """Return a plan's own equity: the account's if it is alone, else made of its fills.
 
-    In company a plan starts with the whole cash; its positions are marked at each close. What
-    is no fill's (swap, a changed exchange rate) is booked when its trade closes.
+    In company (of other plans, or of hands in a session) a plan starts with the whole cash; its
+    positions are marked at each close. What is no fill's (swap, a changed exchange rate) is booked
+    when its trade closes.
     """
-    if len(run.plans) == 1:
+    fills = run.broker.ledger.fills
+    if len(run.plans) == 1 and all(fill.plan_id == plan.plan_id for fill in fills):
         return _account_curve(run)
     bars, asked = plan.bars, plan.loaded.request
     fills = [fill for fill in run.broker.ledger.fills if fill.plan_id == plan.plan_id]

@@ -6,12 +6,15 @@ answers; what is shown is its answer.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from backtests.verbs.outcome import DONE, FAILED, Outcome, command_line
 from core.errors import ConfigError, TolaError
+from core.log import redact
 from live import monitor
 from live.account_folder import AccountFolder
 from live.kill import KillSwitch
@@ -180,11 +183,19 @@ def release(account: str | None, typed: str | None, prompt: Callable[[str], str]
             )
         typed = prompt(f"{told}\ntype the account's name to let it trade again")
     switch.release(typed)
+    _log(folder, f"account released author={user()} killed_by={note.author} reason={note.reason}")
     return Outcome({**document, "released": True, "reason": note.reason},
                    [f"account {folder.name} may trade again"], start_line(folder))  # fmt: skip
 
 
 # -- inside ----------------------------------------------------------------------------------
+
+
+def _log(folder: AccountFolder, text: str) -> None:
+    """Add a line to the account's log: no session runs that would write it."""
+    stamp = datetime.now().strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
+    with contextlib.suppress(OSError), folder.log.open("a", encoding="utf-8") as file:
+        file.write(f"{stamp} INFO {__name__} {redact(text)}\n")
 
 
 def _told(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Desk:
     def start(self, *words):
         command = ["live", "--strategy", STRATEGY, "--set", "every=100000", "--no-report",
                    "--instrument", "MGC", "--data", sample_path("MGC", "15m"),
-                   "--speed", "3000"]  # fmt: skip
+                   "--speed", "300"]  # fmt: skip
         self.process = subprocess.Popen(
             [sys.executable, str(ROOT / "run.py"), *command, *words],
             cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -96,7 +96,7 @@ def test_a_day_at_the_desk(desk):
     status, quote = desk.say("status"), desk.say("quote", "MGC")
     document = desk.ask("status")
     price = round(price_of(desk))
-    stop, low = price - 24.0, price - 300.0
+    stop, low = price - 16.0, price - 300.0
 
     naked = desk.say("order", "buy", 2)
     bought = desk.say("order", "buy", 2, "MGC", "--stop-loss", stop, "--take-profit", 9000)
@@ -226,6 +226,8 @@ def test_kill_flattens_and_only_the_typed_name_lets_it_trade_again(desk):
     assert (wrong.code, "type the account's name" in wrong.error) == (2, True)
     assert released.out.startswith(f"account {name} may trade again\n")
     assert twice.out.startswith(f"account {name} is not killed\n")
+    log = (desk.folder / "accounts" / name / "session.log").read_text()
+    assert re.search(r"account released author=\S+ killed_by=\S+ reason=feed is wrong", log)
 
 
 # -- without a session -----------------------------------------------------------------------

@@ -35,6 +35,10 @@ def morning(**given):
     return bars, session(bars, **given)
 
 
+def clock_of(ts):
+    return str(np.datetime64(ts, "ns"))
+
+
 def starts(bars):
     return [clock(bar["start"])[6:11] for bar in bars]
 
@@ -102,6 +106,9 @@ def test_a_clock_that_may_be_behind_the_venues_joins_a_line_later():
 @pytest.mark.parametrize(
     "calendar, timeframe, joined, first_built",
     [
+        # New York's clocks went back that day: gold opens at 23:00 UTC again
+        ("CMEGlobex_GC", 4 * HOUR, "2025-11-02T22:30", "2025-11-02T23:00"),
+        ("CMEGlobex_GC", DAY, "2025-11-02T22:30", "2025-11-02T23:00"),
         ("NSE", 5 * MINUTE, "2025-09-15T03:30", "2025-09-15T03:45"),
         ("NSE", HOUR, "2025-09-12T14:20", "2025-09-15T03:45"),
         ("NSE", DAY, "2025-09-15T03:30", "2025-09-15T03:45"),
@@ -116,7 +123,8 @@ def test_a_clock_that_may_be_behind_the_venues_joins_a_line_later():
 def test_a_feed_that_joins_a_shut_market_is_live_when_it_opens(
     calendar, timeframe, joined, first_built
 ):
-    bars = market("2025-09-01T00:00", "2025-09-17T00:00", timeframe, calendar)
+    first, last = (clock_of(at(joined) + days * DAY) for days in (-12, 4))
+    bars = market(first, last, timeframe, calendar)
     run = session(bars, timeframe, calendar, history_bars=3)
 
     run.at(joined, "connected").trade(bars, first=at(joined)).run(at(first_built) + 1)
@@ -286,6 +294,43 @@ def test_a_bar_that_never_comes_had_no_trades_when_patience_is_over():
     assert (state, run.feed.state) == (FeedState.BEHIND, FeedState.LIVE)
     assert same(run.bars, bars[:2])
     assert run.feed.hole_count == 0
+
+
+def test_a_bar_of_a_session_the_calendar_lacks_is_waited_for_if_part_of_it_was_seen():
+    bars = bars_at([at("2025-09-13T05:00")], 5 * MINUTE, get_calendar("24/7"))
+    run = session(
+        bars, calendar="CMEGlobex_GC", history_bars=1, late=5 * SECOND, patience_ns=9 * SECOND
+    )
+
+    run.at("2025-09-13T05:01", "connected").trade(bars, first=at("2025-09-13T05:01"))
+    run.run("2025-09-13T05:05:03")
+    state = run.feed.state
+    run.run("2025-09-13T05:06")
+
+    assert state is FeedState.BEHIND
+    assert same(run.bars, bars)
+
+
+def test_a_bar_of_a_session_the_calendar_lacks_is_no_hole_if_it_never_comes():
+    bars = bars_at([at("2025-09-13T05:00")], 5 * MINUTE, get_calendar("24/7"))
+    run = session(
+        bars, calendar="CMEGlobex_GC", history_bars=1, patience_ns=9 * SECOND, lacks=bars["start"]
+    )
+
+    run.at("2025-09-13T05:01", "connected").trade(bars, first=at("2025-09-13T05:01"))
+    run.run("2025-09-13T05:06")
+
+    assert (run.feed.state, run.feed.hole_count, len(run.bars)) == (FeedState.LIVE, 0, 0)
+
+
+def test_terms_that_would_ask_without_end_are_refused_all_at_once():
+    with pytest.raises(ValueError) as refused:
+        FeedTerms(history_bars=-1, retry_ns=0, tries=0)
+
+    assert str(refused.value) == (
+        "history_bars=-1: expected 0 or more; retry_ns=0: expected 1 or more; "
+        "tries=0: expected 1 or more"
+    )
 
 
 def test_an_error_is_asked_again_after_a_pause():
@@ -760,11 +805,12 @@ def test_a_feed_without_connection_and_without_question_holds_nobody_up():
 
 # -- any order of things -------------------------------------------------------------------------
 
-SPANS = {
-    "NSE": ("2025-09-12T03:45", "2025-09-15T10:00"),
-    "CMEGlobex_GC": ("2025-09-12T18:00", "2025-09-15T04:00"),
-    "24/7": ("2025-09-12T18:00", "2025-09-13T18:00"),
-}
+SPANS = [
+    ("NSE", "2025-09-12T03:45", "2025-09-15T10:00"),
+    ("CMEGlobex_GC", "2025-09-12T18:00", "2025-09-15T04:00"),
+    ("CMEGlobex_GC", "2025-10-31T15:00", "2025-11-03T16:00"),  # the clocks go back
+    ("24/7", "2025-09-12T18:00", "2025-09-13T18:00"),
+]
 MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -782,9 +828,9 @@ class Truth:
 @st.composite
 def scenarios(draw):
     """A market with quiet bars, times at which the connection stands, a venue with its habits."""
-    calendar = draw(st.sampled_from(list(SPANS)))
-    timeframe = draw(st.sampled_from([MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, DAY]))
-    first, last = (at(text) for text in SPANS[calendar])
+    calendar, *span = draw(st.sampled_from(SPANS))
+    timeframe = draw(st.sampled_from([MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, DAY]))
+    first, last = (at(text) for text in span)
     first -= 20 * DAY if timeframe == DAY else 0
     cells = get_calendar(calendar).expected_starts(first, last, timeframe)
     begin = draw(st.integers(0, max(len(cells) - 60, 0)))

@@ -45,7 +45,22 @@ FULL = Status(
         OrderStatus("17", "gold", "MGC", "sell", "stop", 3, "working", "v17", 0, 2408.1, 12.0),
         OrderStatus("18", "gold", "MGC", "sell", "limit", 3, "working", "v18", 0, 2421.0, 12.0),
     ),
-    feeds=(FeedStatus("MGC", "15m", "live", 2413.0, NOW, 0.2, 312, 4, 1, 2413.0, 2413.2),),
+    feeds=(
+        FeedStatus(
+            "MGC",
+            "15m",
+            "live",
+            2413.0,
+            NOW,
+            0.2,
+            312,
+            4,
+            1,
+            2413.0,
+            2413.2,
+            last_difference="2025-09-15T14:00:00Z: high 2414.1 here, 2414.2 at the venue",
+        ),
+    ),
     last_signal=SignalStatus(
         NOW - 302 * SECOND, "gold", "short", "fvg", False, "daily_loss: 240 against a limit of 200"
     ),

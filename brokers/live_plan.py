@@ -76,7 +76,7 @@ class LiveTicket(Ticket):
         has ended. retiring : parts that end once the new one works.
     held_back, waits_to_end : a fill, the end of it is known that what is known of its parent does
         not explain yet.
-    position_id : of the venue's position that it opened, where the venue gives one.
+    position_ids : of the venue's positions that its fills were of, where the venue gives them.
     open_steps : (parents of a bracket) what it opened that is still open.
     lost_at : (stops) market time at which it ended unasked, its position still open.
     mended : how often it was put back.
@@ -108,12 +108,17 @@ class LiveTicket(Ticket):
     replacing: int | None = None
     held_back: bool = False
     waits_to_end: bool = False
-    position_id: str = ""
+    position_ids: tuple[str, ...] = ()
     retiring: tuple[str, ...] = ()
     open_steps: int = 0
     lost_at: int | None = None
     mended: int = 0
     is_forced: bool = False
+
+    def note_position(self, position_id: str) -> None:
+        """Know a position that a fill was of."""
+        if position_id and position_id not in self.position_ids:
+            self.position_ids += (position_id,)
 
     @property
     def is_entry(self) -> bool:

@@ -143,9 +143,11 @@ class Sender:
         return shares + self._sliced(plan, left, "", ticket.is_entry)
 
     def _closable(self, ticket: LiveTicket) -> list[tuple[str, int]]:
-        """Return the positions an order may close, oldest first, with what is left of each.
+        """Return the positions an order may close, with what is left of each.
 
-        Market exits on their way have taken their part; stops and targets wait for the same lots.
+        A bracket's children close the positions their entry opened: what is left of another bracket
+        keeps its own. All else closes the oldest first. Market exits on their way have taken their
+        part; stops and targets wait for the same lots.
         """
         plan, book = ticket.plan, self._account.book
         taken: dict[str, int] = {}
@@ -155,11 +157,13 @@ class Sender:
                     known = book.sent(part.order_id)
                     left = plan.steps_of(known.quantity - known.filled)
                     taken[part.position_id] = taken.get(part.position_id, 0) + left
-        return [
+        own = self._account.family_of(ticket)[0].position_ids if ticket.child is not None else ()
+        closable = [
             (position_id, abs(held) - taken.get(position_id, 0))
             for position_id, held in plan.positions.items()
             if held * int(ticket.side) < 0 and abs(held) > taken.get(position_id, 0)
         ]
+        return sorted(closable, key=lambda item: item[0] not in own)  # stable: oldest first
 
     def _sliced(self, plan: LivePlan, steps: int, position_id: str, opens: bool) -> list[Share]:
         """Return shares of at most the instrument's freeze quantity."""
@@ -423,9 +427,8 @@ class Sender:
             if not child.is_over and not child.cancel_wanted:
                 prices[child.role] = child.wanted_price
         waits = not account.is_done(parent)
-        position_id = parent.position_id
         protection = PositionPrices(
-            position_id,
+            parent.position_ids[0] if parent.position_ids else "",
             parent.venue_order_id if waits else "",
             prices[Role.STOP],
             prices[Role.TARGET],

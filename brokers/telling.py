@@ -227,7 +227,7 @@ class TellingAccount(LiveAccount):
             favourable=event.favourable,
         )
         order.addinfo(reason=fill.reason, ambiguous=False, ts_event=execution.ts_event)
-        ticket.position_id = ticket.position_id or execution.position_id
+        ticket.note_position(execution.position_id)
         self._execute(ticket, event, before)
         plan.told_end = 0
         plan.position_steps = event.steps

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from brokers.port import Brackets
 from core.events import Outcome
 from core.orders import OrderKind, Role
 from tests.brokers.live.desk import BUY, HEDGING, KEPT, SELL, Desk, S, able
@@ -189,6 +190,19 @@ def test_a_position_that_an_exit_on_its_way_closes_is_not_closed_again():
     desk.broker.close_plan(desk.plan, "rest")
 
     assert closes(desk, 2) == [(SELL, 1.0, "p1", True), (SELL, 1.0, "p2", True)]
+
+
+def test_a_brackets_children_close_the_position_its_entry_opened():
+    desk = Desk(replace(HEDGING, brackets=Brackets.NONE))
+    for number, price in ((1, 2000.0), (2, 2001.0)):
+        entry, *_ = desk.enter(2, price=None, stop=1990.0, targets=((2, 2010.0),))
+        desk.fills(desk.id_of(entry), 2, price, position_id=f"p{number}")
+
+    kept = [item for item in desk.venue.submitted if item.role in (Role.STOP, Role.TARGET)]
+
+    assert [(item.role, item.position_id) for item in kept] == [
+        (Role.STOP, "p1"), (Role.TARGET, "p1"), (Role.STOP, "p2"), (Role.TARGET, "p2"),
+    ]  # fmt: skip
 
 
 def test_an_order_that_turns_the_position_closes_it_and_opens_the_rest():

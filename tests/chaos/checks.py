@@ -77,11 +77,13 @@ def _intents_arrived_or_ended(left: Left) -> Iterator[str]:
     for item in left.record.intents:
         if item.verb != "submit":
             continue
+        # children share the end of an entry that is not at the venue
+        ends = EXPLAINED if item.order_id in known else (*EXPLAINED, "parent_refused")
         for name in item.ids:
             end = ended.get(name, {"state": "unknown to the run", "reason": ""})
             if name in known or name in left.record.refused:
                 continue
-            if not any(w in end["reason"] for w in EXPLAINED):
+            if not any(w in end["reason"] for w in ends):
                 yield f"intent {name} never arrived and is {end['state']} ({end['reason']})"
 
 

@@ -144,9 +144,7 @@ def _said(result: Any) -> dict[str, Any]:
         for row in broker.orders_log
     ]  # fmt: skip
     positions = {
-        plan.plan_id: plan.size(plan.position_steps) * (1 if plan.position_steps > 0 else -1)
-        for plan in broker.plans
-        if plan.position_steps
+        plan.plan_id: plan.size(plan.position_steps) for plan in broker.plans if plan.position_steps
     }
     return {
         "trades": trades,

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from core.resampling import resample
     from feeds.bulk import BulkData
     from feeds.checking import check
     from feeds.listing import list_series
     from feeds.loading import load
-    from feeds.resampling import resample
 
 __all__ = ["BulkData", "check", "list_series", "load", "resample"]
 
@@ -22,7 +22,7 @@ _HOME = {
     "check": "feeds.checking",
     "list_series": "feeds.listing",
     "load": "feeds.loading",
-    "resample": "feeds.resampling",
+    "resample": "core.resampling",
 }
 
 

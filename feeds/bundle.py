@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from core.bars import Series, format_timeframe, parse_timeframe
+from core.resampling import resample
 from core.synthetic import DOLLAR, GOLD, NIFTY, NOTE, generate
 from core.synthetic import Path as PricePath
 from core.zones import NS_PER_MINUTE, zone_table
-from feeds.resampling import resample
 
 _GOLD_DAYS = date(2024, 1, 2), date(2025, 3, 28)
 _GOLD_FINE_FROM = date(2024, 9, 30)

@@ -11,11 +11,11 @@ import numpy as np
 
 from core.bars import Series, format_timeframe
 from core.errors import ConfigError, DataError
+from core.resampling import resample
 from feeds.archives import members
 from feeds.columns import PRICES
 from feeds.loading import calendar_of, load, require_coarser, timeframe_ns
 from feeds.provenance import Provenance, now_text, source_facts
-from feeds.resampling import resample
 from feeds.writing import require_writable, series_data, write_whole
 
 _Array = np.ndarray[Any, Any]

@@ -121,7 +121,7 @@ def load(
     require_coarser(source_name(source), series.timeframe_ns, wanted)
     if wanted is None or wanted == series.timeframe_ns:
         return series
-    from feeds.resampling import resample
+    from core.resampling import resample
 
     return resample(series, wanted, market)
 

@@ -1,6 +1,6 @@
 """Past bars as a moving market: prices in the order of time, as fast as wanted.
 
-A bar is told as the path of its prices (`feeds.path_ticks`), then the clock at its END; bars of
+A bar is told as the path of its prices (`core.path_ticks`), then the clock at its END; bars of
 several series that end together come before that clock. What was not yet told is the future: the
 history it answers with ends where the replay stands.
 """
@@ -18,8 +18,8 @@ from core.bars import BAR, Series, format_timeframe
 from core.calendar import Calendar
 from core.errors import DataError
 from core.events import Clock, Event, Ticks
+from core.path_ticks import path_ticks
 from core.zones import NS_PER_DAY
-from feeds.path_ticks import path_ticks
 
 _NS = 1_000_000_000
 _CATCH_UP_SECS = 1.0

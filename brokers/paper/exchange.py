@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from brokers.paper.book import KeptBook, PaperBook
 from brokers.paper.ledger import AccountRow, PaperLedger
 from brokers.paper.orders import Author, PaperOrder
 from brokers.paper.roll import OrderRoll
@@ -31,6 +30,7 @@ from core.fx import FxRate, constant_rate
 from core.instruments import Instrument, get_instrument
 from core.matching.book import Array, LimitFill
 from core.matching.floors import breach_reason
+from core.matching.live_book import KeptBook, LiveBook
 from core.matching.records import (
     ACTIVE_EVENT,
     CHANGE_EVENT,
@@ -110,14 +110,14 @@ class PaperExchange:
         self.cash = self.balance = float(cash)
         self.turn = Turn(ledger, emit)
         self.roll = OrderRoll(ledger, self.turn)
-        self.books: dict[str, PaperBook] = {}
+        self.books: dict[str, LiveBook] = {}
         self.next_due = NEVER_NS
         self.on_due: Callable[[int], None] = lambda now: None
         self.walks = False
         self._now = 0
         self._fill_count = 0
-        self._plans: dict[str, list[PaperBook]] = {}
-        self._symbols: dict[str, list[PaperBook]] = {}
+        self._plans: dict[str, list[LiveBook]] = {}
+        self._symbols: dict[str, list[LiveBook]] = {}
         self._has_several = False
         self._limits: Array | None = None
         self._breach: Array | None = None
@@ -143,9 +143,9 @@ class PaperExchange:
         self._plans[plan_id] = []
         self._add(self._new_book(plan_id, plan_id, instrument, fx))
 
-    def _new_book(self, key: str, plan_id: str, instrument: Instrument, fx: FxRate) -> PaperBook:
+    def _new_book(self, key: str, plan_id: str, instrument: Instrument, fx: FxRate) -> LiveBook:
         terms = self.terms
-        return PaperBook(
+        return LiveBook(
             key, plan_id, instrument, fx, discrete=terms.discrete, limits=self._limits_of(plan_id),
             limit_fill=terms.limit_fill, volume_share=terms.volume_share,
         )  # fmt: skip
@@ -153,7 +153,7 @@ class PaperExchange:
     def _limits_of(self, plan_id: str) -> Array | None:
         return self._limits if plan_id in self._plans else None
 
-    def _add(self, book: PaperBook) -> None:
+    def _add(self, book: LiveBook) -> None:
         self.books[book.key] = book
         self._symbols.setdefault(book.symbol, []).append(book)
         if book.plan_id in self._plans:
@@ -161,7 +161,7 @@ class PaperExchange:
         self._has_several = len(self.books) > 1
         book.take_account(self.balance, 0.0, 0.0, 0.0)
 
-    def open_book(self, key: str, plan_id: str, beside: PaperBook) -> PaperBook:
+    def open_book(self, key: str, plan_id: str, beside: LiveBook) -> LiveBook:
         """Return a new book, of a position or of another hand's orders, beside one that is there.
 
         plan_id : "" for another hand's: no bars begin and end in it.
@@ -172,14 +172,14 @@ class PaperExchange:
 
     def open_foreign_book(
         self, key: str, plan_id: str, instrument: Instrument, fx: FxRate
-    ) -> PaperBook:
+    ) -> LiveBook:
         """Return a new book on an instrument that no plan trades."""
         book = self._new_book(key, plan_id, instrument, fx)
         book.take_day(self._now // NS_PER_DAY, self._now)
         self._add(book)
         return book
 
-    def _drop(self, book: PaperBook) -> None:
+    def _drop(self, book: LiveBook) -> None:
         del self.books[book.key]
         self._symbols[book.symbol].remove(book)
         if book.plan_id in self._plans:
@@ -189,7 +189,7 @@ class PaperExchange:
         for other in self.books.values():
             self.join(other, always=True)
 
-    def plan_books(self, plan_id: str) -> list[PaperBook]:
+    def plan_books(self, plan_id: str) -> list[LiveBook]:
         """Return a plan's books: the first stands in the market, hedging adds its positions.
 
         Raises
@@ -204,7 +204,7 @@ class PaperExchange:
             )
         return books
 
-    def symbol_books(self, symbol: str) -> list[PaperBook]:
+    def symbol_books(self, symbol: str) -> list[LiveBook]:
         """Return the books of a symbol; none for one that is not traded."""
         return self._symbols.get(symbol, [])
 
@@ -236,7 +236,7 @@ class PaperExchange:
         """The LIMITS array that is watched, None for none."""
         return self._limits
 
-    def join(self, book: PaperBook, always: bool = False) -> None:
+    def join(self, book: LiveBook, always: bool = False) -> None:
         """Tell a book the account's balance and what its other books are worth."""
         if not self._has_several and not always:
             return
@@ -285,7 +285,7 @@ class PaperExchange:
 
     def _match(
         self,
-        books: list[PaperBook],
+        books: list[LiveBook],
         ts: int,
         price: float,
         volume: float,
@@ -323,7 +323,7 @@ class PaperExchange:
         if now >= self.next_due:
             self.on_due(now)
 
-    def _look_at_breach(self, book: PaperBook | None) -> None:
+    def _look_at_breach(self, book: LiveBook | None) -> None:
         """Close the other books where one met a floor, and say so once.
 
         book : the one that met it; None: any, in what was no price (an order that filled at once).
@@ -350,7 +350,7 @@ class PaperExchange:
         self.turn.is_changed = True
         self.turn.tell(met)
 
-    def _show_trails(self, book: PaperBook) -> None:
+    def _show_trails(self, book: LiveBook) -> None:
         for number, price in book.trailing():
             order = self.roll.get(number)
             if order is not None and order.price != price and price == price:
@@ -359,7 +359,7 @@ class PaperExchange:
 
     # -- what happened -----------------------------------------------------------------------
 
-    def happened(self, book: PaperBook, events: Sequence[BookEvent]) -> None:
+    def happened(self, book: LiveBook, events: Sequence[BookEvent]) -> None:
         """Take what happened in a book: orders, fills and money, to be committed and told."""
         if not events:
             return
@@ -368,7 +368,7 @@ class PaperExchange:
         for event in events:
             self._take(book, event)
 
-    def _take(self, book: PaperBook, event: BookEvent) -> None:
+    def _take(self, book: LiveBook, event: BookEvent) -> None:
         if event.kind == FILL_EVENT:
             self._fill(book, event)
             return
@@ -387,7 +387,7 @@ class PaperExchange:
             self.roll.set_status(order, status, REASONS[event.reason])
         self.roll.tell(order)
 
-    def _fill(self, book: PaperBook, event: BookEvent) -> None:
+    def _fill(self, book: LiveBook, event: BookEvent) -> None:
         quantity, side = book.size(event.quantity), Side(event.side)
         order = self.roll.get(event.order_id)
         reason = REASONS[event.reason]
@@ -409,14 +409,14 @@ class PaperExchange:
             self.roll.tell(order)
         self._moved[book.symbol, book.key if self.terms.hedging else ""] = None
 
-    def _own_order(self, book: PaperBook, side: Side, quantity: float, reason: str) -> PaperOrder:
+    def _own_order(self, book: LiveBook, side: Side, quantity: float, reason: str) -> PaperOrder:
         """Return an order of the exchange's own, with which it closes a position."""
         return self.roll.take(
             Author.EXCHANGE, book, side=side, quantity=quantity, kind=OrderKind.MARKET,
             role=Role.EXIT, reason=reason,
         )  # fmt: skip
 
-    def _position_id(self, book: PaperBook, order: PaperOrder) -> str:
+    def _position_id(self, book: LiveBook, order: PaperOrder) -> str:
         """Return the position an execution is of.
 
         A netting account has none; but of two plans' virtual positions only the exchange knows
@@ -426,13 +426,13 @@ class PaperExchange:
             return book.key
         return "" if order.author is Author.HAND else book.plan_id
 
-    def close(self, book: PaperBook) -> None:
+    def close(self, book: LiveBook) -> None:
         """Close a book's position at the next price; orders that wait to open another stay."""
         side = Side.SELL if book.steps > 0 else Side.BUY
         order = self._own_order(book, side, book.size(book.steps), REASONS[REQUESTED_FLAT])
         self.enter(book, order, reduces=True)
 
-    def enter(self, book: PaperBook, order: PaperOrder, reduces: bool) -> None:
+    def enter(self, book: LiveBook, order: PaperOrder, reduces: bool) -> None:
         """Put an order without children, and without an id of a client's, into a book."""
         self.join(book)
         request = OrderRequest(
@@ -455,7 +455,7 @@ class PaperExchange:
     def _pay(self, kind: str, paid: float, plan_id: str = "", symbol: str = "") -> None:
         self.turn.note_cash(CashFlow(kind, paid, symbol, plan_id, ts_event=self._now))
 
-    def book_of(self, order: PaperOrder) -> PaperBook:
+    def book_of(self, order: PaperOrder) -> LiveBook:
         """Return the book in which an order that has not ended stands."""
         return self.books[order.book]
 
@@ -519,7 +519,7 @@ class PaperExchange:
         for book in changed:
             book.changed = False
 
-    def _is_over(self, book: PaperBook) -> bool:
+    def _is_over(self, book: LiveBook) -> bool:
         """Whether a position's or another hand's book has nothing left in it."""
         return not (book.is_live or book.key in self._plans)
 
@@ -557,7 +557,7 @@ class PaperExchange:
         for book in self.books.values():
             self.join(book, always=True)
 
-    def _book_for(self, kept: KeptBook) -> PaperBook | None:
+    def _book_for(self, kept: KeptBook) -> LiveBook | None:
         """Return the book that goes on from a kept one, None where nothing is left to go on with.
 
         A plan's that this session does not have is a foreign one now.

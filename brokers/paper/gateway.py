@@ -11,7 +11,6 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from brokers.paper.book import PaperBook
 from brokers.paper.exchange import PaperExchange
 from brokers.paper.orders import (
     Author,
@@ -26,6 +25,7 @@ from brokers.port import OrderChangeRequest, VenueOrder
 from core.bars import NEVER_NS
 from core.errors import near_name
 from core.events import Answer, OrderStatus, Outcome, Verb
+from core.matching.live_book import LiveBook
 from core.orders import OrderChange, OrderKind, Side
 
 _PRICED = (OrderKind.LIMIT, OrderKind.STOP, OrderKind.STOP_LIMIT)
@@ -253,7 +253,7 @@ class PaperGateway:
         self._tell(numbers)
         exchange.happened(book, events)
 
-    def _book_for(self, order: VenueOrder, parent: PaperOrder, oco: int | None) -> PaperBook | None:
+    def _book_for(self, order: VenueOrder, parent: PaperOrder, oco: int | None) -> LiveBook | None:
         """Return the book an order belongs in, None where its position is gone.
 
         Orders of which one cancels the others share a book: of them only one is ever a position.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from brokers.paper.book import PaperBook
 from brokers.paper.exchange import PaperExchange
 from brokers.paper.gateway import PaperGateway
 from brokers.paper.orders import Author, PaperOrder, number_in, venue_id
@@ -16,6 +15,7 @@ from core.errors import BrokerError
 from core.events import OrderStatus
 from core.fx import FxRate, constant_rate
 from core.instruments import Instrument, get_instrument
+from core.matching.live_book import LiveBook
 from core.orders import OrderKind, Role, Side
 from core.ticks import TRADE
 
@@ -121,12 +121,12 @@ class OtherHand:
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _against(self, symbol: str, side: Side) -> list[PaperBook]:
+    def _against(self, symbol: str, side: Side) -> list[LiveBook]:
         books = self._exchange.symbol_books(symbol)
         return [book for book in books if book.steps * side < 0]
 
     def _reduce(
-        self, books: list[PaperBook], side: Side, quantity: float
+        self, books: list[LiveBook], side: Side, quantity: float
     ) -> tuple[list[PaperOrder], float]:
         """Let market orders close a quantity of these positions; return them and what is left."""
         made, left = [], quantity
@@ -139,7 +139,7 @@ class OtherHand:
 
     def _enter(
         self,
-        book: PaperBook,
+        book: LiveBook,
         side: Side,
         quantity: float,
         kind: OrderKind,
@@ -157,7 +157,7 @@ class OtherHand:
         exchange.enter(book, order, reduces)
         return order
 
-    def _own_book(self, symbol: str, instrument: Instrument | None, fx: FxRate | None) -> PaperBook:
+    def _own_book(self, symbol: str, instrument: Instrument | None, fx: FxRate | None) -> LiveBook:
         """Return the book another hand's orders stand in: one a symbol, or one a position."""
         exchange = self._exchange
         hedging = exchange.terms.hedging

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from brokers.paper.book import PaperBook
 from brokers.paper.exchange import PaperExchange
 from core.bars import NEVER_NS
-from feeds.path_ticks import path_ticks
+from core.matching.live_book import LiveBook
+from core.path_ticks import path_ticks
 
 
 class History(Protocol):
@@ -78,7 +78,7 @@ class _Missed:
             finest[symbol] = (min(known[0], step.finest_ns), min(known[1], start))
         self._tell(finest)
 
-    def _start(self, books: list[PaperBook]) -> int:
+    def _start(self, books: list[LiveBook]) -> int:
         """Return START of the bar a plan's books were last in."""
         starts = [int(book.bar["start"][0]) for book in books if book.has_seen_bar]
         return min(starts, default=self._exchange.now)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from brokers.paper.book import PaperBook
 from brokers.paper.ledger import PaperLedger
 from brokers.paper.orders import Author, PaperOrder, order_of
 from brokers.paper.turn import Turn
 from core.events import OrderStatus
+from core.matching.live_book import LiveBook
 from core.orders import OrderKind, Role, Side
 
 _ALIVE = ("RECEIVED", "HELD", "WORKING")
@@ -59,7 +59,7 @@ class OrderRoll:
     def take(
         self,
         author: Author,
-        book: PaperBook,
+        book: LiveBook,
         *,
         side: Side,
         quantity: float,
@@ -92,7 +92,7 @@ class OrderRoll:
             self._orders.pop(order.number, None)
             self._numbers.pop(order.order_id, None)
 
-    def note_terms(self, order: PaperOrder, book: PaperBook) -> None:
+    def note_terms(self, order: PaperOrder, book: LiveBook) -> None:
         """Take an order's terms from its book: what is left of it, and where it stands."""
         slot = book.book.slot(order.number)
         if slot is None:

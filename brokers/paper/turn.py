@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from brokers.paper.book import KeptBook
 from brokers.paper.ledger import AccountRow, Entry, PaperLedger
 from brokers.paper.orders import PaperOrder
 from core.errors import BrokerError
 from core.events import CashFlow, Event, Execution
+from core.matching.live_book import KeptBook
 
 
 class Turn:

@@ -15,10 +15,10 @@ from backtests.loop.cerebro import Cerebro
 from core.bars import BAR, Series
 from core.calendar import get_calendar
 from core.instruments import get_instrument
+from core.path_ticks import path_ticks
 from core.ticks import Tape
 from core.zones import NS_PER_MINUTE
 from feeds import BulkData
-from feeds.path_ticks import path_ticks
 from risk.analyzers import DailyLoss, TradeRisk
 from risk.guard import Guard
 from risk.settings import RiskSettings

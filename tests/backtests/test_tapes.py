@@ -19,8 +19,8 @@ from backtests.fills.broker import BacktestBroker
 from core.bars import Series
 from core.errors import ConfigError
 from core.instruments import get_instrument
+from core.path_ticks import path_ticks
 from core.ticks import TICK, TRADE, Tape
-from feeds.path_ticks import path_ticks
 from risk.settings import RiskSettings
 from tests.backtests.broker_run import (
     HOUR,

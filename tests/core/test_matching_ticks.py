@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from core.matching.book import Book, market_record
 from core.matching.records import FILL_EVENT
 from core.matching.tick import tick_begin, tick_finish, walk_tick
+from core.path_ticks import path_ticks
 from core.ticks import OPENS_BAR, TICK, TRADE, Tape
-from feeds.path_ticks import path_ticks
 from tests.core.matching_case import HOUR, bars_of, facts, order, said, stop, target
 from tests.core.matching_scenario import BARS, Scenario, scenario
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from core.bars import BAR, NEVER_NS
 from core.calendar import get_calendar
+from core.path_ticks import path_ticks
 from core.ticks import TICK, TRADE
 from feeds.live import FeedTerms, LiveFeed
-from feeds.path_ticks import path_ticks
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from core.bars import BAR, FIRST_OF_DAY, Series
 from core.calendar import get_calendar
+from core.resampling import resample
 from core.ticks import TICK, TRADE
 from feeds.bar_builder import BarBuilder
-from feeds.resampling import resample
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND

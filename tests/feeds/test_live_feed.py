@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from core.bars import BAR, FIRST_OF_DAY, NEVER_NS, REGULAR
 from core.calendar import get_calendar
+from core.path_ticks import path_ticks
 from feeds.live import FeedState, FeedTerms, LiveFeed
-from feeds.path_ticks import path_ticks
 from tests.feeds.markets import (
     DAY,
     HOUR,

@@ -12,8 +12,8 @@ from brokers.inbox import Inbox
 from core.bars import NEVER_NS
 from core.calendar import get_calendar
 from core.events import Bars, HistoryBars, Link, LinkState, Ticks
+from core.path_ticks import path_ticks
 from feeds.live import FeedTerms, LiveFeed
-from feeds.path_ticks import path_ticks
 from live.engine import Engine, FeedSlot
 from live.timer import MarketTimer
 from tests.feeds.markets import SECOND, Venue, at, clock

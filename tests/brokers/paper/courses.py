@@ -24,8 +24,8 @@ from core.events import PositionUpdate
 from core.fx import constant_rate
 from core.instruments import get_instrument
 from core.orders import OrderKind, Role, Side, TimeInForce
+from core.path_ticks import path_ticks
 from core.zones import NS_PER_MINUTE
-from feeds.path_ticks import path_ticks
 
 FIRST = 1_704_150_000_000_000_000  # 2024-01-01 23:00 UTC, gold's first open of the year
 DOLLARS = constant_rate("USD", "USD", 1.0)

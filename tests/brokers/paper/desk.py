@@ -15,8 +15,8 @@ from core.events import Answer, Event, Execution, OrderUpdate, PositionUpdate, S
 from core.fx import constant_rate
 from core.instruments import Instrument, get_instrument
 from core.orders import OrderKind, Role, Side
+from core.path_ticks import path_ticks
 from core.ticks import OPENS_BAR, TICK, TRADE
-from feeds.path_ticks import path_ticks
 
 MINUTE = 60_000_000_000
 HOUR = 60 * MINUTE

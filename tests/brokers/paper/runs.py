@@ -18,11 +18,11 @@ from core.calendar import get_calendar
 from core.config import Plan
 from core.fx import constant_rate
 from core.instruments import Instrument, get_instrument
+from core.path_ticks import path_ticks
 from core.schedule import FlatSchedule
 from core.ticks import Tape
 from core.zones import NS_PER_MINUTE
 from feeds import BulkData
-from feeds.path_ticks import path_ticks
 from live.build import BuiltSession, SessionTerms, build_paper
 from risk.guard import Guard
 

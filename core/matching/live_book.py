@@ -1,4 +1,7 @@
-"""One position at the paper exchange with its orders: the matching engine, fed price by price."""
+"""One position with its orders at an exchange that runs: the matching engine, fed price by price.
+
+Paper and the sandbox keep their accounts in such books.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ from core.ticks import OPENS_BAR
 NAN = float("nan")
 
 
-class PaperBook:
+class LiveBook:
     """A matching book that is told when its plan's bars begin and end.
 
     Parameters
@@ -89,9 +92,9 @@ class PaperBook:
     def _market(self) -> Array:
         return market_record(self._facts, fx=self._rate, step=self.step, **self._terms)
 
-    def fork(self, key: str, plan_id: str, limits: Array | None) -> PaperBook:
+    def fork(self, key: str, plan_id: str, limits: Array | None) -> LiveBook:
         """Return an empty book that stands where this one stands in the market."""
-        other = PaperBook(
+        other = LiveBook(
             key, plan_id, self.instrument, self._fx,
             discrete=self._discrete, limits=limits, **self._terms,
         )  # fmt: skip

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 import feeds
 from core.bars import BAR, NEVER_NS, parse_timeframe
 from core.calendar import get_calendar
+from core.path_ticks import path_ticks
 from core.ticks import OPENS_BAR, TRADE
 from feeds.bar_builder import BarBuilder
-from feeds.path_ticks import path_ticks
 
 MILLISECOND = 1_000_000
 MINUTE = 60_000 * MILLISECOND

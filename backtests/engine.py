@@ -166,25 +166,23 @@ def _own_bars_only(kind: type[Any]) -> type[Any]:
         only_forwards = True  # what the strategy declares of its `next` holds for this one
         _bars_seen = 0
 
-        def _is_news(self) -> bool:
+        def _on_news(self, step: Callable[[], None]) -> None:
+            """Step once for each new bar; what a step calls in turn (`next`) is of the same one."""
             seen = sum(map(len, self.datas))
-            news = seen != self._bars_seen
+            if seen == self._bars_seen:
+                return
+            self._bars_seen = -1
+            step()
             self._bars_seen = seen
-            return news
 
         def prenext(self) -> None:
-            if self._is_news():
-                super().prenext()
+            self._on_news(super().prenext)
 
         def nextstart(self) -> None:
-            if self._is_news():
-                self._bars_seen = -1  # it usually calls next, which must not find old news
-                super().nextstart()
-                self._bars_seen = sum(map(len, self.datas))
+            self._on_news(super().nextstart)
 
         def next(self) -> None:
-            if self._is_news():
-                super().next()
+            self._on_news(super().next)
 
     OwnBars.__name__ = OwnBars.__qualname__ = kind.__name__
     return OwnBars

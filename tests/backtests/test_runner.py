@@ -14,6 +14,7 @@ from backtests.results import metrics
 from backtests.results.summary import floor_headroom, plan_curve
 from backtests.verbs.progress import Progress
 from risk.settings import RiskSettings
+from tests.cli import market
 
 REFERENCE = {
     "gold_smc 15m": ("gold_smc", "XAUUSD", "15m", "xauusd_15m", "DXY", "xauusd_15m_15m_gold_smc"),
@@ -82,6 +83,46 @@ def test_plans_of_one_account_see_only_their_own_bars(two_gold_plans):
     assert run.plans[0].strategy.machine.machine.funnel() == (
         single.plans[0].strategy.machine.machine.funnel()
     )
+
+
+NOTES_BARS = """\
+import backtrader as bt
+
+
+class NotesBars(bt.Strategy):
+    params = (("tag", 0),)
+
+    def __init__(self):
+        self.noted = []
+
+    def prenext(self):
+        self.next()
+
+    def next(self):
+        self.noted.append(len(self.data))
+"""
+
+
+def test_a_plan_that_trades_before_its_further_series_begins_does_so_in_company_too(tmp_path):
+    (tmp_path / "noted.py").write_text(NOTES_BARS)
+    market.write(tmp_path / "XAUUSD_15m.csv", market.rows(60))
+    market.write(tmp_path / "DXY_15m.csv", market.rows(60)[30:])
+    flags = {"strategy": f"{tmp_path}/noted.py:NotesBars", "data": f"{tmp_path}/XAUUSD_15m.csv"}
+    plan = (
+        f"strategy = '{flags['strategy']}'\ninstrument = 'XAUUSD'\ntimeframe = '15m'\n"
+        f"data = '{flags['data']}'\ntz = 'UTC'\naccount = 'one'\n"
+    )
+    late = f"with = {{ DXY = '{tmp_path}/DXY_15m.csv' }}\n"
+    (tmp_path / "tola.toml").write_text(
+        f"[accounts.one]\n[plans.late]\n{plan}{late}[plans.other]\n{plan}"
+    )
+    config = str(tmp_path / "tola.toml")
+
+    together, alone = (runner.run(resolve(names, {}, config), silent()) for names in ([], ["late"]))
+
+    noted = [plan.strategy.noted for plan in together.runs[0].plans]
+    assert noted[0] == alone.runs[0].plans[0].strategy.noted == list(range(1, 61))
+    assert noted[1] == list(range(1, 61))
 
 
 def test_plan_curves_add_up_to_the_account(two_gold_plans):

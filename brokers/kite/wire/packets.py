@@ -1,13 +1,13 @@
 """The binary stream: frames of packets, big-endian, told apart by their length alone.
 
 A frame: uint16 number of packets, then for each uint16 length and that many bytes. A frame of one
-byte is a heartbeat. Offsets of a tradable instrument's packet (8 bytes: ltp, 44: quote, 184: full):
+byte is a heartbeat. A packet's offsets, for what can be traded (8 bytes: ltp, 44: quote, 184: full):
 token 0, last price 4, last quantity 8, average price 12, volume of the day 16, quantities wanted
 and offered 20 and 24, open high low close of the day 28-44, time of the last trade 44, open
 interest with its high and low 48-60, exchange time 60, then ten levels of 12 bytes (uint32
-quantity, uint32 price, uint16 orders, 2 bytes nothing), five wanted and five offered. An index's (8, 28, 32): token,
-last price, high 8, low 12, open 16, close 20, change 24, exchange time 28. Times are epoch seconds;
-prices are whole numbers of a hundredth, in some segments of less.
+quantity, uint32 price, uint16 orders, 2 bytes nothing), five wanted and five offered; and for an
+index (8, 28, 32): token, last price, high 8, low 12, open 16, close 20, change 24, exchange time
+28. Times are epoch seconds; prices are whole numbers of a hundredth, in some segments of less.
 
 Source: kite.trade/docs/connect/v3/websocket, "Message structure"; kiteconnect 5.2.2 ticker.py.
 """
@@ -226,15 +226,15 @@ def _decode_quote(packet: bytes) -> Tick:
 
 def _decode_full(packet: bytes) -> Tick:
     values = _FULL.unpack(packet)
-    token, last, quantity, average, volume, wanted, offered = values[:7]
-    divisor = price_divisor(token)
+    token, last, quantity, average, volume, wanted, offered, opened, high, low, close = values[:11]
     traded, oi, oi_high, oi_low, time = values[11:16]
+    divisor = price_divisor(token)
     levels = tuple(
         DepthLevel(values[at], values[at + 1] / divisor, values[at + 2]) for at in range(16, 46, 3)
     )
     return Tick(
         token, last / divisor, FULL, quantity, average / divisor, volume, wanted, offered,
-        *(value / divisor for value in values[7:11]),
+        opened / divisor, high / divisor, low / divisor, close / divisor,
         traded * _SECOND_NS, oi, oi_high, oi_low, time * _SECOND_NS, levels[:5], levels[5:],
     )  # fmt: skip
 

@@ -27,7 +27,7 @@ ERROR_STATUS = {
 """HTTP status each kind of error usually comes with."""
 
 TOO_MANY = 429
-_MARGIN_WORDS = ("insufficient", "margin", "funds", "shortfall")
+_MARGIN_WORDS = ("margin", "fund", "shortfall")
 
 
 class Verdict(Enum):

@@ -1,7 +1,7 @@
 """The binary stream: frames of packets, big-endian, told apart by their length alone.
 
 A frame: uint16 number of packets, then for each uint16 length and that many bytes. A frame of one
-byte is a heartbeat. A packet's offsets, for what can be traded (8 bytes: ltp, 44: quote, 184: full):
+byte is a heartbeat. A packet of what can be traded (8 bytes: ltp, 44: quote, 184: full) holds, at:
 token 0, last price 4, last quantity 8, average price 12, volume of the day 16, quantities wanted
 and offered 20 and 24, open high low close of the day 28-44, time of the last trade 44, open
 interest with its high and low 48-60, exchange time 60, then ten levels of 12 bytes (uint32

@@ -38,7 +38,7 @@ def ist_ns(stamp: object, what: str = "time") -> int:
             stamp = datetime.fromisoformat(stamp)
         except ValueError:
             raise WireError(_unread(what, stamp)) from None
-    if not isinstance(stamp, datetime) or not _FIRST_YEAR < stamp.year < _LAST_YEAR:
+    if not isinstance(stamp, datetime) or not _FIRST_YEAR <= stamp.year < _LAST_YEAR:
         raise WireError(_unread(what, stamp))
     return _ns(stamp if stamp.tzinfo else stamp.replace(tzinfo=IST))
 

@@ -250,21 +250,35 @@ class LiveBroker(HearingAccount):
     ) -> None:
         """Close (a share, or so many lot steps, of) a plan's position by a market order.
 
-        Nothing is sent for what such orders on their way will close anyway.
+        Nothing is sent for what such orders on their way will close anyway. Closed whole, positions
+        of a hedging account that stand against each other are closed, too.
         """
         held = abs(plan.position_steps)
-        closing = sum(
+        side = Side.BUY if plan.position_steps < 0 else Side.SELL
+        wanted = max(1, round(held * share)) if steps is None else steps
+        self._close_steps(plan, side, min(held - self._closing(plan, side), wanted), reason)
+        if share == 1.0 and steps is None and plan.paired_steps:
+            self._close_pairs(plan, reason)
+
+    def _close_pairs(self, plan: LivePlan, reason: str) -> None:
+        """Close what a plan holds long and short at once, which its net position does not show."""
+        long = sum(steps for steps in plan.positions.values() if steps > 0)
+        short = long - sum(plan.positions.values())
+        left = min(long - self._closing(plan, Side.SELL), short - self._closing(plan, Side.BUY))
+        for side in (Side.SELL, Side.BUY):
+            self._close_steps(plan, side, left, reason)
+
+    def _closing(self, plan: LivePlan, side: Side) -> int:
+        """Return how many lot steps market exits on their way will close."""
+        return sum(
             ticket.remaining
             for ticket in self.working_of(plan)
-            if ticket.request.reduces and ticket.request.kind is OrderKind.MARKET
+            if ticket.request.reduces and ticket.kind is OrderKind.MARKET and ticket.side is side
         )
-        wanted = max(1, round(held * share)) if steps is None else steps
-        left = min(held - closing, wanted)
-        if left <= 0:
-            return
-        side = Side.BUY if plan.position_steps < 0 else Side.SELL
-        ticket = self.forced_exit(plan, side, plan.size(left), reason)
-        self.sender.send_group([ticket])
+
+    def _close_steps(self, plan: LivePlan, side: Side, steps: int, reason: str) -> None:
+        if steps > 0:
+            self.sender.send_group([self.forced_exit(plan, side, plan.size(steps), reason)])
 
     def forced_exit(self, plan: LivePlan, side: Side, quantity: float, reason: str) -> LiveTicket:
         """Return an exit that no strategy asked for, as a real order."""
@@ -331,7 +345,7 @@ class LiveBroker(HearingAccount):
         self.undoing = [ticket for ticket in self.undoing if self.parts_at_work(ticket)]
         for ticket in self.undoing:
             self.sender.cancel(ticket)
-        if plan.position_steps and int(cell.start) >= plan.flat_at:
+        if (plan.position_steps or plan.paired_steps) and int(cell.start) >= plan.flat_at:
             self.close_plan(plan, plan.flat_reason)
 
     @property

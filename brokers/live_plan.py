@@ -360,6 +360,16 @@ class LivePlan(TradedPlan):
         if not left:
             del self.positions[position_id]
 
+    @property
+    def paired_steps(self) -> int:
+        """How much positions of a hedging account stand against each other, in lot steps.
+
+        A resting entry may fill against the position of another. The net is right all the same,
+        and what closes or turns it takes the oldest first; only a whole close must see to both.
+        """
+        long = sum(steps for steps in self.positions.values() if steps > 0)
+        return min(long, long - sum(self.positions.values()))
+
     # -- what follows from a position --------------------------------------------------------
 
     def note_opened(self, request: OrderRequest, was_flat: bool) -> None:
@@ -370,7 +380,8 @@ class LivePlan(TradedPlan):
 
     def note_flat(self) -> None:
         """Forget the terms of the position that was left."""
-        self.flat_at = NEVER_NS
+        if not self.paired_steps:
+            self.flat_at = NEVER_NS
         self.unprotected_since = None
         self.leaving = ""
 

@@ -146,17 +146,17 @@ class Sender:
         """Return the positions an order may close, with what is left of each.
 
         A bracket's children close the positions their entry opened: what is left of another bracket
-        keeps its own. All else closes the oldest first. Market exits on their way have taken their
-        part; stops and targets wait for the same lots.
+        keeps its own. All else closes the oldest first. Market exits on their way and the order's
+        own other parts have taken theirs; stops and targets wait for the same lots.
         """
-        plan, book = ticket.plan, self._account.book
+        plan = ticket.plan
         taken: dict[str, int] = {}
         for other in self._account.working_of(plan):
-            if other.child is None and other.kind is OrderKind.MARKET and other is not ticket:
+            if other is ticket or (other.child is None and other.kind is OrderKind.MARKET):
                 for part in self._account.parts_at_work(other):
-                    known = book.sent(part.order_id)
-                    left = plan.steps_of(known.quantity - known.filled)
-                    taken[part.position_id] = taken.get(part.position_id, 0) + left
+                    if not part.is_retired:
+                        left = self._left_of(ticket, part)
+                        taken[part.position_id] = taken.get(part.position_id, 0) + left
         own = self._account.family_of(ticket)[0].position_ids if ticket.child is not None else ()
         closable = [
             (position_id, abs(held) - taken.get(position_id, 0))
@@ -164,6 +164,11 @@ class Sender:
             if held * int(ticket.side) < 0 and abs(held) > taken.get(position_id, 0)
         ]
         return sorted(closable, key=lambda item: item[0] not in own)  # stable: oldest first
+
+    def _left_of(self, ticket: LiveTicket, part: Part) -> int:
+        """Return what of a part has not filled yet, in lot steps."""
+        known = self._account.book.sent(part.order_id)
+        return int(ticket.plan.steps_of(known.quantity - known.filled))
 
     def _sliced(self, plan: LivePlan, steps: int, position_id: str, opens: bool) -> list[Share]:
         """Return shares of at most the instrument's freeze quantity."""
@@ -285,7 +290,7 @@ class Sender:
             self._change_position(ticket)
         elif self._must_place_anew(parts, steps):
             self._place_anew(ticket, ticket.remaining if steps is None else steps)
-        elif steps is not None and (len(parts) > 1 or steps > self._most_steps(ticket.plan)):
+        elif steps is not None and (len(parts) > 1 or self._needs_parts(ticket, parts, steps)):
             self._change_parts(ticket, parts, steps, price, limit)
         else:
             for part in parts:
@@ -319,6 +324,15 @@ class Sender:
             return True
         return steps is not None and not able.modifies_quantity
 
+    def _needs_parts(self, ticket: LiveTicket, parts: Sequence[Part], steps: int) -> bool:
+        """Whether one order cannot be made that large: by its limit, or by what it may close."""
+        positions = ticket.plan.positions
+        holds = all(
+            steps <= abs(positions.get(part.position_id, 0)) for part in parts if part.position_id
+        )
+        grows = any(steps > self._left_of(ticket, part) for part in parts)
+        return steps > self._most_steps(ticket.plan) or (grows and not holds)
+
     def _change_parts(
         self,
         ticket: LiveTicket,
@@ -327,22 +341,37 @@ class Sender:
         price: float | None,
         limit: float | None,
     ) -> None:
-        """Let more slices work, or fewer: none is larger than one order may be."""
-        plan, book = ticket.plan, self._account.book
-        known = [book.sent(part.order_id) for part in parts]
-        lefts = [plan.steps_of(order.quantity - order.filled) for order in known]
+        """Let more slices work, or fewer: none is larger than one order may be.
+
+        Those go first whose position is closed, then the last ones.
+        """
+        lefts = [self._left_of(ticket, part) for part in parts]
         over = sum(lefts) - steps
         if over < 0:
             self.send(ticket, -over)
-        for part, left in zip(reversed(parts), reversed(lefts), strict=True):
-            cut = min(left, max(0, over))
-            over -= cut
+        for part, left, cut in zip(parts, lefts, self._cuts(ticket, parts, over), strict=True):
             if cut == left:
                 part.is_retired = True
                 self._cancel_part(ticket, part)
             elif cut or price is not None or limit is not None:
                 self._modify(ticket, part, left - cut if cut else None, price, limit)
         self._account.show(ticket, steps, None, None)
+
+    def _cuts(self, ticket: LiveTicket, parts: Sequence[Part], over: int) -> list[int]:
+        """Return by how many lot steps each part shrinks so that `over` are gone."""
+        lefts = [self._left_of(ticket, part) for part in parts]
+        cuts = [0] * len(parts)
+        positions = ticket.plan.positions
+        idle = [
+            left - abs(positions.get(part.position_id, 0)) if part.position_id else 0
+            for part, left in zip(parts, lefts, strict=True)
+        ]
+        for most in (idle, lefts):
+            for place in reversed(range(len(parts))):
+                cut = max(0, min(over, most[place] - cuts[place]))
+                cuts[place] += cut
+                over -= cut
+        return cuts
 
     def _place_anew(self, ticket: LiveTicket, steps: int) -> None:
         """Let a new order take the place of one that cannot be changed.

@@ -50,6 +50,8 @@ class OutsideFill:
     reason: str
     costs: float
     pnl: float
+    symbol: str
+    position_id: str
 
 
 @dataclass
@@ -129,7 +131,7 @@ class Paper(Venue):
             ).fetchall()
             fills = file.execute(
                 """SELECT number, "order", coalesce(order_id, ''), plan_id, side, quantity, price,
-                ts, reason, costs, pnl FROM fills ORDER BY number"""
+                ts, reason, costs, pnl, symbol, position_id FROM fills ORDER BY number"""
             ).fetchall()
             paid = file.execute("SELECT ts, kind, paid FROM cash ORDER BY rowid").fetchall()
             account = file.execute("SELECT cash, balance, now FROM account").fetchone()

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import backtrader as bt
 import pytest
 
 from brokers.port import Brackets
@@ -203,6 +204,61 @@ def test_a_brackets_children_close_the_position_its_entry_opened():
     assert [(item.role, item.position_id) for item in kept] == [
         (Role.STOP, "p1"), (Role.TARGET, "p1"), (Role.STOP, "p2"), (Role.TARGET, "p2"),
     ]  # fmt: skip
+
+
+def test_a_stop_over_two_positions_has_a_part_on_each_and_loses_that_of_a_closed_one():
+    """Positions stand against each other: p1 long, p2 short, and p3 short beside it."""
+    desk = Desk(replace(HEDGING, brackets=Brackets.NONE))
+    (short,) = desk.enter(1, price=1990.0, side=SELL, kind=bt.Order.Stop)
+    (long,) = desk.enter(1, price=None)
+    desk.fills(desk.id_of(long), 1, 2000.0, position_id="p1")
+    desk.fills(desk.id_of(short), 1, 1990.0, position_id="p2")
+
+    entry, stop, target = desk.enter(2, None, SELL, stop=2005.0, targets=((2, 1980.0),))
+    desk.fills(desk.id_of(entry), 1, 1990.0, position_id="p1")
+    desk.fills(f"{desk.id_of(entry)}x2", 1, 1990.0, position_id="p3")
+    stops = [item for item in desk.venue.submitted if item.role is Role.STOP]
+    for name in (stop, target):
+        for part in desk.plan_of(name).parts:
+            desk.works(part.order_id)
+    covered = [(item.quantity, item.position_id) for item in stops]
+    desk.fills(desk.id_of(target), 1, 1980.0, position_id="p2")
+
+    assert covered == [(1.0, "p2"), (1.0, "p3")]
+    assert desk.venue.cancelled == [stops[0].order_id]
+    assert desk.position == -1 and desk.plan.unprotected_since is None
+
+
+def paired():
+    """Return a desk that is long p1 and short p2: a resting entry filled against the position."""
+    desk = Desk(HEDGING)
+    (short,) = desk.enter(2, price=1990.0, side=SELL, kind=bt.Order.Stop)
+    (long,) = desk.enter(2, price=None)
+    desk.fills(desk.id_of(long), 2, 2000.0, position_id="p1")
+    desk.fills(desk.id_of(short), 2, 1990.0, position_id="p2")
+    return desk
+
+
+def test_positions_that_stand_against_each_other_are_closed_when_all_is():
+    desk = paired()
+    assert (desk.position, desk.plan.paired_steps) == (0, 2)
+
+    desk.broker.flatten("daily_loss")
+    desk.broker.flatten("daily_loss")
+
+    assert closes(desk, 2) == [(SELL, 2.0, "p1", True), (BUY, 2.0, "p2", True)]
+    for item in desk.venue.submitted[2:]:
+        desk.fills(item.order_id, 2, 1995.0, position_id=item.position_id)
+    assert (desk.position, desk.plan.positions) == (0, {})
+    assert len(desk.venue.submitted) == 4
+
+
+def test_the_next_entry_closes_the_position_that_stands_against_it():
+    desk = paired()
+
+    desk.enter(1, price=None)
+
+    assert closes(desk, 2) == [(BUY, 1.0, "p2", True)]
 
 
 def test_an_order_that_turns_the_position_closes_it_and_opens_the_rest():

@@ -164,6 +164,7 @@ class SteppedBroker(BacktestBroker):
     course : what the session met, in order.
     order_ids : by plan, our ids of the entries the session sent, oldest first: commands name orders
         by them.
+    withheld : by id, why an entry never reached the venue: it is refused here, too.
     given : as for `BacktestBroker`.
 
     Attributes
@@ -172,9 +173,14 @@ class SteppedBroker(BacktestBroker):
     """
 
     def __init__(
-        self, course: Course, order_ids: Mapping[str, Sequence[str]], **given: Any
+        self,
+        course: Course,
+        order_ids: Mapping[str, Sequence[str]],
+        withheld: Mapping[str, str],
+        **given: Any,
     ) -> None:
         self._course = course
+        self._withheld = withheld
         self._expected = {plan_id: list(ids) for plan_id, ids in order_ids.items()}
         self.on_command: Callable[[Command], None] = lambda command: None
         self.now = 0
@@ -269,6 +275,10 @@ class SteppedBroker(BacktestBroker):
         if self._acting:
             self._joining.setdefault(id(plan), plan.live)
         super().submit_approved(approved, orders)
+
+    def _refusal(self, plan: PlanBook, request: OrderRequest, orders: Sequence[Any]) -> str:
+        withheld = self._withheld.get(self._ids.get(int(orders[0].ref), ""), "")
+        return withheld or super()._refusal(plan, request, orders)
 
     def _name(self, plan: PlanBook, orders: Sequence[Any]) -> None:
         """Give orders the ids they had in the session."""

@@ -4,7 +4,9 @@ The record holds the bars as the strategies saw them, the ticks they were built 
 command. From the ticks the bars are built again; through the ticks the backtest's broker plays
 those bars under the same guard, and every command is carried out again in its place, by the same
 code (`live.stepped`); its requests, fills and trades are held against the recorded ones. On paper
-the recorded orders and fills are never an input.
+the recorded orders and fills are never an input. What is one, as commands are: that an entry was
+withheld from the venue, as the journal could not take it or the process died before it was sent.
+The backtest refuses it, too, and it is named.
 """
 
 from __future__ import annotations
@@ -21,9 +23,10 @@ from backtests.engine import PlanRun, strategy_maker
 from backtests.loading import LoadedPlan
 from backtests.loop.cerebro import Cerebro
 from backtests.request import AccountRequest
+from brokers.orders import NEVER_ARRIVED
 from core.bars import BAR, Series, parse_timeframe
 from core.calendar import get_calendar
-from core.events import Bars, Command, Event, Ticks
+from core.events import Answer, Bars, Command, Event, Outcome, Ticks, Verb
 from core.ledger import TradeFill
 from core.orders import Role
 from core.results import iso_time
@@ -33,7 +36,8 @@ from feeds.bar_builder import BarBuilder
 from feeds.bulk import BulkData
 from live.controls import Controls
 from live.hands import make_hands
-from live.journal import Journal, SessionFacts
+from live.journal import Intent, Journal, SessionFacts
+from live.outbox import DROPPED
 from live.stepped import Course, PlanView, SteppedBroker
 from risk.analyzers import DailyLoss, TradeRisk
 from risk.guard import Guard
@@ -41,6 +45,7 @@ from risk.memory import remember
 
 _PART = re.compile(r"x\d+$")
 """What follows the id of an order whose further parts were sent as orders of their own."""
+_REFUSED = (Verb.SUBMIT, Outcome.REFUSED)
 _PRICES = ("open", "high", "low", "close")
 
 
@@ -50,6 +55,7 @@ class Record:
 
     bars, late : of each feed by its name in Cerebro. groups : number and END of each delivery of
     bars. ticks : by symbol, seqs : the number in the record of each tick. commands : with theirs.
+    refusals : why an order was not taken, by its id.
     """
 
     bars: dict[str, list[Any]] = field(default_factory=dict)
@@ -58,6 +64,7 @@ class Record:
     ticks: dict[str, list[Any]] = field(default_factory=dict)
     seqs: dict[str, list[Any]] = field(default_factory=dict)
     commands: list[tuple[int, Command]] = field(default_factory=list)
+    refusals: dict[str, str] = field(default_factory=dict)
     events: int = 0
 
     @property
@@ -85,6 +92,8 @@ def read_record(events: Iterator[tuple[int, Event]]) -> Record:
                 record.late.setdefault(name, []).append(late)
         elif isinstance(event, Command):
             record.commands.append((seq, event))
+        elif isinstance(event, Answer) and (event.verb, event.outcome) == _REFUSED:
+            record.refusals[event.order_id] = event.reason
     return record
 
 
@@ -104,9 +113,10 @@ class Finding:
 
 @dataclass
 class Verified:
-    """What the proof came to."""
+    """What the proof came to. withheld : entries that were decided and never reached the venue."""
 
     findings: list[Finding]
+    withheld: list[Finding]
     bars: int
     orders: int
     trades: int
@@ -141,14 +151,16 @@ def verify(
     findings = list(_built_again(record, account, calendar_file))
     ids = {item.session_id for item in chain}
     intents = [item for facts in chain for item in journal.intents(facts.session_id)]
-    names = _entry_ids(intents)
-    run = _Backtest(account, flats, record, first.document, calendar_file, names)
+    orders = _orders_of(intents)
+    withheld = _withheld(orders, record.refusals)
+    run = _Backtest(account, flats, record, first.document, calendar_file, orders, withheld)
     run.run()
     fills = [item for item in journal.executions() if item.session_id in ids]
-    findings += _compare_orders(intents, run)
+    findings += _compare_orders(orders, run)
     findings += _compare_fills(fills, run)
     return Verified(
         sorted(findings, key=lambda item: item.bar or "9"),
+        [_as_finding(orders[order_id].first, why) for order_id, why in withheld.items()],
         sum(len(bars) for name, bars in record.bars.items() if "/" not in name),
         sum(item.verb == "submit" for item in intents),
         len(run.broker.ledger.trades),
@@ -210,7 +222,8 @@ class _Backtest:
         record: Record,
         beginning: Mapping[str, Any],
         calendar_file: str | None,
-        order_ids: Mapping[str, Sequence[str]],
+        orders: Mapping[str, _Order],
+        withheld: Mapping[str, str],
     ) -> None:
         cash = float(beginning["cash"])
         self._memory = beginning["guard"]
@@ -227,7 +240,7 @@ class _Backtest:
         tapes = {run.plan_id: self._tape(run.loaded.request) for run in self.plans}
         tapes |= {hand.plan_id: tapes[self._run_on(hand.symbol).plan_id] for hand in self.hands}
         self.broker = SteppedBroker(
-            record.course, order_ids,
+            record.course, _entry_ids(orders), withheld,
             cash=cash, account_currency=account.currency, intrabar="ticks", tapes=tapes,
         )  # fmt: skip
         for run in self.plans:
@@ -349,9 +362,8 @@ class _Memory(bt.Strategy):  # type: ignore[misc]
 # -- comparing -------------------------------------------------------------------------------
 
 
-def _compare_orders(intents: Sequence[Any], run: _Backtest) -> Iterator[Finding]:
-    """Hold the entries each plan sent against those the backtest made, one by one."""
-    orders = _orders_of(intents)
+def _compare_orders(orders: Mapping[str, _Order], run: _Backtest) -> Iterator[Finding]:
+    """Hold the entries each plan decided on against those the backtest made, one by one."""
     sent = [order for order in orders.values() if not order.reduces]
     # On a hedging account each part of an order says itself what it closes.
     closes_known = any(order.first.document.get("position_id") for order in orders.values())
@@ -389,40 +401,63 @@ def _compare_entries(
 
 @dataclass
 class _Order:
-    """An order as it was sent, whole or in parts.
+    """An order as it was asked for, whole or in parts.
 
-    first : the intent of its first part. reduces : none of them opens.
+    first : the intent of its first part. reduces : none of them opens. parts : their order ids.
+    is_sent : one of them was written to be sent.
     """
 
     first: Any
-    quantity: float
-    reduces: bool
+    quantity: float = 0.0
+    reduces: bool = True
+    parts: list[str] = field(default_factory=list)
+    is_sent: bool = False
+
+    def add(self, intent: Intent) -> None:
+        """Take a part; one that was withheld counts as long as it has not been sent after all."""
+        self.is_sent = self.is_sent or intent.verb != DROPPED
+        self.reduces = self.reduces and bool(intent.document.get("reduces"))
+        if intent.order_id not in self.parts:
+            self.parts.append(intent.order_id)
+            self.quantity = round(self.quantity + intent.document["quantity"], 9)
 
 
-def _orders_of(intents: Sequence[Any]) -> dict[str, _Order]:
-    """Return what was submitted, by order id without the number of a part."""
+def _orders_of(intents: Sequence[Intent]) -> dict[str, _Order]:
+    """Return what was to be submitted, by order id without the number of a part, oldest first.
+
+    Ids are counted up: what was withheld is written down later than what was sent beside it.
+    """
     orders: dict[str, _Order] = {}
     for item in intents:
-        if item.verb != "submit":
-            continue
-        order_id = _PART.sub("", item.order_id)
-        quantity, reduces = item.document["quantity"], bool(item.document.get("reduces"))
-        known = orders.get(order_id)
-        if known is None:
-            orders[order_id] = _Order(item, quantity, reduces)
-        else:
-            known.quantity = round(known.quantity + quantity, 9)
-            known.reduces = known.reduces and reduces
-    return orders
+        is_withheld = item.verb == DROPPED and not item.document.get("reduces")
+        if item.verb == "submit" or is_withheld:
+            order_id = _PART.sub("", item.order_id)
+            orders.setdefault(order_id, _Order(item)).add(item)
+    return dict(sorted(orders.items(), key=lambda entry: (len(entry[0]), entry[0])))
 
 
-def _entry_ids(intents: Sequence[Any]) -> dict[str, list[str]]:
-    """Return by plan the ids of the entries that were sent: commands name orders by them."""
+def _entry_ids(orders: Mapping[str, _Order]) -> dict[str, list[str]]:
+    """Return by plan the ids of the entries: commands name orders by them."""
     ids: dict[str, list[str]] = {}
-    for order_id, order in _orders_of(intents).items():
+    for order_id, order in orders.items():
         if not order.reduces:
             ids.setdefault(order.first.plan_id, []).append(order_id)
     return ids
+
+
+def _withheld(orders: Mapping[str, _Order], refusals: Mapping[str, str]) -> dict[str, str]:
+    """Return the entries of which no part ever reached the venue, with why."""
+    found = {}
+    for order_id, order in orders.items():
+        is_lost = all(refusals.get(part) == NEVER_ARRIVED for part in order.parts)
+        if not order.reduces and (is_lost or not order.is_sent):
+            found[order_id] = refusals.get(order_id, "not sent")
+    return found
+
+
+def _as_finding(intent: Intent, why: str) -> Finding:
+    when = iso_time(intent.bar_start) if intent.bar_start else ""
+    return Finding(when, intent.plan_id, f"entry {intent.order_id} did not reach the venue: {why}")
 
 
 def _children_sent(

@@ -72,14 +72,17 @@ def _outcome(done: Any, name: str) -> Outcome:
         "trades": done.trades,
         "fills": done.fills,
         "findings": [vars(item) for item in done.findings],
+        "withheld": [vars(item) for item in done.withheld],
     }
+    withheld = [item.describe() for item in done.withheld]
     counts = f"{done.bars:,} bars, {done.orders} orders, {done.trades} trades"
     if done.is_identical:
-        lines = [f"IDENTICAL  {counts}, 0 of {done.fills} fills differ"]
+        lines = [f"IDENTICAL  {counts}, 0 of {done.fills} fills differ", *withheld]
         return Outcome(document, lines, command_line(["runs", "show", name]), exit_code=DONE)
     shown = [item.describe() for item in done.findings[:SHOWN]]
     more = len(done.findings) - len(shown)
     lines = [f"DIFFERENT  {counts}; the first difference:", *(f"  {line}" for line in shown)]
     if more > 0:
         lines.append(f"  (+{more} more, with --json)")
+    lines += withheld
     return Outcome(document, lines, command_line(["why", name]), exit_code=FAILED)

@@ -1,6 +1,10 @@
 """Plain Backtrader strategies that sessions are tried with, and prices that are quick to play."""
 
+import os
+import sqlite3
 import time
+from contextlib import closing
+from pathlib import Path
 
 import backtrader as bt
 
@@ -27,3 +31,34 @@ class EveryBars(bt.Strategy):
 
     def buy_naked(self):
         self.buy(size=1)
+
+
+class LosesJournal(EveryBars):
+    """Enters on bar `on` while the journal's file is away, and dies once it is known there again.
+
+    Each happens only while the file of its name lies in `place`, so that neither a replay nor a
+    proof does it again.
+    """
+
+    params = (("place", ""),)
+
+    def next(self):
+        place = Path(self.p.place)
+        if len(self) == self.p.on and (place / "lose").exists():
+            (place / "lose").unlink()
+            (place / "journal.sqlite").rename(place / "away")
+        if len(self) > self.p.on and (place / "die").exists() and self.is_withheld(place):
+            (place / "die").unlink()
+            os._exit(9)
+        super().next()
+
+    def notify_order(self, order):
+        away = Path(self.p.place) / "away"
+        if order.status == order.Rejected and away.exists():
+            away.rename(away.with_name("journal.sqlite"))
+
+    @staticmethod
+    def is_withheld(place):
+        with closing(sqlite3.connect(f"file:{place}/journal.sqlite?mode=ro", uri=True)) as file:
+            query = "SELECT count(*) FROM intents WHERE verb = 'dropped'"
+            return file.execute(query).fetchone()[0] > 0

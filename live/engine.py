@@ -320,6 +320,13 @@ class Engine:
             for plan_id in slot.plan_ids:
                 self.matcher.begin_bar(plan_id, slot.cell)
 
+    def go_on(self) -> None:
+        """After a restart: tell the matcher of the bars that had begun; it may not have kept it."""
+        if self.matcher is not None:
+            for slot in self.slots:
+                for plan_id in slot.plan_ids if slot.cell is not None else ():
+                    self.matcher.begin_bar(plan_id, slot.cell)
+
     def _drain(self) -> None:
         """Apply what the paper exchange answered before it goes on (cancels before a price)."""
         self.broker.outbox.send()

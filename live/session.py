@@ -268,6 +268,7 @@ class Session:
             self.command("unblock", {"rule": "stopping"})
         port.connect(now)
         engine.settle()
+        engine.go_on()
         port.request_snapshot(0, 0)
         engine.settle()
         self.live_from = engine.now

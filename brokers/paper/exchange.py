@@ -381,7 +381,7 @@ class PaperExchange:
         if event.kind == ACTIVE_EVENT:
             self.roll.set_status(order, OrderStatus.WORKING)
         elif event.kind == CHANGE_EVENT:
-            self.roll.note_terms(order, book)
+            self.roll.note_change(order, book.size(event.quantity), event.price)
         else:
             status = _ENDS.get(event.kind, OrderStatus.CANCELLED)
             self.roll.set_status(order, status, REASONS[event.reason])

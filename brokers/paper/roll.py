@@ -97,8 +97,13 @@ class OrderRoll:
         slot = book.book.slot(order.number)
         if slot is None:
             return
-        price, limit = float(slot.price), float(slot.limit)
-        order.quantity = round(order.filled + book.size(int(slot.quantity)), 9)
+        self.note_change(order, book.size(int(slot.quantity)), float(slot.price), float(slot.limit))
+
+    def note_change(
+        self, order: PaperOrder, left: float, price: float, limit: float = float("nan")
+    ) -> None:
+        """Take new terms of an order: what is left of it, and where it stands (NaN: as it did)."""
+        order.quantity = round(order.filled + left, 9)
         order.price = order.price if price != price else price
         order.limit_price = order.limit_price if limit != limit else limit
         order.version += 1

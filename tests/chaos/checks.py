@@ -207,7 +207,10 @@ def _trades_are_those_of_a_run_without_kills(left: Left) -> Iterator[str]:
     """Up to what was lost they are the very trades."""
     until = left.lost_from
     ours, theirs = (
-        [trade for trade in said["trades"] if _ns_of(trade["exit_time"]) < until - _BAR_NS]
+        sorted(
+            (trade for trade in said["trades"] if _ns_of(trade["exit_time"]) < until - _BAR_NS),
+            key=lambda trade: (trade["exit_time"], trade["plan_id"], trade["entry_time"]),
+        )
         for said in (left.said, left.whole)
     )
     for place in range(max(len(ours), len(theirs))):

@@ -81,10 +81,12 @@ def run_session(task: dict[str, Any]) -> None:
     monitor = Monitor(folder / "box.jsonl", task.get("point", ""), task.get("nth", 0))
     request = request_of(task)
     _watch(monitor, task)
+    written: dict[str, int] = {}
+    monitor.on_over = lambda: written.update(powercut.counted())
     session = sessions.Session(request)
     _plan_stop(session, wanted)
     result = session.run()
-    counts = dict(monitor.counts) | {f"disk {kind}": n for kind, n in powercut.counted().items()}
+    counts = dict(monitor.counts) | {f"disk {kind}": n for kind, n in written.items()}
     left = _said(result) | {"counts": counts}
     part = folder / "result.part"
     part.write_text(json.dumps(left, default=str))
@@ -136,7 +138,8 @@ def _said(result: Any) -> dict[str, Any]:
     trades = []
     for trade in broker.ledger.trades:
         row = trade.row()
-        row.pop("ambiguous", None)
+        for name in ("ambiguous", "trade_id"):  # plans that exit at one time are told in any order
+            row.pop(name, None)
         trades.append(row)
     orders = [
         {"order_id": broker.order_id_of(row["order_id"]), "state": row["state"],

@@ -62,6 +62,10 @@ class Monitor:
     ----------
     box : file to which is written what was on its way.
     point, nth : where this process dies; "" nowhere.
+
+    Attributes
+    ----------
+    on_over : called once when the record of a session's end is written.
     """
 
     def __init__(self, box: Path, point: str = "", nth: int = 0) -> None:
@@ -70,6 +74,7 @@ class Monitor:
         self._box = os.open(box, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self._calls: list[str] = []
         self._is_over = False
+        self.on_over: Callable[[], object] = int
 
     def pass_by(self, point: str) -> None:
         """Count a point, and die there if it is the one; once a session has ended none counts."""
@@ -79,7 +84,9 @@ class Monitor:
         if point == self._point and self.counts[point] == self._nth:
             self.note(dying=f"{point} {self._nth}")
             os.kill(os.getpid(), signal.SIGKILL)
-        self._is_over = point == "journal.end after"
+        if point == "journal.end after":
+            self._is_over = True
+            self.on_over()
 
     def note(self, **row: Any) -> None:
         """Write a line to the black box; it outlives the process."""

@@ -102,7 +102,7 @@ def _pauses(events: list[tuple[int, Event]], starts: set[int]) -> list[Pause]:
     """Return the pause before each start: it is over with the connection's return."""
     pauses, now, begun = [], 0, None
     for seq, event in events:
-        if seq in starts and now:
+        if seq in starts and seq != min(starts):
             begun = (seq, now)
         now = max(now, event.ts_event)
         if begun is not None and isinstance(event, Link) and event.state is LinkState.CONNECTED:

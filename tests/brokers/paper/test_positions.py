@@ -51,6 +51,18 @@ def test_plans_of_a_netting_account_keep_stops_of_their_own():
     assert set(desk.working) == {"1.s", "1.t"}
 
 
+def test_a_stop_made_smaller_by_another_entry_ends_with_the_price_that_fills_both():
+    desk = Desk(discrete=False)
+    desk.price(2000.0)
+    desk.submit(bracket("1", "buy", 3, 1990, 2030))
+    desk.submit(order("2", "sell", 1, "stop", price=1995.0))
+
+    told = desk.price(1980.0)
+
+    assert fills_in(told)[-2:] == [("2", "sell", 1.0, 1995.0), ("1.s", "sell", 2.0, 1990.0)]
+    assert (desk.positions, desk.working) == ({}, {})
+
+
 def test_the_average_of_a_net_is_that_of_the_side_that_is_left():
     desk = Desk(plans=BOTH)
     desk.price(2000.0)

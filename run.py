@@ -396,6 +396,59 @@ def completion(
     show(completion(shell, words or [], context.find_root().command), as_json)
 
 
+@app.command(
+    epilog=examples(
+        "sandbox kite",
+        "sandbox kite --replay nifty50_1m.csv --speed 60 --faults plan.toml --seed 7",
+        "sandbox kite --generate NIFTY-FUT --from 2024-09-02 --to 2024-09-30 --lock-step",
+        "sandbox kite --replay nifty50_1m.csv --from 2024-09-16 --port 8200 --ledger box.sqlite",
+    )
+)
+def sandbox(
+    venue: Annotated[str, typer.Argument(metavar="VENUE", help="Whose wire it speaks: kite.")],
+    replay: Annotated[
+        list[str] | None, option("FILE", "Bars to replay; default: the bundled Nifty future.")
+    ] = None,
+    instrument: Annotated[
+        str | None, option("SYMBOL", "Whose bars the files hold, where no name tells.")
+    ] = None,
+    generate: Annotated[
+        list[str] | None, option("SYMBOL", "Made-up prices instead: NIFTY-FUT, GOLDM.")
+    ] = None,
+    start: Annotated[
+        str | None, option("DATE", "First day told; what is before is history.", "--from")
+    ] = None,
+    end: Annotated[str | None, option("DATE", "Last day, included.", "--to")] = None,
+    speed: Annotated[float | None, option("N", "Market seconds a second; default 1.")] = None,
+    lock_step: Annotated[
+        bool, typer.Option("--lock-step", help="Go on as the sessions come to rest.")
+    ] = False,
+    faults: Annotated[str | None, option("FILE", "What goes wrong: a plan in TOML.")] = None,
+    seed: Annotated[int | None, option("N", "Of chances, tokens, made-up prices.")] = None,
+    port: Annotated[int, option("PORT", "Where it listens; 0: a free one.")] = 0,
+    host: Annotated[str, option("ADDRESS", "On which address.")] = "127.0.0.1",
+    ledger: Annotated[str | None, option("FILE", "A new SQLite file for its own books.")] = None,
+    cash: Annotated[float | None, option("AMOUNT", "The account's money.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a local server that speaks a venue's own wire, for the venue's genuine SDK.
+
+    It fills orders on replayed or made-up prices; no order can leave this machine. It ends with
+    its prices or on Ctrl-C (docs/sandbox.md).
+    """
+    from backtests.verbs.outcome import Outcome
+    from feeds.loading import load
+    from sandbox.verb import Wanted, serve
+
+    wanted = Wanted(
+        venue, replay or [], instrument, generate or [], start, end, speed, lock_step, faults,
+        seed, port, host, ledger, cash,
+    )  # fmt: skip
+    tell = (lambda *lines: typer.echo("\n".join(lines), err=True)) if as_json else console.say
+    document, lines = serve(wanted, lambda file, symbol: load(file, symbol=symbol), tell)
+    show(Outcome(document, lines, "python run.py live nifty"), as_json)
+
+
 @app.command(epilog=examples("doctor"))
 def doctor(config: Config = "tola.toml", as_json: Json = False) -> None:
     """Check the installation: versions, cache, calendars, settings, disk."""

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ("core", "indicators", "risk", "feeds", "brokers", "strategies", "backtests", "live",
-        "reports")  # fmt: skip
+        "reports", "sandbox")  # fmt: skip
 
 MAY_IMPORT = {
     "core": {"core"},
@@ -21,9 +21,10 @@ MAY_IMPORT = {
     "feeds": {"feeds", "core"},
     "brokers": {"brokers", "core", "feeds"},
     "strategies": {"strategies", "core", "indicators"},
-    "backtests": set(OURS) - {"reports", "live"},
-    "live": set(OURS) - {"reports"},
+    "backtests": set(OURS) - {"reports", "live", "sandbox"},
+    "live": set(OURS) - {"reports", "sandbox"},
     "reports": {"reports", "core"},
+    "sandbox": {"sandbox", "core", "brokers"},
 }
 CORE_LIBRARIES = {"numpy", "numba", "pandas", "pandas_market_calendars", "pydantic",
                   "pydantic_settings", "pyarrow"}  # fmt: skip
@@ -78,8 +79,19 @@ def test_a_package_imports_only_the_layers_below_it(package):
     assert not wrong
 
 
-@pytest.mark.parametrize("package", ["core", "reports"])
-def test_core_and_reports_do_not_know_backtrader(package):
+def test_the_sandbox_shares_a_venues_wire_and_nothing_else_of_brokers():
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in modules("sandbox")
+        for name, line, _, _ in imports(path)
+        if name.split(".")[0] == "brokers" and name.split(".")[2:3] != ["wire"]
+    ]
+
+    assert not wrong
+
+
+@pytest.mark.parametrize("package", ["core", "reports", "sandbox"])
+def test_core_reports_and_sandbox_do_not_know_backtrader(package):
     wrong = [
         f"{path.relative_to(ROOT)}:{line}"
         for path in modules(package)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.bars import BAR
+from core.costs import no_costs
 from core.fx import FxRate
 from core.instruments import Instrument
 from core.matching.book import Array, Book, LimitFill, market_record
@@ -108,6 +109,11 @@ class LiveBook:
         return other
 
     # -- what it holds -----------------------------------------------------------------------
+
+    @property
+    def is_discrete(self) -> bool:
+        """Whether its prices are trades that jump."""
+        return self._discrete
 
     def note_live(self) -> None:
         """Note whether there is anything to match against."""
@@ -255,6 +261,8 @@ class LiveBook:
         if not self.is_live:
             return []
         jumps = bool(flags & OPENS_BAR) or (self._discrete and not walks)
+        # No bar begins in another hand's book: no price before this one to walk from is sure.
+        jumps = jumps or not (self.in_bar or walks)
         return self._walk(price, volume, jumps, at_open)
 
     def _walk(self, price: float, volume: float, jumps: bool, at_open: bool) -> list[Event]:
@@ -276,6 +284,14 @@ class LiveBook:
         self.bar[0] = bar
         tick_finish(self.bar, 0, book.market, book.books, book.orders, book.limits, book.events)
         return self._happened()
+
+    def settle(self) -> list[Event]:
+        """Close what `flatten` has asked for at the last price, without slippage or costs."""
+        market = self.book.market.copy()
+        self.book.market["slippage"], self.book.market["cost"] = 0.0, no_costs()
+        events = self._walk(self.price, 0.0, True, False)
+        self.book.market[:] = market
+        return events
 
     def pass_over(self, bar: np.record) -> None:
         """Stand after a bar that was missed with nothing at work."""

@@ -30,7 +30,7 @@ def test_all_verbs_are_there():
         "export", "why", "runs list", "runs show", "runs compare", "data check", "data list",
         "data fix", "data convert", "live", "verify", "status", "positions", "orders", "quote",
         "order buy", "order sell", "order modify", "order cancel", "close", "flatten", "pause",
-        "resume", "set", "stop", "kill", "release",
+        "resume", "set", "stop", "kill", "release", "sandbox",
     }  # fmt: skip
 
 

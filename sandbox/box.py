@@ -1,0 +1,327 @@
+"""The sandbox: one market, its faces and their servers, on a loop in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from core.errors import ConfigError, TolaError, near_name
+from core.orders import OrderKind, Side
+from sandbox.account import Account, AccountTerms
+from sandbox.board import Board
+from sandbox.control import Control
+from sandbox.course import BarBegins, Course, Prices, Step
+from sandbox.exchange import Exchange
+from sandbox.face import Face
+from sandbox.faults import MARKET, Fault, FaultPlan, Kind
+from sandbox.hands import Hand
+from sandbox.ledger import Ledger
+from sandbox.lockstep import LockStep
+from sandbox.orders import BoxOrder
+from sandbox.pace import Pace
+from sandbox.server import Server
+
+_T = TypeVar("_T")
+_START_SECS = 30.0
+_NS = 1_000_000_000
+
+VENUES = ("kite",)
+
+
+class Sandbox:
+    """A market in a box.
+
+    Parameters
+    ----------
+    venue : whose wire it speaks.
+    prices : `replayed(...)` or `generated(...)`, one or several.
+    start : ns UTC; bars that END by then are history. None: the first half of the days is.
+    speed : market seconds a second, it runs by itself; None: it moves with `play` alone.
+    lock_step : it runs as its sessions come to rest; `step_timeout_secs` is the longest wait.
+    faults : what goes wrong. seed : of ids and depth.
+    accounts : name -> terms; by default one, XX0000.
+    ledger : a new file for its own books; None: in memory.
+    host, port : where it listens; 0: a free port.
+    settings : the face's own (`sandbox.kite.KiteSettings`).
+
+    Raises
+    ------
+    ConfigError : settings that do not fit, a port in use.
+    """
+
+    def __init__(
+        self,
+        venue: str,
+        prices: Prices | Sequence[Prices],
+        *,
+        start: int | None = None,
+        speed: float | None = None,
+        lock_step: bool = False,
+        step_timeout_secs: float = 30.0,
+        faults: FaultPlan | Sequence[Fault] = (),
+        seed: int = 0,
+        accounts: dict[str, AccountTerms] | None = None,
+        ledger: str | Path | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        latency_ms: float = 0.0,
+        settings: Any = None,
+    ) -> None:
+        if venue not in VENUES:
+            raise ConfigError(f"venue {venue!r} has no sandbox{near_name(venue, VENUES)}")
+        if speed is not None and (lock_step or speed <= 0):
+            raise ConfigError("speed: expected more than 0, and no lock-step beside it")
+        told = [prices] if isinstance(prices, Prices) else list(prices)
+        self.plan = faults if isinstance(faults, FaultPlan) else FaultPlan(faults, seed)
+        self.course = Course(told, _first_half(told) if start is None else start)
+        self.exchange = Exchange(
+            self.course, Board(self.course, seed), latency_ns=round(latency_ms * 1e6)
+        )
+        self.ledger = Ledger(None if ledger is None else Path(ledger))
+        self.lock_step = LockStep(step_timeout_secs) if lock_step else None
+        self.seed = seed
+        self.packet = 0
+        self.error: TolaError | None = None
+        self.is_over = False
+        self._pace = Pace(speed)
+        self._runs = lock_step or speed is not None
+        self._host, self._port = host, port
+        self._steps: Iterator[Step] = self.course.steps()
+        self._moves = 0
+        self.account_terms = accounts or {"XX0000": AccountTerms()}
+        for name, terms in self.account_terms.items():
+            self.exchange.open_account(Account(name, terms))
+        self.face: Any = _make_face(venue, self, settings)
+        self.hand = Hand(self.exchange, self.face.new_number)
+        self.exchange.on_order = self._order_changed
+        self.exchange.on_fill = self._filled
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped = threading.Event()
+
+    # -- life --------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Listen, and let the market move where it does so by itself.
+
+        Raises
+        ------
+        ConfigError : the port is in use.
+        """
+        ready: Future[None] = Future()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._main(ready)), name="sandbox", daemon=True
+        )
+        self._thread.start()
+        ready.result(_START_SECS)
+        return self
+
+    def stop(self) -> None:
+        """Close everything; safe to call again."""
+        loop = self._loop
+        if loop is not None and self._thread is not None and self._thread.is_alive():
+            loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join(_START_SECS)
+        self._loop = None
+        self.ledger.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        if self.error is not None and error is None:
+            raise self.error
+
+    async def _main(self, ready: Future[None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        self.server = Server(
+            self.face, self.plan, self.ledger, Control(self).routes(), lambda: self.now
+        )
+        try:
+            self._port = await self.server.start(self._host, self._port)
+            self.face.begin()
+        except Exception as error:  # handed to the caller's thread
+            ready.set_exception(error)
+            return
+        runner = asyncio.create_task(self._run()) if self._runs else None
+        ready.set_result(None)
+        await self._stopping.wait()
+        if runner is not None:
+            runner.cancel()
+            await asyncio.gather(runner, return_exceptions=True)
+        await self.server.stop()
+
+    async def _run(self) -> None:
+        """Let the market move until its prices are over."""
+        try:
+            if self.lock_step is not None:
+                await self.lock_step.wait_for_session()
+            while await self.move():
+                pass
+        except TolaError as error:
+            self.error = error
+        finally:
+            if self.lock_step is not None:
+                await self.lock_step.end()
+            self._stopped.set()
+
+    # -- the market --------------------------------------------------------------------------
+
+    @property
+    def now(self) -> int:
+        """Market time as the venue tells it, ns UTC."""
+        return self.exchange.now + self.exchange.skew_ns
+
+    async def move(self) -> bool:
+        """Go one packet on: a price, or the clock at a bar's END; False at the end."""
+        for step in self._steps:
+            if isinstance(step, BarBegins):
+                self.exchange.take(step)
+                continue
+            await self._pace.reach(step.ts)
+            self.packet += 1
+            self._strike(step)
+            self.exchange.take(step)
+            await self.face.publish(step)
+            if self.lock_step is not None:
+                await self.face.delivered()
+                await self.lock_step.wait(self.packet, _label(step))
+            return True
+        self.is_over = True
+        return False
+
+    def _strike(self, step: Step) -> None:
+        """Let happen what the plan has for this moment of the market."""
+        while (fault := self.plan.strike(MARKET, "price", step.ts)) is not None:
+            self.ledger.fault(step.ts, fault.kind.value, fault.action)
+            if fault.kind is Kind.SKEW:
+                self.exchange.skew_ns = round(fault.secs * _NS)
+            elif fault.kind is Kind.EXPIRE_TOKEN:
+                self.face.expire_tokens()
+            else:
+                self.hand.act(fault)
+
+    def _order_changed(self, order: BoxOrder) -> None:
+        self.ledger.order(order)
+        self.face.order_changed(order)
+
+    def _filled(self, fill: Any) -> None:
+        self.ledger.fill(fill)
+        self.face.filled(fill)
+
+    # -- from other threads ------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """Where its HTTP is."""
+        return f"http://{self._host}:{self._port}"
+
+    @property
+    def stream_url(self) -> str:
+        """Where its stream is."""
+        return f"ws://{self._host}:{self._port}"
+
+    def call(self, function: Callable[..., _T], *given: Any, **named: Any) -> _T:
+        """Run a function on the sandbox's loop and return what it returns."""
+
+        async def run() -> _T:
+            return function(*given, **named)
+
+        return self._await(run())
+
+    def _await(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Do work on the sandbox's loop, and tell the streams what came of it."""
+
+        async def run() -> _T:
+            result = await work
+            await self.face.flush()
+            return result
+
+        if self._loop is None:
+            work.close()
+            raise TolaError("the sandbox does not run: start it, or use it in a with block")
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+
+    def play(self, packets: int = 1) -> int:
+        """Let the market go on by so many packets; return how many there still were."""
+
+        async def some() -> int:
+            for count in range(packets):
+                if not await self.move():
+                    return count
+            return packets
+
+        return self._await(some())
+
+    def play_until(self, ts: int) -> None:
+        """Let the market go on until a time (ns UTC), what happens at it included."""
+
+        async def until() -> None:
+            while self.exchange.now < ts and await self.move():
+                pass
+
+        self._await(until())
+
+    def wait(self, timeout_secs: float | None = None) -> bool:
+        """Wait for the end of the prices; False if it did not come in time."""
+        return self._stopped.wait(timeout_secs)
+
+    def place(
+        self,
+        contract: str,
+        side: Side,
+        quantity: float,
+        kind: OrderKind = OrderKind.MARKET,
+        price: float | None = None,
+        *,
+        account: str | None = None,
+        **more: Any,
+    ) -> BoxOrder:
+        """Place an order by another hand (see `Hand.place`)."""
+        name = account or next(iter(self.exchange.accounts))
+        return self.call(self.hand.place, name, contract, side, quantity, kind, price, **more)
+
+    def add_fault(self, kind: str, **given: Any) -> None:
+        """Add a fault to the plan (see `Fault`)."""
+        fault = Fault(Kind(kind), **given)
+        self.call(self.plan.add, fault)
+
+
+def _label(step: Step) -> str:
+    """Return a packet's name for people."""
+    from datetime import UTC, datetime
+
+    when = datetime.fromtimestamp(step.ts / _NS, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{getattr(step, 'symbol', 'clock')} {when}"
+
+
+def _first_half(prices: Sequence[Prices]) -> int:
+    """Return the END of the last bar of the first half of the days."""
+    import numpy as np
+
+    bars = prices[0].series.bars
+    days = np.unique(bars["day"])
+    if len(days) == 1:
+        return int(bars["start"][0])
+    before = bars[bars["day"] < days[len(days) // 2]]
+    return int(before["end"][-1])
+
+
+def _make_face(venue: str, box: Sandbox, settings: Any) -> Face:
+    from importlib import import_module
+
+    module = import_module(f"sandbox.{venue}.face")
+    made: Face = module.make_face(box, settings)
+    return made

@@ -1,0 +1,549 @@
+"""The exchange: accounts, their books, and what each price does to them.
+
+It fills by `core.matching`, as backtest and paper do. It knows no wire: a face asks it to place,
+change and cancel, hears through `on_order` and `on_fill`, and has its own words for refusals.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from core.bars import NEVER_NS
+from core.calendar import day_date
+from core.events import OrderStatus
+from core.fx import constant_rate
+from core.instruments import InstrumentFacts
+from core.matching.live_book import LiveBook
+from core.matching.records import (
+    ACTIVE_EVENT,
+    EXPIRE_EVENT,
+    FILL_EVENT,
+    MARGIN_EVENT,
+    REASONS,
+)
+from core.matching.records import Event as BookEvent
+from core.orders import OrderChange, OrderKind, OrderRequest, Side, TimeInForce
+from core.ticks import OPENS_BAR, TRADE
+from sandbox.account import Account
+from sandbox.board import Board
+from sandbox.course import BarBegins, BarsEnd, Course, Price, Step
+from sandbox.orders import (
+    Author,
+    BoxFill,
+    BoxOrder,
+    Contract,
+    OrderTerms,
+    Refusal,
+    Refused,
+)
+
+_ENDS = {EXPIRE_EVENT: OrderStatus.EXPIRED, MARGIN_EVENT: OrderStatus.REJECTED}
+_STOPS = (OrderKind.STOP, OrderKind.STOP_LIMIT)
+
+
+class Exchange:
+    """Books of several accounts on one market.
+
+    Parameters
+    ----------
+    course : what is traded. board : what of it is shown.
+    latency_ns : market time between a request's acceptance and the book.
+
+    Attributes
+    ----------
+    now : market time, ns UTC. skew_ns : how far ahead of it the venue's clock is.
+    orders, working : by number, all that ever were, and those that may fill.
+    on_order, on_fill : called after an order changed its state, and for each fill (before that).
+    """
+
+    def __init__(self, course: Course, board: Board, *, latency_ns: int = 0) -> None:
+        self.prices = course.prices
+        self.board = board
+        self.now = course.now
+        self.skew_ns = 0
+        self.accounts: dict[str, Account] = {}
+        self.contracts: dict[str, Contract] = {}
+        self.orders: dict[int, BoxOrder] = {}
+        self.working: dict[int, BoxOrder] = {}
+        self.on_order: Callable[[BoxOrder], None] = lambda order: None
+        self.on_fill: Callable[[BoxFill], None] = lambda fill: None
+        self._latency_ns = latency_ns
+        self._arrivals: list[tuple[int, int, Callable[[], None]]] = []
+        self._arrival_numbers = itertools.count()
+        self._fill_numbers = itertools.count(1)
+        self._slots: dict[int, int] = {}
+        self._slot_numbers = itertools.count(1)
+        self._over_until: dict[str, int] = {}
+        self._day_began: dict[str, int] = {}
+        self._stands = {
+            item.symbol: LiveBook(
+                "", "", item.instrument.without_margin(),
+                constant_rate(item.instrument.quote_currency, "account", 1.0),
+                discrete=item.tape is not None and item.tape.is_discrete,
+            )
+            for item in course.prices.values()
+        }  # fmt: skip
+
+    # -- what there is -----------------------------------------------------------------------
+
+    def open_account(self, account: Account) -> None:
+        """Add an account."""
+        self.accounts[account.name] = account
+
+    def list_contracts(self, contracts: Sequence[Contract]) -> None:
+        """Let these be traded, beside those already listed."""
+        self.contracts.update({contract.key: contract for contract in contracts})
+
+    def contract(self, key: str) -> Contract:
+        """Return a contract by its key.
+
+        Raises
+        ------
+        Refused : there is none, or it has expired.
+        """
+        found = self.contracts.get(key)
+        if found is None:
+            raise Refused(Refusal.UNKNOWN_CONTRACT, f"{key} is not traded here", key=key)
+        if found.last_day is not None and self.day(found.symbol) > found.last_day:
+            raise Refused(Refusal.EXPIRED, f"{key} expired on {day_date(found.last_day)}", key=key)
+        return found
+
+    def day(self, symbol: str) -> int:
+        """Return the trading day of a symbol's market now."""
+        stand = self._stands[symbol]
+        if stand.has_seen_bar:
+            return int(stand.bar["day"][0])
+        calendar = self.prices[symbol].calendar
+        return int(calendar.trading_days(_at(self.now))[0])
+
+    def facts(self, symbol: str) -> InstrumentFacts:
+        """Return a symbol's facts of the day."""
+        return self.prices[symbol].instrument.facts(self.day(symbol))
+
+    def last_price(self, symbol: str) -> float:
+        """Return a symbol's last price, nan before the first."""
+        price = self._stands[symbol].price
+        return price if price == price else self.board.shown(symbol).last
+
+    def day_began(self, symbol: str) -> int:
+        """Return when a symbol's present day began, ns UTC; 0 before the first."""
+        return self._day_began.get(symbol, 0)
+
+    def session_close(self, symbol: str) -> int:
+        """Return when the session of a symbol's present day closes, ns UTC."""
+        stand = self._stands[symbol]
+        return int(stand.bar["close_at"][0]) if stand.has_seen_bar else NEVER_NS
+
+    def is_open(self, symbol: str) -> bool:
+        """Whether a symbol trades now: by its calendar, or because its bars say so."""
+        stand = self._stands[symbol]
+        if stand.in_bar:
+            return True
+        calendar = self.prices[symbol].calendar
+        session = calendar.session_of(int(calendar.trading_days(_at(self.now))[0]))
+        return session is not None and session.open <= self.now < session.close
+
+    def order(self, account: str, number: int) -> BoxOrder:
+        """Return an account's order.
+
+        Raises
+        ------
+        Refused : it has none of this number.
+        """
+        found = self.orders.get(number)
+        if found is None or found.account != account:
+            raise Refused(Refusal.UNKNOWN_ORDER, f"no order {number}", number=number)
+        return found
+
+    # -- requests ----------------------------------------------------------------------------
+
+    def place(
+        self,
+        account: str,
+        number: int,
+        terms: OrderTerms,
+        author: Author = Author.CLIENT,
+        *,
+        held_back: float = 0.0,
+        waits_for_open: bool = False,
+    ) -> BoxOrder:
+        """Take an order; what is wrong with it ends it as REJECTED with a reason.
+
+        Parameters
+        ----------
+        number : a new one, made by the face as its venue makes them.
+        held_back : part of the quantity that comes to the market only after the rest has filled.
+        waits_for_open : it is checked, and comes to the market, when the next session opens.
+        """
+        order = BoxOrder(
+            number, account, author, terms, self.now, held_back=held_back,
+            waits_for_open=waits_for_open,
+        )  # fmt: skip
+        self.orders[number] = order
+        self._note(order, OrderStatus.RECEIVED)
+        if not waits_for_open:
+            self._admit(order)
+        return order
+
+    def _admit(self, order: BoxOrder) -> None:
+        """Check an order and send it to its book."""
+        try:
+            self._check(order)
+        except Refused as refused:
+            self._note(order, OrderStatus.REJECTED, refused.text)
+            return
+        self._later(lambda: self._enter(order))
+
+    def reject(self, account: str, number: int, terms: OrderTerms, reason: str) -> BoxOrder:
+        """Take an order and turn it down at once."""
+        order = BoxOrder(number, account, Author.CLIENT, terms, self.now)
+        self.orders[number] = order
+        self._note(order, OrderStatus.RECEIVED)
+        self._note(order, OrderStatus.REJECTED, reason)
+        return order
+
+    def change(self, account: str, number: int, **terms: Any) -> BoxOrder:
+        """Change a working order's quantity (its whole), price, limit_price or kind.
+
+        Raises
+        ------
+        Refused : there is none, or it has ended.
+        """
+        order = self.order(account, number)
+        self._must_work(order)
+        after = replace(order.terms, **terms)
+        self._check_terms(after)
+        self._later(lambda: self._change(order, after))
+        return order
+
+    def cancel(self, account: str, number: int, reason: str = "") -> BoxOrder:
+        """Cancel a working order.
+
+        Raises
+        ------
+        Refused : there is none, or it has ended.
+        """
+        order = self.order(account, number)
+        self._must_work(order)
+        self._later(lambda: self._cancel(order, OrderStatus.CANCELLED, reason))
+        return order
+
+    def _must_work(self, order: BoxOrder) -> None:
+        if not order.is_working:
+            raise Refused(
+                Refusal.ENDED, f"order {order.number} is {order.status.name.lower()} already",
+                status=order.status,
+            )  # fmt: skip
+
+    def _later(self, action: Callable[[], None]) -> None:
+        """Let a request reach the book: at once, or after the latency."""
+        if not self._latency_ns:
+            action()
+            return
+        due = self.now + self._latency_ns
+        heapq.heappush(self._arrivals, (due, next(self._arrival_numbers), action))
+
+    def _let_arrive(self, now: int) -> None:
+        while self._arrivals and self._arrivals[0][0] <= now:
+            heapq.heappop(self._arrivals)[2]()
+
+    # -- checks ------------------------------------------------------------------------------
+
+    def _check(self, order: BoxOrder) -> None:
+        contract = self.contract(order.terms.contract)
+        if not self.is_open(contract.symbol):
+            raise Refused(Refusal.MARKET_CLOSED, f"{contract.key}: the market is closed")
+        self._check_terms(order.terms)
+        account = self.accounts[order.account]
+        short = account.shortfall(self, order)
+        if short > 0.0 and order.author is Author.CLIENT:
+            raise Refused(
+                Refusal.NO_MARGIN, f"Insufficient funds. Required margin is {short:.2f} more "
+                "than available", short=short,
+            )  # fmt: skip
+
+    def _check_terms(self, terms: OrderTerms) -> None:
+        contract = self.contract(terms.contract)
+        facts = self.facts(contract.symbol)
+        for price in (terms.price, terms.limit_price):
+            if price is not None and abs(price / facts.tick - round(price / facts.tick)) > 1e-6:
+                raise Refused(
+                    Refusal.OFF_TICK, f"{price:g} is no multiple of the tick {facts.tick:g}",
+                    tick=facts.tick,
+                )  # fmt: skip
+        lots = terms.quantity / facts.lot
+        if terms.quantity <= 0 or abs(lots - round(lots)) > 1e-6:
+            raise Refused(
+                Refusal.NOT_A_LOT, f"quantity {terms.quantity:g} is no multiple of {facts.lot:g}",
+                lot=facts.lot,
+            )  # fmt: skip
+        if terms.quantity > facts.freeze_quantity:
+            raise Refused(
+                Refusal.ABOVE_FREEZE, f"quantity {terms.quantity:g} is above the freeze quantity "
+                f"{facts.freeze_quantity:g}", freeze=facts.freeze_quantity,
+            )  # fmt: skip
+
+    # -- books -------------------------------------------------------------------------------
+
+    def _book_of(self, order: BoxOrder) -> LiveBook:
+        account = self.accounts[order.account]
+        symbol = self.contracts[order.terms.contract].symbol
+        return account.book(order, self._stands[symbol])
+
+    def _books(self, symbol: str) -> list[tuple[Account, LiveBook]]:
+        """Return the books that a symbol's prices concern."""
+        return [
+            (account, book)
+            for account in self.accounts.values()
+            for book in account.books_of(symbol)
+        ]
+
+    def _enter(self, order: BoxOrder) -> None:
+        if not order.is_working:
+            return
+        self._note(order, OrderStatus.WORKING)
+        self._work(order, order.left - order.held_back)
+
+    def _work(self, order: BoxOrder, quantity: float) -> None:
+        """Put a quantity of an order into its book."""
+        book, terms = self._book_of(order), order.terms
+        slot = next(self._slot_numbers)
+        self._slots[slot] = order.number
+        kind, price = terms.kind, terms.price
+        if order.resting is not None:
+            kind, price = OrderKind.LIMIT, order.resting
+        elif order.is_triggered and kind is OrderKind.STOP:
+            kind, price = OrderKind.MARKET, None
+        elif order.is_triggered and kind is OrderKind.STOP_LIMIT:
+            kind, price = OrderKind.LIMIT, terms.limit_price
+        ioc = terms.time_in_force is TimeInForce.IOC
+        _, events = book.add(
+            OrderRequest(
+                slot, book.plan_id, book.symbol, terms.side, quantity, kind, price,
+                terms.limit_price if kind is OrderKind.STOP_LIMIT else None,
+                time_in_force=TimeInForce.IOC if ioc else TimeInForce.GTC,
+                reduces=terms.reduces,
+            )
+        )  # fmt: skip
+        self._happened(order.account, book, events)
+
+    def _slots_of(self, order: BoxOrder, book: LiveBook) -> list[int]:
+        return [
+            slot
+            for slot in map(int, book.book.working()["order_id"])
+            if self._slots.get(slot) == order.number
+        ]
+
+    def _cancel(self, order: BoxOrder, status: OrderStatus, reason: str = "") -> None:
+        if not order.is_working:
+            return
+        book = self._book_of(order)
+        for slot in self._slots_of(order, book):
+            del self._slots[slot]
+            book.cancel(slot)
+        self._note(order, status, reason)
+
+    def _change(self, order: BoxOrder, after: OrderTerms) -> None:
+        """Give a working order new terms; it keeps its place where only prices change."""
+        if not order.is_working:
+            return
+        book, before = self._book_of(order), order.terms
+        order.changes += 1
+        order.terms = after
+        if after.quantity <= order.filled:
+            self._cancel(order, OrderStatus.CANCELLED, "quantity is filled")
+            return
+        is_same = before.kind is after.kind and before.quantity == after.quantity
+        slots = self._slots_of(order, book)
+        if is_same and order.resting is None:
+            for slot in slots:
+                book.change(OrderChange(slot, after.price, after.limit_price))
+            self._note(order, order.status)
+            return
+        for slot in slots:
+            del self._slots[slot]
+            book.cancel(slot)
+        order.resting, order.held_back = None, 0.0
+        self._note(order, order.status)
+        self._work(order, order.left)
+
+    # -- the market's course -----------------------------------------------------------------
+
+    def take(self, step: Step) -> None:
+        """Let the market go one step on."""
+        self._let_arrive(step.ts)
+        self.now = max(self.now, step.ts)
+        self.board.take(step)
+        if isinstance(step, Price):
+            self._price(step)
+        elif isinstance(step, BarBegins):
+            self._begin(step.symbol, step.bar)
+        else:
+            self._end(step)
+
+    def _begin(self, symbol: str, bar: Any) -> None:
+        stand = self._stands[symbol]
+        is_new_day = not stand.has_seen_bar or int(bar["day"]) != int(stand.bar["day"][0])
+        if is_new_day and stand.has_seen_bar:
+            self._end_session(symbol)
+            for account in self.accounts.values():
+                account.begin_day()
+        stand.begin_bar(bar)
+        for account, book in self._books(symbol):
+            self._happened(account.name, book, book.begin_bar(bar))
+        if is_new_day:
+            self._day_began[symbol] = int(bar["start"])
+            self._open(symbol)
+
+    def _open(self, symbol: str) -> None:
+        """Let orders come to the market that wait for its opening."""
+        for order in list(self.working.values()):
+            if order.waits_for_open and self.contracts[order.terms.contract].symbol == symbol:
+                order.waits_for_open = False
+                self._admit(order)
+
+    def _price(self, step: Price) -> None:
+        stand = self._stands[step.symbol]
+        facts = self.facts(step.symbol)
+        jumps = bool(step.flags & OPENS_BAR) or stand.is_discrete
+        stand.see(step.ts, step.price, step.volume, step.spread, step.flags)
+        if not step.flags & TRADE:
+            return
+        for account, book in self._books(step.symbol):
+            if jumps and book.is_live:
+                self._protect(book, step.price, facts.tick)
+            events = book.see(step.ts, step.price, step.volume, step.spread, step.flags)
+            self._happened(account.name, book, events)
+            if book.is_live:
+                self._look_for_triggers(book)
+
+    def _protect(self, book: LiveBook, price: float, tick: float) -> None:
+        """Turn orders that a jump would fill beyond their protection into limits there."""
+        for slot in map(int, book.book.working()["order_id"]):
+            order = self.orders[self._slots[slot]]
+            share = order.terms.protection
+            if share is None or order.resting is not None:
+                continue
+            is_stop = order.terms.kind is OrderKind.STOP and not order.is_triggered
+            base = order.terms.price if is_stop else order.terms.reference
+            if base is None:
+                continue
+            sign = int(order.terms.side)
+            bound = round(base * (1.0 + sign * share) / tick) * tick
+            reached = not is_stop or sign * (price - base) >= 0
+            if reached and sign * (price - bound) > 0:
+                order.resting, order.is_triggered = bound, order.is_triggered or is_stop
+                book.cancel(slot)
+                del self._slots[slot]
+                self._note(order, OrderStatus.WORKING)
+                self._work(order, order.left - order.held_back)
+
+    def _look_for_triggers(self, book: LiveBook) -> None:
+        for row in book.book.working():
+            number = self._slots.get(int(row["order_id"]))
+            order = self.orders[number] if number else None
+            if order is not None and row["triggered"] and not order.is_triggered:
+                order.is_triggered = order.terms.kind in _STOPS
+                if order.is_triggered:
+                    self._note(order, OrderStatus.WORKING)
+
+    def _end(self, step: BarsEnd) -> None:
+        for symbol, bar in step.bars:
+            self._stands[symbol].finish_bar(bar)
+            for account, book in self._books(symbol):
+                self._happened(account.name, book, book.finish_bar(bar))
+            if step.ts >= self.session_close(symbol):
+                self._end_session(symbol)
+
+    def _end_session(self, symbol: str) -> None:
+        """End the day's orders of a symbol, and what expires with the day."""
+        day = self.day(symbol)
+        if self._over_until.get(symbol) == day:
+            return
+        self._over_until[symbol] = day
+        for order in list(self.working.values()):
+            contract = self.contracts[order.terms.contract]
+            lasts = order.terms.time_in_force is TimeInForce.GTC or order.waits_for_open
+            if contract.symbol == symbol and not lasts:
+                self._cancel(order, OrderStatus.EXPIRED, "end of the session")
+        for account, book in self._books(symbol):
+            key = account.contract_of(book)
+            if self.contracts[key].last_day == day and book.steps:
+                self._settle_expiry(account, book)
+
+    def _settle_expiry(self, account: Account, book: LiveBook) -> None:
+        """Close a position at the last price, free of charge: its contract is no more."""
+        events = [*book.flatten(), *book.settle()]
+        for event in events:
+            if event.kind == FILL_EVENT:
+                fill = BoxFill(
+                    next(self._fill_numbers), 0, account.name, account.contract_of(book),
+                    account.product_of(book), Side(event.side), book.size(event.quantity),
+                    event.price, self.now, event.costs, event.pnl,
+                )  # fmt: skip
+                account.note_fill(fill)
+                self.on_fill(fill)
+
+    # -- what happened -----------------------------------------------------------------------
+
+    def _happened(self, account: str, book: LiveBook, events: Sequence[BookEvent]) -> None:
+        for event in events:
+            number = self._slots.get(event.order_id)
+            if number is None:
+                continue
+            order = self.orders[number]
+            if event.kind == FILL_EVENT:
+                self._fill(account, book, order, event)
+            elif event.kind != ACTIVE_EVENT:
+                del self._slots[event.order_id]
+                status = _ENDS.get(event.kind, OrderStatus.CANCELLED)
+                self._note(order, status, REASONS[event.reason])
+
+    def _fill(self, account: str, book: LiveBook, order: BoxOrder, event: BookEvent) -> None:
+        if order.terms.kind in _STOPS:
+            order.is_triggered = True
+        fill = BoxFill(
+            next(self._fill_numbers), order.number, account, order.terms.contract,
+            order.terms.product, order.terms.side, book.size(event.quantity), event.price,
+            self.now, event.costs, event.pnl,
+        )  # fmt: skip
+        order.note_fill(fill)
+        self.accounts[account].note_fill(fill)
+        self.on_fill(fill)
+        if order.left <= 1e-9:
+            self._slots.pop(event.order_id, None)
+            self._note(order, OrderStatus.FILLED)
+            return
+        self._note(order, OrderStatus.WORKING)
+        if order.held_back and order.left <= order.held_back + 1e-9:
+            self._slots.pop(event.order_id, None)
+            rest, order.held_back = order.held_back, 0.0
+            self._next_price(order, rest)
+
+    def _next_price(self, order: BoxOrder, quantity: float) -> None:
+        """Let the rest of an order come to the market with the next price."""
+        due = self.now + 1
+
+        def come() -> None:
+            if order.is_working:
+                self._work(order, quantity)
+
+        heapq.heappush(self._arrivals, (due, next(self._arrival_numbers), come))
+
+    def _note(self, order: BoxOrder, status: OrderStatus, reason: str = "") -> None:
+        order.note(status, self.now, reason)
+        if order.is_working:
+            self.working[order.number] = order
+        else:
+            self.working.pop(order.number, None)
+        self.on_order(order)
+
+
+def _at(ts: int) -> Any:
+    return np.array([ts], np.int64)

@@ -173,6 +173,12 @@ def live(
     history_bars: Annotated[
         int | None, option("N", "Bars of history before the first live one.")
     ] = None,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Accept what the venue holds where we differ.")
+    ] = False,
+    flatten: Annotated[
+        bool, typer.Option("--flatten", help="Close at the venue what is not ours.")
+    ] = False,
     strategy: Annotated[
         str | None, option("FILE.py:CLASS", "Your own Backtrader strategy, or a strategy's name.")
     ] = None,
@@ -211,7 +217,8 @@ def live(
     PAPER_TRADING=False in the environment and the account's last 4 characters typed.
 
     Ctrl-C ends it in order: no further entry, positions closed (--at-end keep leaves them),
-    journal written, report drawn. Started again after a crash it goes on where it was.
+    journal written, report drawn. Started again after a crash it goes on where it was. Where the
+    venue's books differ from ours it says so and takes no entry: --adopt or --flatten then.
     """
     from live.verbs.live_command import live as run_live
 
@@ -225,7 +232,7 @@ def live(
     ask = typer.prompt if sys.stdin.isatty() and not as_json else None
     done = run_live(
         plans or [], flags, config, _draw_report, account=account, paper=paper, confirm=confirm,
-        ask=ask, lasts=lasts, quiet=console.quiet,
+        ask=ask, lasts=lasts, quiet=console.quiet, adopt=adopt, flatten=flatten,
     )  # fmt: skip
     show(done, as_json)
 

@@ -57,6 +57,9 @@ class Outbox(Protocol):
     def cancel(self, order_id: str, venue_order_id: str, plan_id: str, symbol: str) -> None:
         """Cancel an order."""
 
+    def close_position(self, symbol: str, position_id: str = "") -> None:
+        """Close a whole position at the venue, whoever opened it."""
+
 
 class LiveBroker(HearingAccount):
     """A Backtrader broker on a live account; put a `Guard` in front of it.
@@ -279,6 +282,13 @@ class LiveBroker(HearingAccount):
     def _close_steps(self, plan: LivePlan, side: Side, steps: int, reason: str) -> None:
         if steps > 0:
             self.sender.send_group([self.forced_exit(plan, side, plan.size(steps), reason)])
+
+    def clear(self, symbol: str, venue_order_id: str = "", position_id: str = "") -> None:
+        """Let the venue end what is not ours, as a person asked: an order, else a position."""
+        if venue_order_id:
+            self.outbox.cancel("", venue_order_id, "", symbol)
+        else:
+            self.outbox.close_position(symbol, position_id)
 
     def forced_exit(self, plan: LivePlan, side: Side, quantity: float, reason: str) -> LiveTicket:
         """Return an exit that no strategy asked for, as a real order."""

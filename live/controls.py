@@ -17,6 +17,7 @@ from core.events import Command
 from core.orders import OrderKind
 from core.results import iso_time
 from live.changes import Changes
+from live.foreign import RULE as FOREIGN
 from live.given import Given, Told, counted, names, number, refusal_text, word
 from live.hand_orders import HandOrders
 from live.hands import HAND, Hand
@@ -113,11 +114,12 @@ class Controls:
     # -- entries off and on ------------------------------------------------------------------
 
     def _block(self, given: Given) -> Told:
-        self._stage.guard.block(word(given, "rule"), str(given.get("detail", "")))
+        plan_id = str(given.get("plan", ""))
+        self._stage.guard.block(word(given, "rule"), str(given.get("detail", "")), plan_id)
         return {"text": "entries off"}
 
     def _unblock(self, given: Given) -> Told:
-        self._stage.guard.unblock(word(given, "rule"))
+        self._stage.guard.unblock(word(given, "rule"), str(given.get("plan", "")))
         return {"text": "block taken back"}
 
     def _pause(self, given: Given) -> Told:
@@ -139,10 +141,10 @@ class Controls:
 
     def _resume(self, given: Given) -> Told:
         guard, plans = self._stage.guard, self._plans(given)
-        if not given.get("plan"):
-            guard.unblock("paused")
-        for plan in plans:
-            guard.unblock("paused", plan.plan_id)
+        ids = [plan.plan_id for plan in plans]
+        for plan_id in ids if given.get("plan") else ["", *ids]:
+            guard.unblock("paused", plan_id)
+            guard.unblock(FOREIGN, plan_id)
         left = guard.blocks
         whose = f" of {names(plans)}" if given.get("plan") else ""
         text = f"entries{whose} on"
@@ -180,6 +182,12 @@ class Controls:
         self._watch_new(before)
         text = "sent" if self.watched else "is being closed already"
         return {"text": text, "plans": [plan.plan_id for plan in plans]}
+
+    def _clear(self, given: Given) -> Told:
+        """End what is not ours: an order by the venue's id of it, else a position."""
+        order = str(given.get("venue_order_id", ""))
+        self._stage.broker.clear(word(given, "symbol"), order, str(given.get("position_id", "")))
+        return {"text": "asked"}
 
     def _watch_new(self, before: Sequence[Any]) -> None:
         known = {ticket.order_id for ticket in before}
@@ -261,6 +269,7 @@ _ACTS: dict[str, Callable[[Controls, Given], Told]] = {
     "resume": Controls._resume,
     "flatten": Controls._flatten,
     "close": Controls._close,
+    "clear": Controls._clear,
     "order": Controls._order,
     "cancel": Controls._cancel,
     "modify": Controls._modify,

@@ -166,6 +166,15 @@ class LimitStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockStatus:
+    """What keeps entries off besides the guard's limits. plan_id : whose, "" for all plans."""
+
+    rule: str
+    detail: str = ""
+    plan_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestStatus:
     """A window of the venue's rate limits: `used` of `count` requests."""
 
@@ -230,13 +239,14 @@ class Status:
     feeds: tuple[FeedStatus, ...] = ()
     last_signal: SignalStatus | None = None
     limits: tuple[LimitStatus, ...] = ()
+    blocks: tuple[BlockStatus, ...] = ()
     requests: tuple[RequestStatus, ...] = ()
     counts: CountStatus = CountStatus()
     alerts: tuple[AlertStatus, ...] = ()
     exit_reason: str = ""
 
 
-_FREE_TEXTS = frozenset({"text", "reason", "exit_reason", "status"})
+_FREE_TEXTS = frozenset({"text", "reason", "exit_reason", "status", "detail"})
 """Fields whose words come from elsewhere (a venue, an exception): secrets are cut out."""
 
 _TIMES = frozenset({"started", "market_time", "wall_time", "last_tick", "time"})

@@ -137,6 +137,13 @@ class LiveOutbox:
             lambda number: self._port.cancel(number, order_id, venue_order_id),
         )  # fmt: skip
 
+    def close_position(self, symbol: str, position_id: str = "") -> None:
+        """Close a whole position at the venue, whoever opened it."""
+        self._ask(
+            "close", "", "", symbol, {"position_id": position_id},
+            lambda number: self._port.close_position(number, symbol, position_id),
+        )  # fmt: skip
+
     def _ask(
         self,
         verb: str,
@@ -311,8 +318,8 @@ class LiveOutbox:
     def _diverged(self, expected: Intent, instead: str) -> Diverged:
         return Diverged(
             f"the record asked to {expected.verb} {expected.order_id}, run again it {instead}: "
-            "the program, its settings or the strategy changed since; close the session's "
-            "positions by hand, or go on with --adopt"
+            "the program, its settings or the strategy changed since; set them back, or begin a "
+            "new record: --flatten closes what the old one left, --adopt takes it over as it is"
         )
 
 

@@ -96,8 +96,10 @@ def settle_requests(built: Any) -> None:
     again knows it.
     """
     outbox = built.outbox
-    unanswered, outbox.unanswered = outbox.unanswered, []
-    unsent, outbox.unsent = outbox.unsent, []
+    # One without an id of ours was to end what is another's: a person asks for that anew.
+    unanswered = [item for item in outbox.unanswered if item.intent.order_id]
+    unsent = [item for item in outbox.unsent if item.intent.order_id]
+    outbox.unanswered, outbox.unsent = [], []
     for request in unanswered:
         _settle_unanswered(built, request)
     for request in unsent:

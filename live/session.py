@@ -19,7 +19,9 @@ from typing import Any
 
 from backtests.loading import LoadedPlan
 from backtests.request import AccountRequest
+from brokers.live_terms import Foreign
 from brokers.paper.ledger import PaperLedger
+from brokers.reconcile import Difference
 from core.compile import compile_watch
 from core.errors import ConfigError, TolaError
 from core.events import Clock, Command, Event, Link, LinkState, Snapshot
@@ -31,14 +33,18 @@ from live.controls import Controls
 from live.day_cycle import DayCycle, Due
 from live.day_report import append_day, day_line, day_row, day_text, preflight
 from live.desk import Desk
+from live.foreign import ForeignActs
 from live.journal import Journal, SessionFacts, open_journal
 from live.journal.records import BookedFill
 from live.kill import KillSwitch
 from live.lock import AccountLock
 from live.mailbox import Mailbox
 from live.monitor import SessionState, StatusFile
-from live.recovery import Recovered, chain_of, recover, settle_requests
+from live.outbox import Diverged
+from live.recovery import Recovered, chain_of, recover
 from live.session_log import session_log
+from live.snapshots import Snapshots
+from live.start_up import Remedy, StartUp
 from live.status_of import status_of
 from live.watchdog import HANGS_SECS, Watchdog, end_process, interrupt, rescue
 from risk.memory import memory_of, remember
@@ -67,6 +73,7 @@ class SessionRequest:
     at_end : keep or flatten what is open when it ends.
     seconds : how long it may run, None without bound.
     hangs_secs : how long the engine may be without a cycle.
+    remedy : what is done where venue, journal and strategy do not agree at the start.
     log_level : of the session's log file.
     document : what is stored with it, to know later what it was.
     """
@@ -80,13 +87,14 @@ class SessionRequest:
     at_end: str = "flatten"
     seconds: float | None = None
     hangs_secs: float = HANGS_SECS
+    remedy: Remedy = Remedy.NONE
     log_level: str = "INFO"
     document: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class SessionResult:
-    """What is left of a session."""
+    """What is left of a session. differences : what kept its entries off to the end."""
 
     built: BuiltSession
     facts: SessionFacts
@@ -94,6 +102,7 @@ class SessionResult:
     exit_reason: str
     missed: list[dict[str, Any]]
     failure: BaseException | None = None
+    differences: Sequence[str] = ()
 
 
 class Session:
@@ -119,6 +128,8 @@ class Session:
         self.state = SessionState.STARTING
         self.started = time.time_ns()
         self.recovered: Recovered | None = None
+        self._chain: Sequence[SessionFacts] = ()
+        self._has_begun = False
         self.built: BuiltSession
         self.journal: Journal
         self.facts: SessionFacts
@@ -161,16 +172,23 @@ class Session:
                     f"account {self.folder.name} is killed ({note.reason or 'no reason given'}, "
                     f"{note.time}): python run.py release --account {self.folder.name}"
                 )
-            url = self.request.journal_url or str(self.folder.journal)
-            self.journal = open_journal(url, self.folder.name)
-            try:
-                return self._run_locked()
-            finally:
-                self._close_journal()
+            result = self._run_journaled()
+            if isinstance(result.failure, Diverged) and self.request.remedy is not Remedy.NONE:
+                # The record has been ended: what it left at the venue is taken up from there.
+                return Session(self.request, self._show, self._alert)._run_journaled()
+            return result
+
+    def _run_journaled(self) -> SessionResult:
+        url = self.request.journal_url or str(self.folder.journal)
+        self.journal = open_journal(url, self.folder.name)
+        try:
+            return self._run_locked()
+        finally:
+            self._close_journal()
 
     def _run_locked(self) -> SessionResult:
         sessions = self.journal.sessions()
-        chain = chain_of(sessions)
+        self._chain = chain = chain_of(sessions)
         first = chain[0] if chain else None
         ledger = PaperLedger(self.folder.paper)
         document = self._beginning(first, ledger)
@@ -240,6 +258,14 @@ class Session:
         engine.on_failure = self._strategy_failed
         engine.on_event = self._note_event
         broker.on_fill = self._note_fill
+        self._foreign = ForeignActs(broker, self.command)
+        broker.on_other_hand = self._hear_hand
+        begins = int(self.facts.document["start"]) + 1
+        self._snapshots = Snapshots(self.built.port, lambda: broker.needs_snapshot, begins)
+        self.start_up = StartUp(
+            self.built, self._snapshots, self.command, lambda text: self._alert("error", text),
+            self.request.remedy, self._foreign.forget,
+        )  # fmt: skip
         self._days = DayCycle([plan.loaded.calendar for plan in self.built.plans])
         mail = Mailbox(self.folder.commands)
         self._desk = Desk(mail, self.built, controls, self.command, self._note, self.tell_status)
@@ -263,18 +289,17 @@ class Session:
             engine.consume(Link(LinkState.LOST, reason="restart", ts_event=engine.now))
             now = max(engine.now, port.resume_time)
             source.skip_to(now)
-        self.command("block", {"rule": "starting", "detail": "not yet compared with the venue"})
+        self.start_up.begin()
         if "stopping" in self.built.guard.blocks:
             self.command("unblock", {"rule": "stopping"})
         port.connect(now)
         engine.settle()
         engine.go_on()
-        port.request_snapshot(0, 0)
+        self._snapshots.ask()
         engine.settle()
         self.live_from = engine.now
-        settle_requests(self.built)
-        self.command("unblock", {"rule": "starting"})
-        self.state = SessionState.LIVE
+        self.start_up.look()
+        self.state, self._has_begun = SessionState.LIVE, True
         self._watchdog = self._watched()
         self._watchdog.start()
 
@@ -304,10 +329,29 @@ class Session:
         )
 
     def _hear_snapshot(self, snapshot: Snapshot) -> None:
-        for difference in self.built.broker.hear_snapshot(snapshot):
-            text = difference.describe()
-            self._note("difference", {"text": text})
-            self._alert("error", text)
+        found = self.built.broker.hear_snapshot(snapshot)
+        if self.built.engine.replaying:
+            return
+        self._snapshots.hear(snapshot)
+        self.start_up.hear(snapshot, found)
+        for difference in found:
+            self._note("difference", {"text": difference.describe()})
+            if not difference.is_foreign:  # else it is told by `_hear_hand`
+                self._alert("error", difference.describe())
+
+    def _hear_hand(self, act: Foreign, what: Difference) -> None:
+        """Take what another hand did on the account."""
+        self._foreign.note(act, what)
+        if not self.built.engine.replaying:
+            self._alert("error", f"another hand: {what.describe()}")
+
+    def _look_at_venue(self) -> None:
+        """Ask for the venue's books where that is due, and act on what they told."""
+        self._snapshots.look()
+        self.built.engine.settle()
+        self.start_up.look()
+        if self.start_up.is_over:
+            self._foreign.look()
 
     # -- while it runs -----------------------------------------------------------------------
 
@@ -340,6 +384,7 @@ class Session:
             self.command("stop", {"reason": "interrupted"})
         if self._deadline is not None and now >= self._deadline and not self._ending:
             self.command("stop", {"reason": "time is up"})
+        self._look_at_venue()
         self._desk.look()
         if self._kill.is_pressed and not self._ending:
             self.state = SessionState.KILLED
@@ -410,6 +455,8 @@ class Session:
         if isinstance(event, Clock):
             for due in self._days.look(event.ts_event):
                 self._on_day(due)
+        if isinstance(event, Command):
+            self._foreign.hear(event)
         if isinstance(event, Command) and not self.built.engine.replaying:
             self._note(
                 "command",
@@ -502,12 +549,21 @@ class Session:
         if left and not reason.startswith("kept"):
             reason = f"kept open: {reason}"
         self._desk.close()
-        self.journal.save_state("guard", memory_of(self.built.guard))
-        self.journal.end(reason)
+        self._end_record(reason)
         self.built.port.disconnect()
         return SessionResult(
-            self.built, self.facts, self.recovered, reason, self.missed_entries(), self._failure
-        )
+            self.built, self.facts, self.recovered, reason, self.missed_entries(), self._failure,
+            self.start_up.standing,
+        )  # fmt: skip
+
+    def _end_record(self, reason: str) -> None:
+        """Note the end; a record that could not be gone on from stays open, for a next try."""
+        if self._chain and self._failure is not None and not self._has_begun:
+            if not isinstance(self._failure, Diverged) or self.request.remedy is Remedy.NONE:
+                return
+            reason = "abandoned: run again, it differs"
+        self.journal.save_state("guard", memory_of(self.built.guard))
+        self.journal.end(reason)
 
     def _close_journal(self) -> None:
         trouble = self.journal.try_flush()

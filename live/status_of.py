@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from core.bars import format_timeframe
@@ -43,6 +44,7 @@ def status_of(session: Any) -> Status:
             monitor.LimitStatus(item.rule, item.used, item.limit, item.unit)
             for item in guard.headroom()
         ),
+        blocks=tuple(_blocks(guard, broker)),
         requests=tuple(
             monitor.RequestStatus(item.window.name, item.used, item.window.count)
             for item in built.port.usage()
@@ -104,6 +106,12 @@ def _open_risk(broker: Any) -> float | None:
                 lost = abs(request.planned_entry - request.planned_stop)
                 total += lost * plan.size(abs(ticket.remaining)) * plan.point_value
     return total
+
+
+def _blocks(guard: Any, broker: Any) -> Iterator[monitor.BlockStatus]:
+    for plan_id in ("", *(plan.plan_id for plan in broker.plans)):
+        for rule, detail in guard.blocks_of(plan_id).items():
+            yield monitor.BlockStatus(rule, detail, plan_id)
 
 
 def _plan(built: Any, run: Any) -> monitor.PlanStatus:

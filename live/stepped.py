@@ -238,6 +238,9 @@ class SteppedBroker(BacktestBroker):
                 self.cancel(ticket.order)
         self.close_plan(plan, reason)
 
+    def clear(self, symbol: str, venue_order_id: str = "", position_id: str = "") -> None:
+        """Do nothing: other hands have no orders and positions here."""
+
     def close_plan(self, plan: PlanBook, reason: str, share: float = 1.0) -> None:
         """Close (a share of) a plan's position by a market order, unless one is on its way."""
         held = abs(plan.position_steps)

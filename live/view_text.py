@@ -51,15 +51,26 @@ def subject(document: Document) -> str:
 
 
 def remark(document: Document) -> str:
-    """Return what is out of the ordinary: STALE, a state other than live; "" for nothing."""
+    """Return what is out of the ordinary: STALE, a state other than live, entries off; or ""."""
     if document.get("stale"):
         return f"STALE: {document.get('stale_reason', '')}"
     state = str(document.get("state", ""))
+    off = _entries_off(document)
     if state == "live":
-        return ""
+        return off
     by = (document.get("day") or {}).get("locked_by") if state == "locked" else ""
     why = document.get("exit_reason") if state == "ended" else ""
     return state.upper() + (f" by {by}" if by else f": {why}" if why else "")
+
+
+def _entries_off(document: Document) -> str:
+    """Return why no entry is taken, "" where entries are on; a plan's own block names it."""
+    texts = [
+        " ".join(part for part in (one.get("plan_id"), one["rule"]) if part)
+        + (f" ({one['detail']})" if one.get("detail") else "")
+        for one in document.get("blocks") or []
+    ]
+    return f"ENTRIES OFF: {'; '.join(texts)}" if texts else ""
 
 
 def day(document: Document) -> str:

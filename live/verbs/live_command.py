@@ -18,6 +18,7 @@ from live.account_folder import account_folder
 from live.build import SessionTerms
 from live.gate import Asked, admit, is_real_account, known_accounts, paper_folder
 from live.session import Session, SessionRequest, SessionResult
+from live.start_up import Remedy
 
 RUNS = Path("runs")
 FAST = 20_000.0
@@ -40,6 +41,8 @@ def live(
     ask: Callable[[str], str] | None = None,
     lasts: str | None = None,
     quiet: bool = False,
+    adopt: bool = False,
+    flatten: bool = False,
 ) -> Outcome:
     """Run a session and leave its run folder: on paper, unless the gate lets it to a venue.
 
@@ -51,6 +54,7 @@ def live(
     account : an account of the settings; any other name is a paper account's folder.
     paper, confirm, ask : what the gate is told (`live.gate.Asked`).
     lasts : how long it may run (`90s`, `2m`, `1h`).
+    adopt, flatten : what is done where the venue's books differ from ours at the start.
 
     Raises
     ------
@@ -60,6 +64,7 @@ def live(
     from live.alerts import Alerts
     from live.view import View
 
+    remedy = _remedy(adopt, flatten)
     whole, names, flags = _routed(names, flags, config, account)
     chosen, left_out = _one_account(whole, names)
     seconds = None if lasts is None else parse_duration(lasts)
@@ -74,6 +79,7 @@ def live(
         )
     name = admission.folder or account or _own_folder(chosen, whole)
     asked = _session_request(whole, chosen, names, flags, config, name, seconds)
+    asked = replace(asked, remedy=remedy)
     asked.folder.make()
     configure("WARNING", brief=True)
     with Alerts.of(whole.alerts, f"Tola {asked.folder.name}") as alerts, View() as view:
@@ -105,6 +111,12 @@ def _routed(
             )
     flags = {**flags, "account": account}
     return resolve(names, flags, config), names, flags
+
+
+def _remedy(adopt: bool, flatten: bool) -> Remedy:
+    if adopt and flatten:
+        raise ConfigError("--adopt and --flatten: choose one: what is not ours stays, or is closed")
+    return Remedy.ADOPT if adopt else Remedy.FLATTEN if flatten else Remedy.NONE
 
 
 def _credential(config: str) -> Callable[[str], str | None]:
@@ -260,12 +272,16 @@ def _outcome(result: SessionResult, summary: dict[str, Any], folder: RunFolder) 
         f"{facts['bars']:,} bars  {facts['trades']} trades  "
         f"net {facts['net_profit']:+,.2f} {currency}",
     ]
+    if result.differences:
+        lines += ["no entries were taken, the venue's books differ from ours:"]
+        lines += [f"  {text}" for text in result.differences]
+        lines += ["  --adopt accepts what the venue holds, --flatten closes what is not ours"]
     if facts["missed_entries"]:
         lines.append(f"missed while prices were away: {len(facts['missed_entries'])} entries")
     files = summary["files"]
     if "report" in files:
         lines.append(f"report {files['report']}")
-    failed = result.exit_reason.startswith("killed")
+    failed = result.exit_reason.startswith("killed") or bool(result.differences)
     return Outcome(
         live_document(summary),
         lines,

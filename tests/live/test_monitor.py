@@ -23,6 +23,7 @@ PARTS = {
     "day": monitor.DayStatus, "plans": monitor.PlanStatus, "positions": monitor.PositionStatus,
     "orders": monitor.OrderStatus, "feeds": monitor.FeedStatus,
     "last_signal": monitor.SignalStatus, "limits": monitor.LimitStatus,
+    "blocks": monitor.BlockStatus,
     "requests": monitor.RequestStatus, "counts": monitor.CountStatus,
     "alerts": monitor.AlertStatus,
 }  # fmt: skip

@@ -14,6 +14,7 @@ from rich.console import Console
 from live import view as view_module
 from live import view_text
 from live.monitor import (
+    BlockStatus,
     CountStatus,
     DayStatus,
     FeedStatus,
@@ -87,6 +88,8 @@ def test_the_line_of_a_session_as_the_readme_shows_it():
         ({"state": SessionState.LOCKED, "day": DayStatus(-805.0, locked_by="daily_loss")},
          "| LOCKED by daily_loss | day -$805 |"),
         ({"state": SessionState.ENDED, "exit_reason": "stopped"}, "| ENDED: stopped |"),
+        ({"blocks": (BlockStatus("foreign", "sell 1 is not ours", "gold"),)},
+         "| ENTRIES OFF: gold foreign (sell 1 is not ours) |"),
         ({"currency": "INR"}, "day -120 INR of -800 INR"),
         ({"day": DayStatus()}, "| day $0 |"),
         ({"positions": (), "orders": ()}, "| flat |"),

@@ -156,6 +156,11 @@ class PlanView:
         return self._none if row < 0 else self._plan.columns.bars[row : row + 1]
 
 
+def closes(held: float, request: OrderRequest) -> bool:
+    """Whether a request does no more than close (a part of) a signed position."""
+    return held * int(request.side) < 0 and request.quantity <= abs(held) + 1e-9
+
+
 class SteppedBroker(BacktestBroker):
     """A backtest broker that carries out a session's commands in their place.
 
@@ -165,6 +170,8 @@ class SteppedBroker(BacktestBroker):
     order_ids : by plan, our ids of the entries the session sent, oldest first: commands name orders
         by them.
     withheld : by id, why an entry never reached the venue: it is refused here, too.
+    closes_apart : what closes a position is none of the entries, whoever asked for it: on a hedging
+        account the session's orders say themselves what they close.
     given : as for `BacktestBroker`.
 
     Attributes
@@ -177,9 +184,11 @@ class SteppedBroker(BacktestBroker):
         course: Course,
         order_ids: Mapping[str, Sequence[str]],
         withheld: Mapping[str, str],
+        closes_apart: bool,
         **given: Any,
     ) -> None:
         self._course = course
+        self._closes_apart = closes_apart
         self._withheld = withheld
         self._expected = {plan_id: list(ids) for plan_id, ids in order_ids.items()}
         self.on_command: Callable[[Command], None] = lambda command: None
@@ -273,7 +282,8 @@ class SteppedBroker(BacktestBroker):
     def submit_approved(self, approved: Approved[OrderRequest], orders: Sequence[Any]) -> None:
         """Work an approved group; one that a hand sends meets the present price at once."""
         plan, request = self._plan(orders[0].data), approved.request
-        if not request.reduces:
+        is_close = self._closes_apart and closes(plan.size(plan.position_steps), request)
+        if not request.reduces and not is_close:
             self._name(plan, orders)
         if self._acting:
             self._joining.setdefault(id(plan), plan.live)

@@ -38,7 +38,7 @@ from live.controls import Controls
 from live.hands import make_hands
 from live.journal import Intent, Journal, SessionFacts
 from live.outbox import DROPPED
-from live.stepped import Course, PlanView, SteppedBroker
+from live.stepped import Course, PlanView, SteppedBroker, closes
 from risk.analyzers import DailyLoss, TradeRisk
 from risk.guard import Guard
 from risk.memory import remember
@@ -240,7 +240,7 @@ class _Backtest:
         tapes = {run.plan_id: self._tape(run.loaded.request) for run in self.plans}
         tapes |= {hand.plan_id: tapes[self._run_on(hand.symbol).plan_id] for hand in self.hands}
         self.broker = SteppedBroker(
-            record.course, _entry_ids(orders), withheld,
+            record.course, _entry_ids(orders), withheld, _closes_apart(orders),
             cash=cash, account_currency=account.currency, intrabar="ticks", tapes=tapes,
         )  # fmt: skip
         for run in self.plans:
@@ -321,8 +321,7 @@ class _Backtest:
         def noted(approved: Any, orders: Sequence[Any]) -> None:
             data, request = orders[0].data, approved.request
             held = float(self.broker.getposition(data).size)
-            closes = held * int(request.side) < 0 and request.quantity <= abs(held) + 1e-9
-            self.requests.append((self.broker.bar_start(data), request, closes))
+            self.requests.append((self.broker.bar_start(data), request, closes(held, request)))
             submit(approved, orders)
 
         self.broker.submit_approved = noted  # type: ignore[method-assign]
@@ -365,12 +364,11 @@ class _Memory(bt.Strategy):  # type: ignore[misc]
 def _compare_orders(orders: Mapping[str, _Order], run: _Backtest) -> Iterator[Finding]:
     """Hold the entries each plan decided on against those the backtest made, one by one."""
     sent = [order for order in orders.values() if not order.reduces]
-    # On a hedging account each part of an order says itself what it closes.
-    closes_known = any(order.first.document.get("position_id") for order in orders.values())
+    are_apart = _closes_apart(orders)
     made = [
         (start, request)
-        for start, request, closes in run.requests
-        if not request.reduces and not (closes and closes_known)
+        for start, request, is_close in run.requests
+        if not request.reduces and not (is_close and are_apart)
     ]
     for plan_id in run.plan_ids:
         yield from _compare_entries(
@@ -378,6 +376,11 @@ def _compare_orders(orders: Mapping[str, _Order], run: _Backtest) -> Iterator[Fi
             [item for item in made if item[1].plan_id == plan_id],
             orders,
         )
+
+
+def _closes_apart(orders: Mapping[str, _Order]) -> bool:
+    """Whether each part of an order says itself what it closes: on a hedging account."""
+    return any(order.first.document.get("position_id") for order in orders.values())
 
 
 def _compare_entries(

@@ -78,7 +78,7 @@ def read_record(path: Path) -> Record:
     events: list[tuple[int, Event]] = []
     for first, block in blocks:
         events += enumerate(decode_events(block), start=first)
-    starts = {int(row["first_seq"]) for row in sessions}
+    starts = {int(row["first_seq"]) for row in sessions[1:]}
     late = [
         int(bar["start"])
         for _, event in events
@@ -102,7 +102,7 @@ def _pauses(events: list[tuple[int, Event]], starts: set[int]) -> list[Pause]:
     """Return the pause before each start: it is over with the connection's return."""
     pauses, now, begun = [], 0, None
     for seq, event in events:
-        if seq in starts and seq != min(starts):
+        if seq in starts:
             begun = (seq, now)
         now = max(now, event.ts_event)
         if begun is not None and isinstance(event, Link) and event.state is LinkState.CONNECTED:

@@ -80,9 +80,13 @@ class Sandbox:
         self.plan = faults if isinstance(faults, FaultPlan) else FaultPlan(faults, seed)
         self.course = Course(told, _first_half(told) if start is None else start)
         self.exchange = Exchange(
-            self.course, Board(self.course, seed), latency_ns=round(latency_ms * 1e6)
+            self.course,
+            Board(self.course, seed),
+            self.plan,
+            latency_ns=round(latency_ms * 1e6),
         )
         self.ledger = Ledger(None if ledger is None else Path(ledger))
+        self.plan.on_strike = self.ledger.fault
         self.lock_step = LockStep(step_timeout_secs) if lock_step else None
         self.seed = seed
         self.packet = 0
@@ -205,7 +209,6 @@ class Sandbox:
     def _strike(self, step: Step) -> None:
         """Let happen what the plan has for this moment of the market."""
         while (fault := self.plan.strike(MARKET, "price", step.ts)) is not None:
-            self.ledger.fault(step.ts, fault.kind.value, fault.action)
             if fault.kind is Kind.SKEW:
                 self.exchange.skew_ns = round(fault.secs * _NS)
             elif fault.kind is Kind.EXPIRE_TOKEN:

@@ -10,6 +10,7 @@ import heapq
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import floor
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from core.ticks import OPENS_BAR, TRADE
 from sandbox.account import Account
 from sandbox.board import Board
 from sandbox.course import BarBegins, BarsEnd, Course, Price, Step
+from sandbox.faults import ORDER, FaultPlan, Kind
 from sandbox.orders import (
     Author,
     BoxFill,
@@ -52,7 +54,7 @@ class Exchange:
 
     Parameters
     ----------
-    course : what is traded. board : what of it is shown.
+    course : what is traded. board : what of it is shown. plan : what goes wrong with orders.
     latency_ns : market time between a request's acceptance and the book.
 
     Attributes
@@ -62,7 +64,9 @@ class Exchange:
     on_order, on_fill : called after an order changed its state, and for each fill (before that).
     """
 
-    def __init__(self, course: Course, board: Board, *, latency_ns: int = 0) -> None:
+    def __init__(
+        self, course: Course, board: Board, plan: FaultPlan, *, latency_ns: int = 0
+    ) -> None:
         self.prices = course.prices
         self.board = board
         self.now = course.now
@@ -73,6 +77,7 @@ class Exchange:
         self.working: dict[int, BoxOrder] = {}
         self.on_order: Callable[[BoxOrder], None] = lambda order: None
         self.on_fill: Callable[[BoxFill], None] = lambda fill: None
+        self._plan = plan
         self._latency_ns = latency_ns
         self._arrivals: list[tuple[int, int, Callable[[], None]]] = []
         self._arrival_numbers = itertools.count()
@@ -170,7 +175,6 @@ class Exchange:
         terms: OrderTerms,
         author: Author = Author.CLIENT,
         *,
-        held_back: float = 0.0,
         waits_for_open: bool = False,
     ) -> BoxOrder:
         """Take an order; what is wrong with it ends it as REJECTED with a reason.
@@ -178,13 +182,9 @@ class Exchange:
         Parameters
         ----------
         number : a new one, made by the face as its venue makes them.
-        held_back : part of the quantity that comes to the market only after the rest has filled.
         waits_for_open : it is checked, and comes to the market, when the next session opens.
         """
-        order = BoxOrder(
-            number, account, author, terms, self.now, held_back=held_back,
-            waits_for_open=waits_for_open,
-        )  # fmt: skip
+        order = BoxOrder(number, account, author, terms, self.now, waits_for_open=waits_for_open)
         self.orders[number] = order
         self._note(order, OrderStatus.RECEIVED)
         if not waits_for_open:
@@ -195,18 +195,24 @@ class Exchange:
         """Check an order and send it to its book."""
         try:
             self._check(order)
+            if order.author is Author.CLIENT:
+                self._suffer(order)
         except Refused as refused:
             self._note(order, OrderStatus.REJECTED, refused.text)
             return
         self._later(lambda: self._enter(order))
 
-    def reject(self, account: str, number: int, terms: OrderTerms, reason: str) -> BoxOrder:
-        """Take an order and turn it down at once."""
-        order = BoxOrder(number, account, Author.CLIENT, terms, self.now)
-        self.orders[number] = order
-        self._note(order, OrderStatus.RECEIVED)
-        self._note(order, OrderStatus.REJECTED, reason)
-        return order
+    def _suffer(self, order: BoxOrder) -> None:
+        """Do to an order what the fault plan has for it."""
+        terms = order.terms
+        fault = self._plan.strike(ORDER, terms.kind.name.lower(), self.now)
+        if fault is None:
+            return
+        if fault.kind is Kind.REJECT:
+            raise Refused(Refusal.FAULT, fault.text or "rejected as the fault plan says")
+        lot = self.facts(self.contracts[terms.contract].symbol).lot
+        first = max(lot, floor(fault.share * terms.quantity / lot) * lot)
+        order.held_back = max(0.0, terms.quantity - first)
 
     def change(self, account: str, number: int, **terms: Any) -> BoxOrder:
         """Change a working order's quantity (its whole), price, limit_price or kind.

@@ -85,6 +85,10 @@ class Face(ABC):
         """Return when every connection that stands has received what was sent."""
 
     @abstractmethod
+    def close(self) -> None:
+        """Cut every stream: the sandbox ends."""
+
+    @abstractmethod
     def expire_tokens(self) -> None:
         """Let every login end now."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -191,11 +191,13 @@ class FaultPlan:
     Attributes
     ----------
     struck : (kind, what it struck, market time) of all that happened.
+    on_strike : called with each of those.
     """
 
     def __init__(self, faults: Sequence[Fault] = (), seed: int = 0) -> None:
         self.seed = seed
         self.struck: list[tuple[Kind, str, int]] = []
+        self.on_strike: Callable[[Kind, str, int], None] = lambda kind, name, now: None
         self._armed: list[_Armed] = []
         for fault in faults:
             self.add(fault)
@@ -216,6 +218,7 @@ class FaultPlan:
         for armed in self._armed:
             if armed.fault.kind in kinds and armed.strikes(name, now):
                 self.struck.append((armed.fault.kind, name, now))
+                self.on_strike(armed.fault.kind, name, now)
                 return armed.fault
         return None
 

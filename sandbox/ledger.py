@@ -103,9 +103,9 @@ class Ledger:
         """Write a request: when it came, and the HTTP status it was answered with (0: not)."""
         self._put("requests", (wall, ts, account, endpoint, status, fault))
 
-    def fault(self, ts: int, kind: str, struck: str) -> None:
-        """Write a fault that struck."""
-        self._put("faults", (ts, kind, struck))
+    def fault(self, kind: str, struck: str, ts: int) -> None:
+        """Write a fault that struck, and what it struck."""
+        self._put("faults", (ts, str(kind), struck))
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """Return a table's rows as dicts, in the order they were written."""

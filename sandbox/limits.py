@@ -22,10 +22,11 @@ class RequestCounts:
 
     Parameters
     ----------
-    windows : by endpoint class, those its requests count in. clock : seconds that never go back.
+    windows : by endpoint class, those its requests count in.
 
     Attributes
     ----------
+    clock : seconds that never go back.
     highest : (account, window) -> most requests within its period so far, refused ones included.
     refused : requests that were turned down.
     """
@@ -36,7 +37,7 @@ class RequestCounts:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._windows = windows
-        self._clock = clock
+        self.clock = clock
         self._times: dict[tuple[str, str], deque[float]] = defaultdict(deque)
         self.highest: dict[tuple[str, str], int] = defaultdict(int)
         self.refused = 0
@@ -46,7 +47,7 @@ class RequestCounts:
 
         A request that is turned down counts in no window but is in `highest`.
         """
-        now = self._clock()
+        now = self.clock()
         windows = self._windows.get(endpoint_class, ())
         full = None
         for window in windows:

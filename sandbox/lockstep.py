@@ -48,7 +48,7 @@ class LockStep:
         done : None: it joins, or comes back: the packet in force is told again.
         """
         async with self._turn:
-            self._done[session] = self._packet - 1 if done is None else done
+            self._done[session] = max(self._packet - 1, 0) if done is None else done
             self._turn.notify_all()
             seen = self._done[session]
             await self._turn.wait_for(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 _NS = 1_000_000_000
 _LONGEST_STEP_NS = 120 * _NS
@@ -19,11 +19,17 @@ class Pace:
     Parameters
     ----------
     speed : market seconds a second; None: no waiting.
-    clock : seconds that never go back.
+    clock : seconds that never go back. sleep : waits so many seconds.
     """
 
-    def __init__(self, speed: float | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        speed: float | None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._speed = speed
+        self._sleep = sleep
         self._clock = clock
         self._last: int | None = None
         self._due = 0.0
@@ -39,4 +45,4 @@ class Pace:
             step = min(max(ts - self._last, 0), _LONGEST_STEP_NS)
             self._due = max(self._due, now - _CATCH_UP_SECS) + step / _NS / self._speed
         self._last = ts
-        await asyncio.sleep(max(0.0, self._due - now))
+        await self._sleep(max(0.0, self._due - now))

@@ -73,6 +73,7 @@ class Server:
     async def stop(self) -> None:
         """Close all connections."""
         self._closing = True
+        self.face.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -82,8 +83,6 @@ class Server:
         async def handle(request: web.Request) -> web.StreamResponse:
             came, ts, account = time.time(), self._now(), self.face.account_of(request)
             fault = self._plan.strike(REQUEST, route.name, ts)
-            if fault is not None:
-                self._ledger.fault(ts, fault.kind.value, route.name)
             name = "" if fault is None else fault.kind.value
             try:
                 full = self.counts.take(account, route.limit) if route.limit else None

@@ -74,7 +74,7 @@ def serve(wanted: Wanted, load: Load, say: Callable[..., None]) -> tuple[dict[st
     prices, start = _prices(wanted, load)
     terms = AccountTerms() if wanted.cash is None else AccountTerms(cash=wanted.cash)
     box = Sandbox(
-        wanted.venue, prices, start=start, speed=None if wanted.lock_step else wanted.speed or 1.0,
+        wanted.venue, prices, start=start, speed=_speed(wanted),
         lock_step=wanted.lock_step, faults=plan, seed=wanted.seed or 0, ledger=wanted.ledger,
         host=wanted.host, port=wanted.port, accounts={"XX0000": terms},
     )  # fmt: skip
@@ -83,6 +83,11 @@ def serve(wanted: Wanted, load: Load, say: Callable[..., None]) -> tuple[dict[st
         _wait(box)
         document = _document(box)
     return document, _lines(document)
+
+
+def _speed(wanted: Wanted) -> float | None:
+    """Return the market's speed: as asked, by default a clock's; None in lock-step."""
+    return 1.0 if wanted.speed is None and not wanted.lock_step else wanted.speed
 
 
 def _wait(box: Any) -> None:

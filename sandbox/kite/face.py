@@ -68,9 +68,7 @@ class KiteFace(Face):
         users = list(box.account_terms)
         self.sessions = Sessions(settings, users, box.seed, lambda: box.now)
         self.quotes = Quotes(box.exchange, box.course, settings)
-        self.desk = Desk(
-            box.exchange, self.contracts, settings, box.plan, self.new_number, self._note_order
-        )
+        self.desk = Desk(box.exchange, self.contracts, settings, self.new_number, self._note_order)
         self.portfolio = Portfolio(box.exchange, self.contracts, self.desk.fills)
         self.triggers = Triggers(self._token, self._place_for_trigger, lambda: box.now)
         self.stream = Stream(
@@ -171,6 +169,10 @@ class KiteFace(Face):
     def expire_tokens(self) -> None:
         """Let every login end now; streams end with it."""
         self.sessions.end_all()
+        self.stream.drop(lambda link: False)
+
+    def close(self) -> None:
+        """Cut every stream."""
         self.stream.drop(lambda link: False)
 
     def _may_stay(self, link: Any) -> bool:
@@ -338,7 +340,7 @@ class KiteFace(Face):
         return success(found)
 
     def _quote_row(self, listed: Listed, sort: str) -> dict[str, Any] | None:
-        quote = self.quotes.quote(listed, self.desk.band(listed))
+        quote = self.quotes.quote(listed, self.desk.forms.band(listed))
         if quote is None:
             return None
         row = encode_quote(quote, is_index=listed.is_index)

@@ -1,4 +1,58 @@
 """Zerodha Kite Connect v3 through its official SDK: futures and index of NSE, gold of MCX.
 
-`wire` reads and writes what Kite documents and knows nothing else; all other modules stand on it.
+`wire` reads and writes what Kite documents and knows nothing else. `KiteStore` holds the one
+connection of an account and stands behind the venue port; `KiteData` and `KiteBroker` are the
+shared feed and broker on it. The SDK is imported where it is used, so tables and settings come
+without it.
 """
+
+from __future__ import annotations
+
+from brokers.port import Brackets, Capabilities, HistoryLimit, PositionMode, TickSource
+from core.orders import OrderKind, TimeInForce
+
+__all__ = ["kite_capabilities"]
+
+_DAY_SECS = 86_400.0
+_HISTORY_DAYS = {60: 60, 180: 100, 300: 100, 600: 100, 900: 200, 1800: 200, 3600: 400, 86_400: 2000}
+"""Most days a request for candles may span, by seconds of a candle (docs, historical)."""
+
+
+def kite_capabilities(product: str = "NRML") -> Capabilities:
+    """Return what an account at Kite can do.
+
+    Parameters
+    ----------
+    product : what orders are sent as: NRML, MIS or CNC.
+
+    Notes
+    -----
+    It keeps no brackets for futures (GTT is no bracket: it is looked at while the market moves on,
+    and places LIMIT orders). Its stream tells that an order changed, not its fills: the store asks
+    for them then, and looks at the order book by itself besides.
+    """
+    products = (product, *(name for name in ("NRML", "MIS", "CNC") if name != product))
+    return Capabilities(
+        venue="kite",
+        order_kinds=frozenset(
+            {OrderKind.MARKET, OrderKind.LIMIT, OrderKind.STOP, OrderKind.STOP_LIMIT}
+        ),
+        times_in_force=frozenset({TimeInForce.DAY, TimeInForce.IOC}),
+        products=products,
+        brackets=Brackets.NONE,
+        changes_an_order=25,
+        tag_chars=20,
+        tag_on_executions=False,
+        finds_by_tag=False,
+        position_mode=PositionMode.NETTING,
+        ticks=TickSource.SNAPSHOTS,
+        counts_volume=True,
+        history={
+            secs: HistoryLimit(span_secs=days * _DAY_SECS) for secs, days in _HISTORY_DAYS.items()
+        },
+        history_has_forming=True,
+        tells_executions=False,
+        tells_orders=True,
+        poll_secs=5.0,
+        market_protection=True,
+    )

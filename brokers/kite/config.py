@@ -1,0 +1,138 @@
+"""How Kite is reached and used: `[venues.kite]` of tola.toml, and an account's credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from brokers.registry import Credentials
+from core.errors import ConfigError, near_name
+
+PRODUCTS = ("NRML", "MIS", "CNC")
+STOPS = ("SL-M", "SL")
+_HIGHEST_PORT = 65_535
+
+
+@dataclass(frozen=True)
+class KiteConfig:
+    """Settings of the venue.
+
+    Attributes
+    ----------
+    product : what orders are sent as; MIS is squared off by the venue minutes before the close.
+    market_protection : percent a market or stop-market order may slip, -1: as the venue sees fit.
+        Without one such orders are refused since April 2026.
+    stop_order : SL-M, or SL with a limit `stop_limit_ticks` beyond the trigger.
+    units : by symbol, how many of the venue's units 1.0 of our quantity is, where it is not 1. The
+        contract list does not tell what an MCX lot means.
+    redirect_port : where a login comes back to on this computer; the app's redirect address in the
+        developer console must be http://127.0.0.1:PORT/.
+    static_ip : the address registered for orders, to be checked before the open.
+    ip_echo : an address of your choice that answers with the caller's own IP; None: the address
+        this computer uses is looked at alone.
+    gtt : keep a two-leg GTT behind the stop and target of a position that is carried overnight.
+    timeout_secs : longest wait for a reply. silent_secs : a stream without a frame for so long is
+        dead, though its socket may stand: the SDK never asks.
+    roll_sessions : sessions before its expiry on which a future is left.
+    api_root, stream_root, login_page : addresses; scheme, host and port alone.
+    """
+
+    product: str = "NRML"
+    market_protection: float = -1.0
+    stop_order: str = "SL-M"
+    stop_limit_ticks: int = 100
+    units: Mapping[str, float] = field(default_factory=dict)
+    redirect_port: int = 8765
+    static_ip: str | None = None
+    ip_echo: str | None = None
+    gtt: bool = False
+    timeout_secs: float = 7.0
+    silent_secs: float = 10.0
+    roll_sessions: int = 1
+    api_root: str = "https://api.kite.trade"
+    stream_root: str = "wss://ws.kite.trade"
+    login_page: str = "https://kite.zerodha.com/connect/login"
+
+    def __post_init__(self) -> None:
+        protection = self.market_protection
+        checks = {
+            "product": (self.product in PRODUCTS, "NRML, MIS or CNC"),
+            "market_protection": (protection == -1 or 0 < protection <= 100, "-1, or 0 to 100"),
+            "stop_order": (self.stop_order in STOPS, "SL-M or SL"),
+            "stop_limit_ticks": (self.stop_limit_ticks >= 1, "1 or more"),
+            "redirect_port": (0 <= self.redirect_port <= _HIGHEST_PORT, f"0 to {_HIGHEST_PORT}"),
+            "timeout_secs": (self.timeout_secs > 0, "above 0"),
+            "silent_secs": (self.silent_secs >= 3, "3 or more: a heartbeat comes each few seconds"),
+            "roll_sessions": (0 <= self.roll_sessions <= 60, "0 to 60"),
+            "units": (all(value > 0 for value in self.units.values()), "numbers above 0"),
+        }
+        faults = [
+            f"venues.kite.{name}={getattr(self, name)}: expected {wanted}"
+            for name, (fits, wanted) in checks.items()
+            if not fits
+        ]
+        if faults:
+            raise ConfigError("\n".join(faults))
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> KiteConfig:
+        """Return the settings of a table as it stands in tola.toml.
+
+        Raises
+        ------
+        ConfigError : an unknown name or a value that does not fit; all of them in one message.
+        """
+        known = {item.name: item for item in fields(cls)}
+        faults, given = [], {}
+        for name, value in options.items():
+            if name not in known:
+                faults.append(f"venues.kite.{name}: unknown{near_name(name, known)}")
+            elif not _is_like(value, getattr(cls(), name), name):
+                faults.append(f"venues.kite.{name}={value!r}: expected {_KINDS[name]}")
+            else:
+                given[name] = value
+        if faults:
+            raise ConfigError("\n".join(faults))
+        return cls(**given)
+
+
+_KINDS = {
+    item.name: {
+        "int": "a whole number", "float": "a number", "bool": "true or false",
+    }.get(str(item.type), "a table of numbers" if item.name == "units" else "a text")
+    for item in fields(KiteConfig)
+}  # fmt: skip
+
+
+def _is_like(value: Any, default: Any, name: str) -> bool:
+    """Whether a value of the settings file is of a field's kind."""
+    kind = _KINDS[name]
+    if kind == "a table of numbers":
+        return isinstance(value, Mapping) and all(
+            isinstance(item, int | float) and not isinstance(item, bool) for item in value.values()
+        )
+    if isinstance(value, bool) or kind == "true or false":
+        return isinstance(value, bool) and isinstance(default, bool)
+    if kind == "a number":
+        return isinstance(value, int | float)
+    return isinstance(value, int if kind == "a whole number" else str)
+
+
+@dataclass(frozen=True)
+class KiteKeys:
+    """An app's key and an account's token of today; neither is ever shown."""
+
+    api_key: str = field(repr=False)
+    access_token: str = field(repr=False)
+    api_secret: str = field(default="", repr=False)
+
+    @classmethod
+    def of(cls, found: Credentials) -> KiteKeys:
+        """Return what was found of an account's credentials; "" for what was not."""
+        values = found.values
+        return cls(
+            values.get("api_key", ""),
+            values.get("access_token", ""),
+            values.get("api_secret", ""),
+        )

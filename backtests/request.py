@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from core.config import AlertSettings, LiveSettings, Plan, Settings
+from core.config import AlertSettings, Group, LiveSettings, Plan, Settings
 
 if TYPE_CHECKING:
     from core.fx import FxRate
@@ -71,7 +71,7 @@ class BacktestRequest:
 
     origins : every value with its source, for run.json.
     overrides : a line for each value that a flag or the environment set, for the screen.
-    live, alerts : what holds for a session on a clock.
+    live, alerts, groups : what holds for a session on a clock. fx : pair to rate or file.
     """
 
     accounts: tuple[AccountRequest, ...]
@@ -80,6 +80,8 @@ class BacktestRequest:
     overrides: tuple[str, ...] = ()
     live: LiveSettings = field(default_factory=LiveSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    fx: Mapping[str, float | str] = field(default_factory=dict)
 
     @property
     def plans(self) -> list[PlanRequest]:

@@ -61,6 +61,8 @@ def resolve(names: Sequence[str], flags: Mapping[str, Any], config_file: str) ->
         tuple(_overrides(config)),
         config.live,
         config.alerts,
+        config.groups,
+        config.fx,
     )
 
 

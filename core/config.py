@@ -78,7 +78,9 @@ class Account:
     """An account at a venue, or the imagined one of a backtest.
 
     opposite : what happens to a plan's order against another plan's position: net, refuse, queue.
-    foreign : what happens on orders that are not ours: count, pause, halt.
+    symbols : the venue's own name of a symbol of ours, where it is not the usual one.
+    options : the venue's own settings.
+    live : fields of [live] that hold otherwise on this account.
     """
 
     name: str
@@ -88,7 +90,25 @@ class Account:
     cash: float | None = None
     read_only: bool = False
     opposite: str = "net"
-    foreign: str = "pause"
+    symbols: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    live: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Accounts whose limits hold together; None: no such limit.
+
+    members : their folders' names. currency : of the money here.
+    daily_loss, open_risk : money. gold_ounces : troy ounces long, or short, together.
+    """
+
+    name: str
+    members: tuple[str, ...]
+    currency: str
+    daily_loss: float | None = None
+    open_risk: float | None = None
+    gold_ounces: float | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +163,31 @@ class LiveSettings:
     at_end : str or None
         keep or flatten what is open when the session ends; None: flatten on paper, keep on a real
         account.
+    foreign : str
+        What orders and fills of another hand lead to: count, pause (no entry on that instrument)
+        or halt (no entry at all).
+    restores_stops : bool
+        A stop that another hand moved to more risk goes back; else it is only told of.
+    balance_tolerance : float or None
+        Account money by which the venue's balance may differ from ours; None: not compared.
+    settle_secs : float
+        An order that was never answered has never arrived once two snapshots in a row, asked for
+        so long after it was sent, lack it.
+    mend_secs : float
+        A stop that ended unasked is put back after so long.
+    close_retry_secs : float
+        A close that was refused is asked for again after so long.
+    bar_settle_secs, bar_patience_secs : float
+        How long after its end a bar of history is asked for first, and may be missing.
+    history_retry_secs, history_tries, history_answer_secs : float, int, float
+        Pause between two requests for the same bars, how many may fail, and when one without an
+        answer has failed.
+    clock_error_secs : float
+        How far this computer's clock may be behind the venue's.
+    hole_bars : int or None
+        Bars after a hole until entries are on again; None: as many as the warm-up has.
+    check_every_bars : int
+        How often built bars are compared with the venue's history; 0: never.
     latency_ms : float
         How long an order takes to the paper venue.
     brackets, positions : str
@@ -159,6 +204,20 @@ class LiveSettings:
     retry_delay: float = 1.0
     burst_size: int = 10
     at_end: str | None = None
+    foreign: str = "pause"
+    restores_stops: bool = True
+    balance_tolerance: float | None = 1.0
+    settle_secs: float = 10.0
+    mend_secs: float = 2.0
+    close_retry_secs: float = 5.0
+    bar_settle_secs: float = 2.0
+    bar_patience_secs: float = 30.0
+    history_retry_secs: float = 1.0
+    history_tries: int = 5
+    history_answer_secs: float = 30.0
+    clock_error_secs: float = 2.0
+    hole_bars: int | None = None
+    check_every_bars: int = 0
     latency_ms: float = 0.0
     brackets: str = "native"
     positions: str = "netting"
@@ -219,6 +278,7 @@ class Config:
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     live: LiveSettings = LiveSettings()
     alerts: AlertSettings = AlertSettings()
+    groups: Mapping[str, Group] = field(default_factory=dict)
 
     def overrides(self) -> list[str]:
         """Return a line for each value that a variable, a flag or a price file set."""

@@ -111,6 +111,27 @@ def speed(value: Any) -> float | str:
         raise ValueError("expected a number above 0, or max") from None
 
 
+def tolerance(value: Any) -> float | None:
+    """Read a number of 0 or more, or off: None."""
+    if value == "off":
+        return None
+    try:
+        return not_negative(value)
+    except ValueError:
+        raise ValueError("expected a number of 0 or more, or off") from None
+
+
+def names(value: Any) -> tuple[str, ...]:
+    """Read a list of names."""
+    if not isinstance(value, list | tuple) or not value or not all(map(_is_name, value)):
+        raise ValueError("expected a list of names in quotes")
+    return tuple(dict.fromkeys(name.strip() for name in value))
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
 def services(value: Any) -> tuple[str, ...]:
     """Read addresses of alert services: a list, or one text with commas between. Shows none."""
     listed = _BETWEEN_ADDRESSES.split(value.strip()) if isinstance(value, str) else value
@@ -188,6 +209,15 @@ def text_table(value: Any) -> dict[str, str]:
     wrong = [key for key, item in pairs.items() if not isinstance(item, str) or not item]
     if wrong:
         raise ValueError(f"{', '.join(wrong)}: expected a file's path in quotes")
+    return pairs
+
+
+def symbol_table(value: Any) -> dict[str, str]:
+    """Read a table of symbols: ours to the venue's."""
+    pairs = table(value)
+    wrong = [key for key, item in pairs.items() if not _is_name(item)]
+    if wrong:
+        raise ValueError(f"{', '.join(wrong)}: expected the venue's symbol in quotes")
     return pairs
 
 
@@ -281,9 +311,19 @@ ACCOUNT_FIELDS: dict[str, Reader] = {
     "cash": positive,
     "read_only": flag,
     "opposite": choice("net", "refuse", "queue"),
-    "foreign": choice("count", "pause", "halt"),
+    "symbols": symbol_table,
+    "options": table,
 }
-"""Fields of [accounts.NAME]."""
+"""Fields of [accounts.NAME]; besides them ACCOUNT_LIVE_FIELDS."""
+
+GROUP_FIELDS: dict[str, Reader] = {
+    "members": names,
+    "currency": currency,
+    "daily_loss": positive,
+    "open_risk": positive,
+    "gold_ounces": positive,
+}
+"""Fields of [groups.NAME]."""
 
 LIVE_FIELDS: dict[str, Reader] = {
     "speed": speed,
@@ -296,11 +336,33 @@ LIVE_FIELDS: dict[str, Reader] = {
     "retry_delay": not_negative,
     "burst_size": whole(1),
     "at_end": choice("keep", "flatten"),
+    "foreign": choice("count", "pause", "halt"),
+    "restores_stops": flag,
+    "balance_tolerance": tolerance,
+    "settle_secs": not_negative,
+    "mend_secs": not_negative,
+    "close_retry_secs": not_negative,
+    "bar_settle_secs": not_negative,
+    "bar_patience_secs": not_negative,
+    "history_retry_secs": positive,
+    "history_tries": whole(1),
+    "history_answer_secs": positive,
+    "clock_error_secs": not_negative,
+    "hole_bars": whole(0),
+    "check_every_bars": whole(0),
     "latency_ms": not_negative,
     "brackets": choice("native", "kept"),
     "positions": choice("netting", "hedging"),
 }
 """Fields of [live]."""
+
+PAPER_FIELDS = ("speed", "brackets", "positions", "latency_ms")
+"""Those of them that say how the paper venue behaves."""
+
+ACCOUNT_LIVE_FIELDS: dict[str, Reader] = {
+    name: reader for name, reader in LIVE_FIELDS.items() if name not in PAPER_FIELDS
+}
+"""Those of them that an account may have otherwise."""
 
 LIVE_FLAGS = ("speed", "at_end", "history_bars")
 """Those of them that the command line may override."""

@@ -13,6 +13,7 @@ from core.config import (
     Account,
     AlertSettings,
     Config,
+    Group,
     Known,
     LiveSettings,
     Plan,
@@ -21,9 +22,11 @@ from core.config import (
 )
 from core.config_fields import (
     ACCOUNT_FIELDS,
+    ACCOUNT_LIVE_FIELDS,
     ALERT_FIELDS,
     ALERT_VARIABLES,
     CREDENTIALS,
+    GROUP_FIELDS,
     LIVE_FIELDS,
     LIVE_FLAGS,
     PLAN_FIELDS,
@@ -39,7 +42,7 @@ from core.log import redact, register_secrets
 
 logger = logging.getLogger(__name__)
 
-_SECTIONS = ("plans", "accounts", "settings", "live", "alerts", "fx", "risk")
+_SECTIONS = ("plans", "accounts", "groups", "settings", "live", "alerts", "fx", "risk")
 _TABLES = ("params", "with", "instrument_set")
 """Plan fields merged key by key."""
 _ATTRIBUTES = {"with": "further", "from": "first", "to": "last"}
@@ -77,7 +80,7 @@ class Loader:
         self._check_flags()
         settings = self._settings()
         live, alerts = self._live(), self._alerts()
-        accounts = self._accounts()
+        accounts, groups = self._accounts(), self._groups()
         risk = self._risk_tables()
         fx = self._fx()
         plans, selected, names = self._plans(self._wanted(select))
@@ -99,6 +102,7 @@ class Loader:
             self._credentials(),
             live,
             alerts,
+            groups,
         )
 
     def _fault(self, where: str, text: str) -> None:
@@ -224,12 +228,31 @@ class Loader:
         accounts = {}
         for name, table in self._section("accounts").items():
             prefix = f"accounts.{name}"
-            self._read_table(prefix, table, ACCOUNT_FIELDS)
-            given = {key: self._value(f"{prefix}.{key}") for key in ACCOUNT_FIELDS}
+            self._read_table(prefix, table, ACCOUNT_FIELDS | ACCOUNT_LIVE_FIELDS)
             accounts[name] = Account(
-                name, **{key: value for key, value in given.items() if value is not None}
+                name,
+                **self._given(prefix, ACCOUNT_FIELDS),
+                live=self._given(prefix, ACCOUNT_LIVE_FIELDS),
             )
         return accounts
+
+    def _given(self, prefix: str, fields: Mapping[str, Reader]) -> dict[str, Any]:
+        """Return the values of those fields that stand in a table."""
+        dotted = {key: f"{prefix}.{key}" for key in fields}
+        return {key: self._value(at) for key, at in dotted.items() if at in self._provenance}
+
+    def _groups(self) -> dict[str, Group]:
+        groups = {}
+        for name, table in self._section("groups").items():
+            prefix = f"groups.{name}"
+            self._read_table(prefix, table, GROUP_FIELDS)
+            given = self._given(prefix, GROUP_FIELDS)
+            for key in ("members", "currency"):
+                if isinstance(table, Mapping) and key not in table:
+                    self._fault(f"{prefix}.{key}", "missing")
+            if {"members", "currency"} <= set(given):
+                groups[name] = Group(name, **given)
+        return groups
 
     def _risk_tables(self) -> dict[str, Mapping[str, Any]]:
         """Return the user's presets unread: the risk package knows their fields."""
@@ -400,5 +423,10 @@ class Loader:
             self._fault(where, str(fault).replace("\n", "\n  "))
 
     def _credentials(self) -> dict[str, str]:
-        names = [name for group in CREDENTIALS.values() for name in group]
-        return {name: self._variables[name] for name in names if self._variables.get(name)}
+        """Return venues' variables, those of one account alone (NAME__ACCOUNT) among them."""
+        names = {name for group in CREDENTIALS.values() for name in group}
+        return {
+            name: value
+            for name, value in self._variables.items()
+            if value and name.partition("__")[0] in names
+        }

@@ -97,6 +97,25 @@ _SETTINGS = """\
 # stale_secs = 30             # a feed silent for so long in an open market has a gap
 # unprotected_secs = 5        # a position so long without a working stop is closed
 # at_end = "flatten"          # or "keep"; left out: flatten on paper, keep on a real account
+# foreign = "pause"           # another hand trades here: count, pause that instrument, or halt
+# restores_stops = true       # a stop moved by hand to more risk goes back
+# balance_tolerance = 1.0     # money by which the venue's balance may differ; "off": not compared
+# reconnect_interval = 5      # seconds before a lost connection is tried again, doubled each time
+# max_retries = 10            # tries in a row, and repetitions of one question
+# retry_delay = 1             # seconds before a question is repeated, doubled each time
+# burst_size = 10             # most questions under way at once
+
+# [accounts.prop]             # fields of [live] may stand here, too: they hold on this account
+# venue = "topstepx"
+# environment = "demo"        # or "live"
+# foreign = "halt"
+
+# [groups.all]                # limits over several accounts together
+# members = ["prop", "demo"]
+# currency = "USD"            # other currencies by [fx]
+# daily_loss = 1500           # all are flattened, and locked for the day
+# open_risk = 1000            # no entry from there on
+# gold_ounces = 300           # long, or short, together
 
 [alerts]
 # services = ["tgram://TOKEN/CHAT"]     # as the apprise package reads them; better TOLA_ALERTS

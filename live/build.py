@@ -13,6 +13,7 @@ from backtests.loading import LoadedPlan
 from backtests.request import AccountRequest
 from brokers.broker import LiveBroker
 from brokers.inbox import Inbox
+from brokers.live_terms import LiveTerms
 from brokers.paper.ledger import PaperLedger
 from brokers.paper.venue import PaperVenue
 from core.bars import Series
@@ -40,16 +41,22 @@ class SessionTerms:
     speed : market seconds a second of a replay; None: as fast as it can.
     history_bars : bars of the plan's own file that are history before the first live one.
     entry_age_secs : a bar delivered later than that after its END takes no entry.
+    unprotected_secs : a position so long without a working stop is closed.
     brackets : native or kept, on paper. positions : netting or hedging, on paper.
+    latency_ms : how long a request takes to the paper exchange.
+    feed : of feeds; a replay's answers are final and its silence says nothing, so that it follows
+        only what concerns requests and holes. broker : of the broker.
     """
 
     speed: float | None = None
     history_bars: int = 0
     entry_age_secs: float = 10.0
-    stale_secs: float = 30.0
     unprotected_secs: float = 5.0
     brackets: str = "native"
     positions: str = "netting"
+    latency_ms: float = 0.0
+    feed: FeedTerms = field(default_factory=FeedTerms)
+    broker: LiveTerms = field(default_factory=LiveTerms)
     start: int | None = None
 
 
@@ -117,9 +124,10 @@ def build_paper(
         ledger=ledger,
         native=terms.brackets == "native",
         hedging=terms.positions == "hedging",
+        latency_ms=terms.latency_ms,
     )
     outbox = LiveOutbox(journal, venue, only=PaperVenue)
-    broker = LiveBroker(venue, outbox, request.cash, request.currency, order_prefix)
+    broker = LiveBroker(venue, outbox, request.cash, request.currency, order_prefix, terms.broker)
     for run in plans:
         asked = run.loaded.request
         broker.add_instrument(run.data, asked.instrument, asked.plan_id, fx=asked.fx)
@@ -220,7 +228,9 @@ def _plan_slots(
     slots = []
     history = terms.history_bars
     # A replay tells four prices a bar: between them its silence says nothing.
-    feed_terms = FeedTerms(history, stale_ns=0)
+    feed_terms = replace(
+        terms.feed, history_bars=history, stale_ns=0, settle_ns=0, patience_ns=0, clock_error_ns=0
+    )
     data = LiveData(asked.instrument.symbol, loaded.series.timeframe_ns)
     data.tola_plan, data.tola_calendar = asked.plan_id, loaded.calendar
     for name, series in loaded.further.items():

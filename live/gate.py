@@ -13,13 +13,12 @@ from typing import Any
 
 from brokers.registry import VENUES, Venue, get_venue, own_variable
 from core.config import Account
+from core.config_fields import PAPER_FIELDS
 from core.errors import ConfigError, near_name
 
 SUFFIX_LENGTH = 4
 _IMAGINED = ("backtest", *(name for name, venue in VENUES.items() if not venue.is_real))
 """Venues without money."""
-_PAPER_SETTINGS = ("speed", "brackets", "positions", "latency_ms")
-"""Fields of [live] that say how the paper venue behaves."""
 _PAPER_FLAGS = {
     "data": "--data", "from": "--from", "to": "--to", "cash": "--cash", "costs": "--no-costs",
     "margin": "--no-margin",
@@ -169,7 +168,7 @@ def _check_settings(account: Account, asked: Asked, origins: Origins) -> None:
     """Raise, naming each, where settings hold that only a paper venue can follow."""
     flags = asked.flags or {}
     found = [flag for name, flag in _PAPER_FLAGS.items() if flags.get(name) is not None]
-    for name in _PAPER_SETTINGS:
+    for name in PAPER_FIELDS:
         at = origins.get(f"live.{name}", {})
         if at.get("source", "default") != "default":
             is_flag = at["source"] == "flag"

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from backtests.loading import LoadedPlan
@@ -34,12 +35,14 @@ from live.day_cycle import DayCycle, Due
 from live.day_report import append_day, day_line, day_row, day_text, preflight
 from live.desk import Desk
 from live.foreign import ForeignActs
+from live.group_limits import GroupLimits
+from live.group_watch import GroupWatch, group_switch
 from live.journal import Journal, SessionFacts, open_journal
 from live.journal.records import BookedFill
 from live.kill import KillSwitch
 from live.lock import AccountLock
 from live.mailbox import Mailbox
-from live.monitor import SessionState, StatusFile
+from live.monitor import SessionState, StatusFile, to_document
 from live.outbox import Diverged
 from live.recovery import Recovered, chain_of, recover
 from live.session_log import session_log
@@ -73,6 +76,7 @@ class SessionRequest:
     at_end : keep or flatten what is open when it ends.
     seconds : how long it may run, None without bound.
     hangs_secs : how long the engine may be without a cycle.
+    groups : limits over several accounts, by the group's name.
     remedy : what is done where venue, journal and strategy do not agree at the start.
     log_level : of the session's log file.
     document : what is stored with it, to know later what it was.
@@ -87,6 +91,7 @@ class SessionRequest:
     at_end: str = "flatten"
     seconds: float | None = None
     hangs_secs: float = HANGS_SECS
+    groups: Mapping[str, GroupLimits] = field(default_factory=dict)
     remedy: Remedy = Remedy.NONE
     log_level: str = "INFO"
     document: Mapping[str, Any] = field(default_factory=dict)
@@ -166,17 +171,32 @@ class Session:
         """
         self.folder.make()
         with AccountLock(self.folder, "paper", self._plan_ids):
-            if self._kill.is_pressed:
-                note = self._kill.note()
-                raise TolaError(
-                    f"account {self.folder.name} is killed ({note.reason or 'no reason given'}, "
-                    f"{note.time}): python run.py release --account {self.folder.name}"
-                )
+            self._refuse_if_killed()
             result = self._run_journaled()
             if isinstance(result.failure, Diverged) and self.request.remedy is not Remedy.NONE:
                 # The record has been ended: what it left at the venue is taken up from there.
                 return Session(self.request, self._show, self._alert)._run_journaled()
             return result
+
+    def _refuse_if_killed(self) -> None:
+        name = self.folder.name
+        switches = {f"account {name}": (self._kill, f"--account {name}")}
+        for group, limits in self.request.groups.items():
+            if name in limits.members:
+                switch = group_switch(group, self._root)
+                switches[f"group {group}"] = switch, f"--group {group}"
+        for what, (switch, option) in switches.items():
+            if switch.is_pressed:
+                note = switch.note()
+                raise TolaError(
+                    f"{what} is killed ({note.reason or 'no reason given'}, {note.time}): "
+                    f"python run.py release {option}"
+                )
+
+    @property
+    def _root(self) -> Path:
+        """Folder of all accounts' folders."""
+        return self.folder.path.parent
 
     def _run_journaled(self) -> SessionResult:
         url = self.request.journal_url or str(self.folder.journal)
@@ -262,6 +282,11 @@ class Session:
         broker.on_other_hand = self._hear_hand
         begins = int(self.facts.document["start"]) + 1
         self._snapshots = Snapshots(self.built.port, lambda: broker.needs_snapshot, begins)
+        self._group = GroupWatch(
+            self.request.groups, self.folder.name, self._root, self._own_document,
+            self.command, lambda text: self._alert("lock", text),
+            lambda: self.built.guard.context.day,
+        )  # fmt: skip
         self.start_up = StartUp(
             self.built, self._snapshots, self.command, lambda text: self._alert("error", text),
             self.request.remedy, self._foreign.forget,
@@ -386,9 +411,12 @@ class Session:
             self.command("stop", {"reason": "time is up"})
         self._look_at_venue()
         self._desk.look()
-        if self._kill.is_pressed and not self._ending:
+        self._group.look()
+        killed_by = self._group.killed_by
+        if (self._kill.is_pressed or killed_by) and not self._ending:
             self.state = SessionState.KILLED
-            note = self._kill.note()
+            switch = self._kill if self._kill.is_pressed else group_switch(killed_by, self._root)
+            note = switch.note()
             author = note.author or "session"
             self.command("flatten", {"reason": "killed", "why": note.reason}, author)
             self.command("stop", {"reason": "killed"}, author)
@@ -403,13 +431,13 @@ class Session:
 
     def _check_protection(self) -> None:
         """Flatten a position that has been without a working stop for too long."""
-        engine = self.built.engine
+        engine, broker = self.built.engine, self.built.broker
         limit = int(self.request.terms.unprotected_secs * _SECOND_NS)
-        for plan in self.built.broker.plans:
-            since = plan.unprotected_since
-            if since is None:
+        for plan in broker.plans:
+            if plan.unprotected_since is None:
                 self._flattened_for.discard(plan.plan_id)
-            elif engine.now - since > limit and plan.plan_id not in self._flattened_for:
+        for plan in broker.check_protection(engine.now, limit):
+            if plan.plan_id not in self._flattened_for:
                 self._flattened_for.add(plan.plan_id)
                 self._alert("unprotected", f"{plan.plan_id}: no working stop, flattening")
                 self.command("flatten", {"plan": plan.plan_id, "reason": "unprotected"})
@@ -457,6 +485,7 @@ class Session:
                 self._on_day(due)
         if isinstance(event, Command):
             self._foreign.hear(event)
+            self._group.hear(event)
         if isinstance(event, Command) and not self.built.engine.replaying:
             self._note(
                 "command",
@@ -530,6 +559,10 @@ class Session:
                 if row.reason == "warmup" and row.bar >= self.built.source.start:
                     found.append({"plan_id": plan.plan_id, "bar": row.bar, "side": row.side})
         return found
+
+    def _own_document(self) -> Mapping[str, Any]:
+        """Return this session's status as another process would read it."""
+        return to_document(status_of(self)) | {"stale": False, "stale_reason": ""}
 
     def tell_status(self) -> None:
         """Write the status file and show it."""

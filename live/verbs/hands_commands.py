@@ -119,12 +119,12 @@ def stop(account: str | None, reason: str | None) -> Outcome:
     """End a session in order, and wait until it has ended."""
     folder, holder = running_account(account)
     answer = ask(folder, "stop", {"reason": reason or f"stopped by {user()}"})
-    ended = _wait_for_end(folder, holder.pid)
+    ended = wait_for_end(folder, holder.pid)
     if ended is None:
         text = f"the session takes the request and has not ended within {END_SECS:g} s"
         return outcome_of(folder, {**answer, "done": False, "text": text}, "status")
     told = {"exit_reason": ended.get("exit_reason"), "positions": ended.get("positions")}
-    text = f"{ended.get('exit_reason')}: {_left(ended)}"
+    text = f"{ended.get('exit_reason')}: {left_open(ended)}"
     found = outcome_of(folder, {**answer, **told, "text": text})
     return Outcome(found.document, found.lines, start_line(folder), exit_code=found.exit_code)
 
@@ -146,7 +146,7 @@ def kill(account: str | None, reason: str | None) -> Outcome:
     if holder is None:
         text = f"account {folder.name} {pressed}; no session runs, none starts until it is released"
         return Outcome({**document, "flat": None}, [text], release)
-    ended = _wait_for_end(folder, holder.pid)
+    ended = wait_for_end(folder, holder.pid)
     is_flat = ended is not None and not ended.get("positions")
     document |= {"flat": is_flat, "positions": (ended or {}).get("positions")}
     if ended is None:
@@ -155,7 +155,7 @@ def kill(account: str | None, reason: str | None) -> Outcome:
             f"s: end process {holder.pid}, then close at the venue what is open"
         )
         return Outcome(document, [text], command_line(["status", *named(folder)]), exit_code=FAILED)
-    text = f"account {folder.name} {pressed}: {_left(ended)}, session ended"
+    text = f"account {folder.name} {pressed}: {left_open(ended)}, session ended"
     return Outcome(document, [text], release, exit_code=DONE if is_flat else FAILED)
 
 
@@ -209,7 +209,7 @@ def _pair(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _wait_for_end(folder: AccountFolder, pid: int) -> dict[str, Any] | None:
+def wait_for_end(folder: AccountFolder, pid: int) -> dict[str, Any] | None:
     """Return the last status of a session once it has ended, None if it does not in time."""
     end = time.monotonic() + END_SECS
     while time.monotonic() < end:
@@ -225,7 +225,8 @@ def _wait_for_end(folder: AccountFolder, pid: int) -> dict[str, Any] | None:
     return document if document.get("pid") == pid else None
 
 
-def _left(document: Mapping[str, Any]) -> str:
+def left_open(document: Mapping[str, Any]) -> str:
+    """Return what a session left open, in words: flat, or what it holds."""
     left = document.get("positions") or []
     if not left:
         return "flat"

@@ -17,6 +17,11 @@ hands_app = App()
 order_app = App(help="Orders by hand on a running session, through its guard, on their own plan.")
 
 
+GroupName = Annotated[
+    str | None, option("NAME", "All accounts of [groups.NAME] in tola.toml.", "--group")
+]
+
+
 @hands_app.command(epilog=examples("status", "status --watch", "status --account demo --json"))
 def status(
     watch: Annotated[
@@ -237,22 +242,30 @@ def stop(
 def kill(
     reason: Annotated[str | None, option("TEXT", "Why: it is shown and kept.")] = None,
     account: AccountName = None,
+    group: GroupName = None,
     as_json: Json = False,
 ) -> None:
     """Press the kill switch: flat at once, the session ends, none starts until release."""
-    from live.verbs import hands_commands
+    from live.verbs import group_commands, hands_commands
 
-    show(hands_commands.kill(account, reason), as_json)
+    if group is not None:
+        show(group_commands.kill(group, reason), as_json)
+    else:
+        show(hands_commands.kill(account, reason), as_json)
 
 
 @hands_app.command(epilog=examples("release", "release --account demo --confirm demo"))
 def release(
     confirm: Annotated[str | None, option("NAME", "The account's name, instead of typing.")] = None,
     account: AccountName = None,
+    group: GroupName = None,
     as_json: Json = False,
 ) -> None:
     """Let a killed account trade again; its name must be typed."""
-    from live.verbs import hands_commands
+    from live.verbs import group_commands, hands_commands
 
     prompt = typer.prompt if sys.stdin.isatty() and not as_json else None
-    show(hands_commands.release(account, confirm, prompt), as_json)
+    if group is not None:
+        show(group_commands.release(group, confirm, prompt), as_json)
+    else:
+        show(hands_commands.release(account, confirm, prompt), as_json)

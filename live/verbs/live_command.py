@@ -11,18 +11,18 @@ from typing import Any
 
 from backtests.request import AccountRequest, BacktestRequest
 from backtests.verbs.outcome import DONE, FAILED, Outcome, command_line
-from core.config import LiveSettings, load
+from core.config import load
 from core.errors import ConfigError, StrategyError, TolaError
 from core.results import RunFolder, RunWriter
 from live.account_folder import account_folder
-from live.build import SessionTerms
 from live.gate import Asked, admit, is_real_account, known_accounts, paper_folder
+from live.group_limits import GroupLimits
+from live.group_watch import limits_of
 from live.session import Session, SessionRequest, SessionResult
+from live.settings import session_terms, settings_of
 from live.start_up import Remedy
 
 RUNS = Path("runs")
-FAST = 20_000.0
-"""How much faster than the clock recorded prices are played where nothing says otherwise."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?$")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, None: 1.0}
 
@@ -131,12 +131,17 @@ def _credential(config: str) -> Callable[[str], str | None]:
     return look_up
 
 
+def _account_of(chosen: AccountRequest) -> str | None:
+    """Return the account of the settings that the plans are on, None for none."""
+    return next((plan.plan.account for plan in chosen.plans if plan.plan.account), None)
+
+
 def _own_folder(chosen: AccountRequest, whole: BacktestRequest) -> str:
     """Return the folder of a paper session for which no account was named."""
-    own = [plan.plan.account for plan in chosen.plans if plan.plan.account]
-    if not own:
+    own = _account_of(chosen)
+    if own is None:
         return "paper-" + "-".join(plan.plan_id for plan in chosen.plans)
-    return paper_folder(own[0]) if is_real_account(own[0], whole.origins) else own[0]
+    return paper_folder(own) if is_real_account(own, whole.origins) else own
 
 
 def _shower(view: Any, alerts: Any) -> Callable[[Any], None]:
@@ -191,17 +196,18 @@ def _session_request(
 ) -> SessionRequest:
     from backtests.runner import flats_of, load_account
 
-    settings = whole.live
+    settings = settings_of(whole.live, whole.origins, _account_of(chosen))
     loaded = load_account(chosen, whole)
     return SessionRequest(
         chosen,
         loaded,
         [flats_of(plan.request, chosen) for plan in loaded],
-        _terms(settings, whole.origins),
+        session_terms(settings, whole.origins),
         account_folder(name),
         whole.settings.database_url,
         settings.at_end or "flatten",
         seconds,
+        groups=_groups(whole),
         document={
             "names": list(names),
             "flags": {key: _plain(value) for key, value in flags.items() if value is not None},
@@ -215,20 +221,10 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple | list) else value
 
 
-def _terms(settings: LiveSettings, origins: Mapping[str, Any]) -> SessionTerms:
-    is_default = origins["live.speed"]["source"] == "default"
-    speed: float | None = FAST if is_default else None
-    if not is_default and not isinstance(settings.speed, str):
-        speed = settings.speed
-    return SessionTerms(
-        speed=speed,
-        history_bars=settings.history_bars,
-        entry_age_secs=settings.entry_age_secs,
-        stale_secs=settings.stale_secs,
-        unprotected_secs=settings.unprotected_secs,
-        brackets=settings.brackets,
-        positions=settings.positions,
-    )
+def _groups(whole: BacktestRequest) -> dict[str, GroupLimits]:
+    """Return the limits of the groups; an exchange rate must be a number: prices are no file."""
+    fx = {pair: rate for pair, rate in whole.fx.items() if not isinstance(rate, str)}
+    return {name: limits_of(group, fx) for name, group in whole.groups.items()}
 
 
 def _stored(

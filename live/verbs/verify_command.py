@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from backtests.verbs.outcome import DONE, FAILED, Outcome, command_line
+from core.config_fields import ACCOUNT_LIVE_FIELDS
 from core.errors import ConfigError
 from core.results import find_run
 
@@ -59,9 +60,20 @@ def _changed(before: dict[str, Any], now: Any) -> list[str]:
     return [
         name
         for name in sorted(set(before) | set(now))
-        if not name.startswith(("live.", "alerts.", "settings.out", "settings.report"))
+        if not name.startswith(_CHANGE_NOTHING)
+        and not _is_live(name)
         and before.get(name, {}).get("value") != now.get(name, {}).get("value")
     ]
+
+
+_CHANGE_NOTHING = ("live.", "alerts.", "groups.", "settings.out", "settings.report")
+"""Beginnings of settings that a proof does not depend on: what they led to is in the record."""
+
+
+def _is_live(name: str) -> bool:
+    """Whether a setting is an account's own field of [live]."""
+    section, _, rest = name.partition(".")
+    return section == "accounts" and rest.rpartition(".")[2] in ACCOUNT_LIVE_FIELDS
 
 
 def _outcome(done: Any, name: str) -> Outcome:

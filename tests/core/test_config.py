@@ -13,6 +13,7 @@ from core.config import (
     Account,
     AlertSettings,
     Config,
+    Group,
     Known,
     LiveSettings,
     Plan,
@@ -596,3 +597,74 @@ def test_what_init_proposes_for_sessions_is_valid_when_uncommented(
     assert config.live.speed == 60
     assert config.live.at_end == "flatten"
     assert config.alerts.services == ("tgram://TOKEN/CHAT",)
+
+
+OWN = """
+[accounts.gold_mt5]
+venue = "metaapi"
+foreign = "halt"
+max_retries = 3
+balance_tolerance = "off"
+symbols = { XAUUSD = "XAUUSD.r" }
+options = { region = "london" }
+
+[groups.all]
+members = ["gold_mt5", "prop"]
+currency = "usd"
+daily_loss = 1_500
+"""
+
+
+def test_an_account_may_have_fields_of_live_of_its_own_and_the_venues(tmp_path: Path) -> None:
+    config = loaded(tmp_path, WHOLE + OWN)
+
+    account = config.accounts["gold_mt5"]
+    assert account.live == {"foreign": "halt", "max_retries": 3, "balance_tolerance": None}
+    assert (account.symbols, account.options) == ({"XAUUSD": "XAUUSD.r"}, {"region": "london"})
+    assert config.live.foreign == "pause"
+
+
+def test_limits_over_several_accounts_are_read(tmp_path: Path) -> None:
+    config = loaded(tmp_path, WHOLE + OWN)
+
+    assert config.groups == {"all": Group("all", ("gold_mt5", "prop"), "USD", daily_loss=1500.0)}
+
+
+def test_wrong_session_settings_are_named_with_what_is_expected(tmp_path: Path) -> None:
+    text = """
+[live]
+foreign = "ignore"
+history_tries = 0
+balance_tolerance = -1
+retry_secs = 2
+[accounts.prop]
+speed = 3
+brst_size = 2
+[groups.all]
+currency = "USD"
+open_risk = 0
+"""
+    message = faults_of(tmp_path, text)
+
+    for line in (
+        "live.foreign=ignore: expected one of count, pause, halt",
+        "live.history_tries=0: expected a whole number of 1 or more",
+        "live.balance_tolerance=-1: expected a number of 0 or more, or off",
+        "live.retry_secs: unknown",
+        "accounts.prop.speed: unknown",
+        "accounts.prop.brst_size: unknown; did you mean 'burst_size'",
+        "groups.all.members: missing",
+        "groups.all.open_risk=0: expected a number above 0",
+    ):
+        assert line in message
+
+
+def test_credentials_of_one_account_alone_are_found_by_its_name(
+    tmp_path: Path, no_secrets_left: None
+) -> None:
+    env = {"METAAPI_TOKEN": "pl4nted", "METAAPI_TOKEN__SECOND": "pl4nted-too", "OTHER__X": "no"}
+
+    assert loaded(tmp_path, WHOLE, env=env).credentials == {
+        "METAAPI_TOKEN": "pl4nted",
+        "METAAPI_TOKEN__SECOND": "pl4nted-too",
+    }

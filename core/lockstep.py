@@ -7,12 +7,17 @@ packet has reached this process; the session answers when nothing is left to do 
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
 from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from core.errors import TolaError
+
+logger = logging.getLogger(__name__)
 
 STEP_PATH = "/_box/step"
 """The control route."""
@@ -41,6 +46,7 @@ class LockStepClient:
     Attributes
     ----------
     packet : the last one named, 0 before the first.
+    error : why it could not take part, None as long as it can.
     """
 
     def __init__(
@@ -50,13 +56,14 @@ class LockStepClient:
         name: str = "session",
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
-        self._url = url.rstrip("/") + STEP_PATH
+        self._address = urlsplit(url).netloc
         self._clock = clock
         self._name = name
         self._on_end = on_end
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lock-step", daemon=True)
         self.packet = 0
+        self.error: TolaError | None = None
 
     def start(self) -> None:
         """Join the market: it waits for this session from its next packet on."""
@@ -67,31 +74,37 @@ class LockStepClient:
         if self._stopping.is_set():
             return
         self._stopping.set()
+        line = HTTPConnection(self._address, timeout=_LONGEST_WAIT_SECS)
         try:
-            self._ask("DELETE", {"session": self._name})
-        except OSError:
+            self._ask(line, "DELETE", {"session": self._name})
+        except (OSError, HTTPException):
             return  # the sandbox is gone already
+        finally:
+            line.close()
 
     def _run(self) -> None:
         done: int | None = None
+        line = HTTPConnection(self._address, timeout=_LONGEST_WAIT_SECS)
         try:
             while not self._stopping.is_set():
-                answer = self._ask("POST", {"session": self._name, "done": done})
+                answer = self._ask(line, "POST", {"session": self._name, "done": done})
                 if answer["packet"] is None:
                     break
                 done = self.packet = answer["packet"]
                 while not self._clock.is_quiet and not self._stopping.is_set():
                     time.sleep(0.0002)
-        except OSError:
-            pass  # the sandbox is gone: that is the end of its prices
+        except (OSError, HTTPException):
+            logger.debug("lock-step: the sandbox is gone")
+        except TolaError as error:
+            self.error = error
         finally:
+            line.close()
             self._on_end()
 
-    def _ask(self, method: str, body: dict[str, Any]) -> Any:
-        request = urllib.request.Request(
-            self._url, json.dumps(body).encode(), {"Content-Type": "application/json"},
-            method=method,
-        )  # fmt: skip
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=_LONGEST_WAIT_SECS) as reply:
-            return json.load(reply)
+    def _ask(self, line: HTTPConnection, method: str, body: dict[str, Any]) -> Any:
+        line.request(method, STEP_PATH, json.dumps(body), {"Content-Type": "application/json"})
+        reply = line.getresponse()
+        answer = json.loads(reply.read())
+        if reply.status != 200:
+            raise TolaError(f"lock-step: {answer.get('error', reply.status)}")
+        return answer

@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from datetime import date
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import TolaError
+
+if TYPE_CHECKING:
+    from core.config import Config
 
 OK, WARN, FAIL = "ok", "warn", "FAIL"
 LEAST_FREE_MB = 500
@@ -37,7 +41,7 @@ def examine(root: Path, config: str) -> list[Check]:
         The settings file; that it is absent is no fault.
     """
     checks = [_python(), *_packages(root / "requirements.lock"), _cache(), *_calendars()]
-    return [*checks, _samples(root / "data"), _settings(config), _disk(Path.cwd())]
+    return [*checks, _samples(root / "data"), *_settings(config), _disk(Path.cwd())]
 
 
 def _python() -> Check:
@@ -88,16 +92,68 @@ def _samples(folder: Path) -> Check:
     return Check(OK, "bundled prices", f"{len(found)} files")
 
 
-def _settings(config: str) -> Check:
+def _settings(config: str) -> Iterator[Check]:
     from core.config import load
 
-    if not Path(config).is_file():
-        return Check(OK, config, "none (optional); make one: python run.py init")
     try:
-        load(config)
+        found = load(config)
     except TolaError as error:
-        return Check(FAIL, config, str(error))
-    return Check(OK, config, "valid")
+        yield Check(FAIL, config, str(error))
+        return
+    if Path(config).is_file():
+        yield Check(OK, config, "valid")
+    else:
+        yield Check(OK, config, "none (optional); make one: python run.py init")
+    yield from _live(found)
+    yield from _venues(found)
+    yield from _groups(found)
+
+
+def _live(config: Config) -> Iterator[Check]:
+    """Tell what of [live] is not as it is by default, for all accounts and for each."""
+    told = [
+        f"{name.removeprefix('live.')} = {at.value}"
+        for name, at in config.provenance.items()
+        if name.startswith("live.") and at.source != "default"
+    ]
+    yield Check(OK, "[live]", ", ".join(told) or "all as by default")
+    for account in config.accounts.values():
+        if account.live:
+            own = ", ".join(f"{name} = {value}" for name, value in account.live.items())
+            yield Check(OK, f"[accounts.{account.name}]", own)
+
+
+def _venues(config: Config) -> Iterator[Check]:
+    """Tell what each venue lacks; it is a matter only where an account is there."""
+    from brokers.registry import VENUES, check_venues
+
+    def look_up(name: str) -> str | None:
+        return config.credentials.get(name)
+
+    for item in check_venues(look_up):
+        text = item.venue.title if item.is_ready else f"not set up: {item.remedy}"
+        yield Check(OK, f"venue {item.venue.name}", text)
+    for account in config.accounts.values():
+        if account.venue in VENUES:
+            (item,) = check_venues(look_up, [account.venue], account.name)
+            state = OK if item.is_ready else WARN
+            text = f"{account.venue}, {account.environment}"
+            yield Check(state, f"account {account.name}", f"{text}: {item.remedy or 'ready'}")
+        elif account.venue != "backtest":
+            known = ", ".join(VENUES)
+            text = f"venue {account.venue} is not part of this version; there are: {known}"
+            yield Check(WARN, f"account {account.name}", text)
+
+
+def _groups(config: Config) -> Iterator[Check]:
+    for group in config.groups.values():
+        limits = {name: getattr(group, name) for name in ("daily_loss", "open_risk", "gold_ounces")}
+        told = [f"{name} {value:g}" for name, value in limits.items() if value is not None]
+        unknown = [name for name in group.members if name not in config.accounts]
+        text = f"{', '.join(group.members)}: {', '.join(told) or 'no limit'} ({group.currency})"
+        if unknown:
+            text += f"; not in [accounts]: {', '.join(unknown)}"
+        yield Check(WARN if unknown or not told else OK, f"group {group.name}", text)
 
 
 def _disk(folder: Path) -> Check:

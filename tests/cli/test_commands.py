@@ -141,6 +141,36 @@ def test_doctor_names_a_fault_of_the_settings(tola):
     assert "FAIL  tola.toml: " in said.out
 
 
+def test_doctor_tells_what_sessions_go_by(tola):
+    Path("tola.toml").write_text(
+        """
+        [live]
+        foreign = "halt"
+        [accounts.demo]
+        venue = "paper"
+        stale_secs = 20
+        [accounts.other]
+        venue = "nowhere"
+        [groups.all]
+        members = ["demo", "unheard"]
+        currency = "USD"
+        daily_loss = 1500
+        """
+    )
+
+    said = tola("doctor")
+
+    for line in (
+        "ok    [live]: foreign = halt",
+        "ok    [accounts.demo]: stale_secs = 20.0",
+        "ok    account demo: paper, paper: ready",
+        "warn  account other: venue nowhere is not part of this version; there are: paper",
+        "warn  group all: demo, unheard: daily_loss 1500 (USD); not in [accounts]: unheard",
+    ):
+        assert line in said.out
+    assert said.code == 0
+
+
 def test_data_check_of_a_sound_file(tola, tmp_path):
     market.write(tmp_path / "XAUUSD_M15.csv")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from sandbox.course import BarBegins, BarsEnd, Course, Price, Step
+from sandbox.course import Array, BarBegins, BarsEnd, Course, Price, Step
 
 LEVELS = 5
 
@@ -58,21 +58,7 @@ class Board:
         self._seed = seed
         self._shown: dict[str, Shown] = {}
         for symbol, prices in course.prices.items():
-            bars = prices.series.bars
-            past = bars[bars["end"] <= course.start]
-            shown = Shown(-1, float(bars["open"][0]))
-            if len(past):
-                last, day = past[-1], past[past["day"] == past["day"][-1]]
-                earlier = past[past["day"] < past["day"][-1]]
-                close = float(earlier["close"][-1]) if len(earlier) else float(day["open"][0])
-                shown = Shown(
-                    int(last["day"]), close, float(last["close"]),
-                    volume=int(day["volume"].sum()),
-                    turnover=float((day["close"] * day["volume"]).sum()),
-                    open=float(day["open"][0]), high=float(day["high"].max()),
-                    low=float(day["low"].min()), traded_ts=int(last["end"]), ts=int(last["end"]),
-                )  # fmt: skip
-            self._shown[symbol] = shown
+            self._shown[symbol] = _before(prices.series.bars, course.start)
 
     def shown(self, symbol: str) -> Shown:
         """Return how a symbol stands."""
@@ -134,3 +120,27 @@ class Board:
                 ]
             )
         return sides[0], sides[1]
+
+
+def _before(bars: Array, start: int) -> Shown:
+    """Return how a symbol stands before the first price after a time (ns UTC).
+
+    In the morning before a new day that day has begun, with nothing traded yet.
+    """
+    past, coming = bars[bars["end"] <= start], bars[bars["end"] > start]
+    if not len(past):
+        return Shown(-1, float(bars["open"][0]))
+    last = past[-1]
+    if not len(coming) or coming["day"][0] != last["day"]:
+        day = int(coming["day"][0]) if len(coming) else int(last["day"])
+        close = float(last["close"])
+        return Shown(day, close, close, ts=int(last["end"]))
+    today, earlier = past[past["day"] == last["day"]], past[past["day"] < last["day"]]
+    opened = float(today["open"][0])
+    return Shown(
+        int(last["day"]), float(earlier["close"][-1]) if len(earlier) else opened,
+        float(last["close"]), volume=int(today["volume"].sum()),
+        turnover=float((today["close"] * today["volume"]).sum()), open=opened,
+        high=float(today["high"].max()), low=float(today["low"].min()),
+        traded_ts=int(last["end"]), ts=int(last["end"]),
+    )  # fmt: skip

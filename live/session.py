@@ -25,11 +25,13 @@ from brokers.paper.ledger import PaperLedger
 from brokers.reconcile import Difference
 from core.compile import compile_watch
 from core.errors import ConfigError, TolaError
-from core.events import Clock, Command, Event, Link, LinkState, Snapshot
+from core.events import Clock, Command, Event, Link, LinkState, Snapshot, Ticks
 from core.orders import Fill
 from core.schedule import FlatRule
+from feeds.replay import Replay
 from live.account_folder import AccountFolder
 from live.build import BuiltSession, SessionTerms, build_paper
+from live.clock_watch import ClockWatch, count_as_gap
 from live.controls import Controls
 from live.day_cycle import DayCycle, Due
 from live.day_report import append_day, day_line, day_row, day_text, preflight
@@ -137,6 +139,7 @@ class Session:
         self._has_begun = False
         self.built: BuiltSession
         self.journal: Journal
+        self._lock: AccountLock
         self.facts: SessionFacts
         self.live_from = 0
         self._kill = KillSwitch(self.folder.kill, self.folder.name)
@@ -170,12 +173,14 @@ class Session:
         TolaError : the account is held, killed or cannot be read; the strategies cannot start.
         """
         self.folder.make()
-        with AccountLock(self.folder, "paper", self._plan_ids):
+        with AccountLock(self.folder, "paper", self._plan_ids) as self._lock:
             self._refuse_if_killed()
             result = self._run_journaled()
             if isinstance(result.failure, Diverged) and self.request.remedy is not Remedy.NONE:
                 # The record has been ended: what it left at the venue is taken up from there.
-                return Session(self.request, self._show, self._alert)._run_journaled()
+                anew = Session(self.request, self._show, self._alert)
+                anew._lock = self._lock
+                return anew._run_journaled()
             return result
 
     def _refuse_if_killed(self) -> None:
@@ -282,6 +287,9 @@ class Session:
         broker.on_other_hand = self._hear_hand
         begins = int(self.facts.document["start"]) + 1
         self._snapshots = Snapshots(self.built.port, lambda: broker.needs_snapshot, begins)
+        is_replay = isinstance(self.built.source, Replay)
+        most_skew = self.request.terms.feed.clock_error_ns / _SECOND_NS
+        self._clock = None if is_replay else ClockWatch(most_skew)
         self._group = GroupWatch(
             self.request.groups, self.folder.name, self._root, self._own_document,
             self.command, lambda text: self._alert("lock", text),
@@ -427,6 +435,8 @@ class Session:
             self._go_on_ending(now)
         if now >= self._next_status:
             self._next_status = now + STATUS_SECS
+            self._check_lock()
+            self._check_clock()
             self.tell_status()
 
     def _check_protection(self) -> None:
@@ -441,6 +451,25 @@ class Session:
                 self._flattened_for.add(plan.plan_id)
                 self._alert("unprotected", f"{plan.plan_id}: no working stop, flattening")
                 self.command("flatten", {"plan": plan.plan_id, "reason": "unprotected"})
+
+    def _check_lock(self) -> None:
+        """Take no entry once another session could start on the account: its lock file is gone."""
+        if not self._lock.is_held and "lock" not in self.built.guard.blocks:
+            why = f"{self.folder.lock.as_posix()} was removed: another session could start"
+            self._alert("error", why)
+            self.command("block", {"rule": "lock", "detail": why})
+
+    def _check_clock(self) -> None:
+        """Let time that passed without us be a gap; tell of a clock that is off."""
+        clock, engine = self._clock, self.built.engine
+        if clock is None:
+            return
+        why, skew = clock.look(), clock.skew()
+        if why:
+            self._alert("gap", why)
+            count_as_gap(engine, why, max(engine.now, self.built.source.market_time()))
+        if skew:
+            self._alert("error", skew)
 
     def _check_journal(self) -> None:
         """Write what waits; while that fails no entry is taken."""
@@ -483,6 +512,8 @@ class Session:
         if isinstance(event, Clock):
             for due in self._days.look(event.ts_event):
                 self._on_day(due)
+        if self._clock is not None and isinstance(event, Ticks):
+            self._clock.hear(event)
         if isinstance(event, Command):
             self._foreign.hear(event)
             self._group.hear(event)

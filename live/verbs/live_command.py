@@ -82,7 +82,7 @@ def live(
     asked = replace(asked, remedy=remedy)
     asked.folder.make()
     configure("WARNING", brief=True)
-    with Alerts.of(whole.alerts, f"Tola {asked.folder.name}") as alerts, View() as view:
+    with Alerts.of(whole.alerts, f"PAPER {asked.folder.name}") as alerts, View() as view:
         for line in left_out:
             view.say(line)
         show = (lambda status: None) if quiet else _shower(view, alerts)

@@ -186,3 +186,15 @@ def test_a_new_session_goes_on_in_the_accounts_market_time_with_its_balance(aske
 
 def raise_failure(result):
     raise result.failure
+
+
+def test_without_the_file_that_locks_the_account_no_entry_is_taken(asked):
+    request = asked(["every=3"], slowly(), seconds=4.0)
+    thread, left = in_background(Session(request))
+    wait_for(lambda: status(request.folder).get("state") == "live")
+
+    request.folder.lock.unlink()
+    wait_for(lambda: [row["rule"] for row in status(request.folder).get("blocks", ())] == ["lock"])
+    thread.join(30.0)
+
+    assert left[0].built.guard.refused["lock"] > 0

@@ -7,6 +7,7 @@ import pytest
 from brokers.live_terms import Foreign, LiveTerms
 from brokers.retries import RetryPolicy
 from core.config import LiveSettings, load
+from core.config_fields import GROUP_FIELDS, LIVE_FIELDS
 from feeds.live import FeedTerms
 from live.settings import FAST, broker_terms, feed_terms, session_terms, settings_of
 
@@ -72,3 +73,11 @@ def test_defaults_are_those_of_the_parts_they_are_for():
         own.stale_ns, own.retry_ns, own.tries, own.answer_ns, own.hole_bars,
     )  # fmt: skip
     assert RetryPolicy.of(LiveSettings()) == RetryPolicy()
+
+
+def test_the_page_tells_every_field():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "live.md").read_text("utf-8")
+
+    missing = [name for name in LIVE_FIELDS if f"`{name}`" not in page]
+    assert missing == []
+    assert all(name in page for name in GROUP_FIELDS)

@@ -15,8 +15,10 @@ from core.orders import OrderKind, Side
 from core.ticks import TICK, TRADE
 from live.build import SessionTerms
 from live.journal import open_journal
+from live.recovery import starts_of
 from live.session import Session
 from live.start_up import Remedy
+from live.verify import verify
 from tests.cli import market
 from tests.live.sessions import ROOT, request_of
 
@@ -217,16 +219,20 @@ def test_what_was_adopted_is_run_through_again_by_the_next_start(asked):
     assert second.built.broker.hands.held(SYMBOL) == 2.0
 
 
-def test_commands_of_a_remedy_stand_in_the_journal(asked):
+def test_a_remedy_stands_in_the_journal_and_the_session_is_proved_with_it(asked):
     request = flat_session(asked)
     with other_hand(request) as hand:
         hand.place(SYMBOL, Side.BUY, 2.0)
     run(asked, Remedy.FLATTEN)
 
     journal = open_journal(str(request.folder.journal), request.folder.name, read_only=True)
+    last = journal.sessions()[-1].session_id
+    chain = starts_of(journal.sessions(), last)
+    proof = verify(journal, chain, request.account, request.flats, None)
     verbs = [intent.verb for intent in journal.intents()]
     names = [note["name"] for note in journal.notes("command")]
     journal.close()
 
     assert verbs.count("close") == 1
     assert names.count("clear") == 1
+    assert proof.findings == [] and proof.orders > 0

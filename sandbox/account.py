@@ -16,8 +16,11 @@ from sandbox.orders import BoxFill, BoxOrder, Contract
 class Market(Protocol):
     """What an account asks of its exchange."""
 
-    working: dict[int, BoxOrder]
     contracts: dict[str, Contract]
+
+    @property
+    def working(self) -> dict[int, BoxOrder]:
+        """Orders that may fill, by number."""
 
     def facts(self, symbol: str) -> InstrumentFacts:
         """Return a symbol's facts of the day."""
@@ -85,7 +88,8 @@ class Account:
 
     def _key(self, order: BoxOrder) -> _Key:
         terms = order.terms
-        position = terms.position_id or (str(order.number) if self.terms.hedging else "")
+        own = str(order.parent or order.number) if self.terms.hedging else ""
+        position = terms.position_id or own
         return terms.contract, terms.product, position
 
     def books_of(self, symbol: str) -> list[LiveBook]:
@@ -161,7 +165,7 @@ class Account:
 
     def _working(self, market: Market, beside: BoxOrder | None) -> Iterator[BoxOrder]:
         for order in market.working.values():
-            if order.account == self.name and not order.terms.reduces:
+            if order.account == self.name and not (order.terms.reduces or order.parent):
                 yield order
         if beside is not None and beside.number not in market.working:
             yield beside

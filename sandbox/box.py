@@ -102,8 +102,8 @@ class Sandbox:
             self.exchange.open_account(Account(name, terms))
         self.face: Any = _make_face(venue, self, settings)
         self.hand = Hand(self.exchange, self.face.new_number)
-        self.exchange.on_order = self._order_changed
-        self.exchange.on_fill = self._filled
+        self.exchange.floor.on_order = self._order_changed
+        self.exchange.floor.on_fill = self._filled
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped = threading.Event()

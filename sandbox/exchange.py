@@ -21,32 +21,21 @@ from core.events import OrderStatus
 from core.fx import constant_rate
 from core.instruments import InstrumentFacts
 from core.matching.live_book import LiveBook
-from core.matching.records import (
-    ACTIVE_EVENT,
-    EXPIRE_EVENT,
-    FILL_EVENT,
-    MARGIN_EVENT,
-    REASONS,
-)
-from core.matching.records import Event as BookEvent
-from core.orders import OrderChange, OrderKind, OrderRequest, Side, TimeInForce
-from core.ticks import OPENS_BAR, TRADE
+from core.orders import TimeInForce
+from core.ticks import TRADE
 from sandbox.account import Account
 from sandbox.board import Board
 from sandbox.course import BarBegins, BarsEnd, Course, Price, Step
 from sandbox.faults import ORDER, FaultPlan, Kind
+from sandbox.floor import Floor
 from sandbox.orders import (
     Author,
-    BoxFill,
     BoxOrder,
     Contract,
     OrderTerms,
     Refusal,
     Refused,
 )
-
-_ENDS = {EXPIRE_EVENT: OrderStatus.EXPIRED, MARGIN_EVENT: OrderStatus.REJECTED}
-_STOPS = (OrderKind.STOP, OrderKind.STOP_LIMIT)
 
 
 class Exchange:
@@ -60,8 +49,7 @@ class Exchange:
     Attributes
     ----------
     now : market time, ns UTC. skew_ns : how far ahead of it the venue's clock is.
-    orders, working : by number, all that ever were, and those that may fill.
-    on_order, on_fill : called after an order changed its state, and for each fill (before that).
+    floor : the orders in their books.
     """
 
     def __init__(
@@ -73,17 +61,11 @@ class Exchange:
         self.skew_ns = 0
         self.accounts: dict[str, Account] = {}
         self.contracts: dict[str, Contract] = {}
-        self.orders: dict[int, BoxOrder] = {}
-        self.working: dict[int, BoxOrder] = {}
-        self.on_order: Callable[[BoxOrder], None] = lambda order: None
-        self.on_fill: Callable[[BoxFill], None] = lambda fill: None
+        self.floor = Floor(self.accounts, lambda: self.now, self._book_of, self._next_price)
         self._plan = plan
         self._latency_ns = latency_ns
         self._arrivals: list[tuple[int, int, Callable[[], None]]] = []
         self._arrival_numbers = itertools.count()
-        self._fill_numbers = itertools.count(1)
-        self._slots: dict[int, int] = {}
-        self._slot_numbers = itertools.count(1)
         self._over_until: dict[str, int] = {}
         self._day_began: dict[str, int] = {}
         self._stands = {
@@ -96,6 +78,16 @@ class Exchange:
         }  # fmt: skip
 
     # -- what there is -----------------------------------------------------------------------
+
+    @property
+    def orders(self) -> dict[int, BoxOrder]:
+        """All orders that ever were, by number."""
+        return self.floor.orders
+
+    @property
+    def working(self) -> dict[int, BoxOrder]:
+        """Orders that may fill, by number."""
+        return self.floor.working
 
     def open_account(self, account: Account) -> None:
         """Add an account."""
@@ -161,7 +153,7 @@ class Exchange:
         ------
         Refused : it has none of this number.
         """
-        found = self.orders.get(number)
+        found = self.floor.orders.get(number)
         if found is None or found.account != account:
             raise Refused(Refusal.UNKNOWN_ORDER, f"no order {number}", number=number)
         return found
@@ -175,18 +167,26 @@ class Exchange:
         terms: OrderTerms,
         author: Author = Author.CLIENT,
         *,
+        children: Sequence[int] = (),
         waits_for_open: bool = False,
     ) -> BoxOrder:
         """Take an order; what is wrong with it ends it as REJECTED with a reason.
 
         Parameters
         ----------
-        number : a new one, made by the face as its venue makes them.
+        number, children : new ones, made by the face as its venue makes them, one for each child of
+            the terms.
         waits_for_open : it is checked, and comes to the market, when the next session opens.
         """
-        order = BoxOrder(number, account, author, terms, self.now, waits_for_open=waits_for_open)
+        order = BoxOrder(
+            number, account, author, terms, self.now, children=tuple(children),
+            waits_for_open=waits_for_open,
+        )  # fmt: skip
         self.orders[number] = order
-        self._note(order, OrderStatus.RECEIVED)
+        self.floor.note(order, OrderStatus.RECEIVED)
+        for child, its in zip(children, terms.children, strict=True):
+            self.orders[child] = BoxOrder(child, account, author, its, self.now, parent=number)
+            self.floor.note(self.orders[child], OrderStatus.HELD)
         if not waits_for_open:
             self._admit(order)
         return order
@@ -198,9 +198,11 @@ class Exchange:
             if order.author is Author.CLIENT:
                 self._suffer(order)
         except Refused as refused:
-            self._note(order, OrderStatus.REJECTED, refused.text)
+            for child in order.children:
+                self.floor.note(self.orders[child], OrderStatus.CANCELLED, "parent_ended")
+            self.floor.note(order, OrderStatus.REJECTED, refused.text)
             return
-        self._later(lambda: self._enter(order))
+        self._later(lambda: self.floor.enter(order))
 
     def _suffer(self, order: BoxOrder) -> None:
         """Do to an order what the fault plan has for it."""
@@ -210,6 +212,8 @@ class Exchange:
             return
         if fault.kind is Kind.REJECT:
             raise Refused(Refusal.FAULT, fault.text or "rejected as the fault plan says")
+        if terms.children:
+            return  # a bracket fills whole: its stop covers what one slot of it has opened
         lot = self.facts(self.contracts[terms.contract].symbol).lot
         first = max(lot, floor(fault.share * terms.quantity / lot) * lot)
         order.held_back = max(0.0, terms.quantity - first)
@@ -224,8 +228,11 @@ class Exchange:
         order = self.order(account, number)
         self._must_work(order)
         after = replace(order.terms, **terms)
+        is_bracket = bool(order.children or order.parent)
+        if is_bracket and (after.quantity, after.kind) != (order.terms.quantity, order.terms.kind):
+            raise Refused(Refusal.BRACKET, "quantity and kind of a bracket's orders are fixed")
         self._check_terms(after)
-        self._later(lambda: self._change(order, after))
+        self._later(lambda: self.floor.change(order, after))
         return order
 
     def cancel(self, account: str, number: int, reason: str = "") -> BoxOrder:
@@ -237,7 +244,7 @@ class Exchange:
         """
         order = self.order(account, number)
         self._must_work(order)
-        self._later(lambda: self._cancel(order, OrderStatus.CANCELLED, reason))
+        self._later(lambda: self.floor.end(order, OrderStatus.CANCELLED, reason))
         return order
 
     def _must_work(self, order: BoxOrder) -> None:
@@ -275,6 +282,8 @@ class Exchange:
             )  # fmt: skip
 
     def _check_terms(self, terms: OrderTerms) -> None:
+        for child in terms.children:
+            self._check_terms(child)
         contract = self.contract(terms.contract)
         facts = self.facts(contract.symbol)
         for price in (terms.price, terms.limit_price):
@@ -298,9 +307,8 @@ class Exchange:
     # -- books -------------------------------------------------------------------------------
 
     def _book_of(self, order: BoxOrder) -> LiveBook:
-        account = self.accounts[order.account]
         symbol = self.contracts[order.terms.contract].symbol
-        return account.book(order, self._stands[symbol])
+        return self.accounts[order.account].book(order, self._stands[symbol])
 
     def _books(self, symbol: str) -> list[tuple[Account, LiveBook]]:
         """Return the books that a symbol's prices concern."""
@@ -310,74 +318,9 @@ class Exchange:
             for book in account.books_of(symbol)
         ]
 
-    def _enter(self, order: BoxOrder) -> None:
-        if not order.is_working:
-            return
-        self._note(order, OrderStatus.WORKING)
-        self._work(order, order.left - order.held_back)
-
-    def _work(self, order: BoxOrder, quantity: float) -> None:
-        """Put a quantity of an order into its book."""
-        book, terms = self._book_of(order), order.terms
-        slot = next(self._slot_numbers)
-        self._slots[slot] = order.number
-        kind, price = terms.kind, terms.price
-        if order.resting is not None:
-            kind, price = OrderKind.LIMIT, order.resting
-        elif order.is_triggered and kind is OrderKind.STOP:
-            kind, price = OrderKind.MARKET, None
-        elif order.is_triggered and kind is OrderKind.STOP_LIMIT:
-            kind, price = OrderKind.LIMIT, terms.limit_price
-        ioc = terms.time_in_force is TimeInForce.IOC
-        _, events = book.add(
-            OrderRequest(
-                slot, book.plan_id, book.symbol, terms.side, quantity, kind, price,
-                terms.limit_price if kind is OrderKind.STOP_LIMIT else None,
-                time_in_force=TimeInForce.IOC if ioc else TimeInForce.GTC,
-                reduces=terms.reduces,
-            )
-        )  # fmt: skip
-        self._happened(order.account, book, events)
-
-    def _slots_of(self, order: BoxOrder, book: LiveBook) -> list[int]:
-        return [
-            slot
-            for slot in map(int, book.book.working()["order_id"])
-            if self._slots.get(slot) == order.number
-        ]
-
-    def _cancel(self, order: BoxOrder, status: OrderStatus, reason: str = "") -> None:
-        if not order.is_working:
-            return
-        book = self._book_of(order)
-        for slot in self._slots_of(order, book):
-            del self._slots[slot]
-            book.cancel(slot)
-        self._note(order, status, reason)
-
-    def _change(self, order: BoxOrder, after: OrderTerms) -> None:
-        """Give a working order new terms; it keeps its place where only prices change."""
-        if not order.is_working:
-            return
-        book, before = self._book_of(order), order.terms
-        order.changes += 1
-        order.terms = after
-        if after.quantity <= order.filled:
-            self._cancel(order, OrderStatus.CANCELLED, "quantity is filled")
-            return
-        is_same = before.kind is after.kind and before.quantity == after.quantity
-        slots = self._slots_of(order, book)
-        if is_same and order.resting is None:
-            for slot in slots:
-                book.change(OrderChange(slot, after.price, after.limit_price))
-            self._note(order, order.status)
-            return
-        for slot in slots:
-            del self._slots[slot]
-            book.cancel(slot)
-        order.resting, order.held_back = None, 0.0
-        self._note(order, order.status)
-        self._work(order, order.left)
+    def _next_price(self, action: Callable[[], None]) -> None:
+        """Let something happen just before the next price."""
+        heapq.heappush(self._arrivals, (self.now + 1, next(self._arrival_numbers), action))
 
     # -- the market's course -----------------------------------------------------------------
 
@@ -401,69 +344,32 @@ class Exchange:
             for account in self.accounts.values():
                 account.begin_day()
         stand.begin_bar(bar)
-        for account, book in self._books(symbol):
-            self._happened(account.name, book, book.begin_bar(bar))
+        for _, book in self._books(symbol):
+            self.floor.happened(book, book.begin_bar(bar))
         if is_new_day:
             self._day_began[symbol] = int(bar["start"])
             self._open(symbol)
 
     def _open(self, symbol: str) -> None:
         """Let orders come to the market that wait for its opening."""
-        for order in list(self.working.values()):
+        for order in list(self.floor.working.values()):
             if order.waits_for_open and self.contracts[order.terms.contract].symbol == symbol:
                 order.waits_for_open = False
                 self._admit(order)
 
     def _price(self, step: Price) -> None:
         stand = self._stands[step.symbol]
-        facts = self.facts(step.symbol)
-        jumps = bool(step.flags & OPENS_BAR) or stand.is_discrete
         stand.see(step.ts, step.price, step.volume, step.spread, step.flags)
-        if not step.flags & TRADE:
-            return
-        for account, book in self._books(step.symbol):
-            if jumps and book.is_live:
-                self._protect(book, step.price, facts.tick)
-            events = book.see(step.ts, step.price, step.volume, step.spread, step.flags)
-            self._happened(account.name, book, events)
-            if book.is_live:
-                self._look_for_triggers(book)
-
-    def _protect(self, book: LiveBook, price: float, tick: float) -> None:
-        """Turn orders that a jump would fill beyond their protection into limits there."""
-        for slot in map(int, book.book.working()["order_id"]):
-            order = self.orders[self._slots[slot]]
-            share = order.terms.protection
-            if share is None or order.resting is not None:
-                continue
-            is_stop = order.terms.kind is OrderKind.STOP and not order.is_triggered
-            base = order.terms.price if is_stop else order.terms.reference
-            if base is None:
-                continue
-            sign = int(order.terms.side)
-            bound = round(base * (1.0 + sign * share) / tick) * tick
-            reached = not is_stop or sign * (price - base) >= 0
-            if reached and sign * (price - bound) > 0:
-                order.resting, order.is_triggered = bound, order.is_triggered or is_stop
-                book.cancel(slot)
-                del self._slots[slot]
-                self._note(order, OrderStatus.WORKING)
-                self._work(order, order.left - order.held_back)
-
-    def _look_for_triggers(self, book: LiveBook) -> None:
-        for row in book.book.working():
-            number = self._slots.get(int(row["order_id"]))
-            order = self.orders[number] if number else None
-            if order is not None and row["triggered"] and not order.is_triggered:
-                order.is_triggered = order.terms.kind in _STOPS
-                if order.is_triggered:
-                    self._note(order, OrderStatus.WORKING)
+        if step.flags & TRADE:
+            tick = self.facts(step.symbol).tick
+            for _, book in self._books(step.symbol):
+                self.floor.see(book, step, tick)
 
     def _end(self, step: BarsEnd) -> None:
         for symbol, bar in step.bars:
             self._stands[symbol].finish_bar(bar)
-            for account, book in self._books(symbol):
-                self._happened(account.name, book, book.finish_bar(bar))
+            for _, book in self._books(symbol):
+                self.floor.happened(book, book.finish_bar(bar))
             if step.ts >= self.session_close(symbol):
                 self._end_session(symbol)
 
@@ -473,82 +379,15 @@ class Exchange:
         if self._over_until.get(symbol) == day:
             return
         self._over_until[symbol] = day
-        for order in list(self.working.values()):
+        for order in list(self.floor.working.values()):
             contract = self.contracts[order.terms.contract]
             lasts = order.terms.time_in_force is TimeInForce.GTC or order.waits_for_open
             if contract.symbol == symbol and not lasts:
-                self._cancel(order, OrderStatus.EXPIRED, "end of the session")
+                self.floor.end(order, OrderStatus.EXPIRED, "end of the session")
         for account, book in self._books(symbol):
             key = account.contract_of(book)
             if self.contracts[key].last_day == day and book.steps:
-                self._settle_expiry(account, book)
-
-    def _settle_expiry(self, account: Account, book: LiveBook) -> None:
-        """Close a position at the last price, free of charge: its contract is no more."""
-        events = [*book.flatten(), *book.settle()]
-        for event in events:
-            if event.kind == FILL_EVENT:
-                fill = BoxFill(
-                    next(self._fill_numbers), 0, account.name, account.contract_of(book),
-                    account.product_of(book), Side(event.side), book.size(event.quantity),
-                    event.price, self.now, event.costs, event.pnl,
-                )  # fmt: skip
-                account.note_fill(fill)
-                self.on_fill(fill)
-
-    # -- what happened -----------------------------------------------------------------------
-
-    def _happened(self, account: str, book: LiveBook, events: Sequence[BookEvent]) -> None:
-        for event in events:
-            number = self._slots.get(event.order_id)
-            if number is None:
-                continue
-            order = self.orders[number]
-            if event.kind == FILL_EVENT:
-                self._fill(account, book, order, event)
-            elif event.kind != ACTIVE_EVENT:
-                del self._slots[event.order_id]
-                status = _ENDS.get(event.kind, OrderStatus.CANCELLED)
-                self._note(order, status, REASONS[event.reason])
-
-    def _fill(self, account: str, book: LiveBook, order: BoxOrder, event: BookEvent) -> None:
-        if order.terms.kind in _STOPS:
-            order.is_triggered = True
-        fill = BoxFill(
-            next(self._fill_numbers), order.number, account, order.terms.contract,
-            order.terms.product, order.terms.side, book.size(event.quantity), event.price,
-            self.now, event.costs, event.pnl,
-        )  # fmt: skip
-        order.note_fill(fill)
-        self.accounts[account].note_fill(fill)
-        self.on_fill(fill)
-        if order.left <= 1e-9:
-            self._slots.pop(event.order_id, None)
-            self._note(order, OrderStatus.FILLED)
-            return
-        self._note(order, OrderStatus.WORKING)
-        if order.held_back and order.left <= order.held_back + 1e-9:
-            self._slots.pop(event.order_id, None)
-            rest, order.held_back = order.held_back, 0.0
-            self._next_price(order, rest)
-
-    def _next_price(self, order: BoxOrder, quantity: float) -> None:
-        """Let the rest of an order come to the market with the next price."""
-        due = self.now + 1
-
-        def come() -> None:
-            if order.is_working:
-                self._work(order, quantity)
-
-        heapq.heappush(self._arrivals, (due, next(self._arrival_numbers), come))
-
-    def _note(self, order: BoxOrder, status: OrderStatus, reason: str = "") -> None:
-        order.note(status, self.now, reason)
-        if order.is_working:
-            self.working[order.number] = order
-        else:
-            self.working.pop(order.number, None)
-        self.on_order(order)
+                self.floor.settle(account, book)
 
 
 def _at(ts: int) -> Any:

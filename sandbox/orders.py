@@ -9,7 +9,7 @@ from typing import Any
 
 from core.errors import BrokerError
 from core.events import OrderStatus
-from core.orders import OrderKind, Side, TimeInForce
+from core.orders import OrderKind, Role, Side, TimeInForce
 
 
 class Author(StrEnum):
@@ -32,6 +32,7 @@ class Refusal(StrEnum):
     NOT_A_LOT = "quantity is no multiple of the lot"
     ABOVE_FREEZE = "quantity above the freeze quantity"
     ENDED = "order has ended"
+    BRACKET = "order is of a bracket"
     EXPIRED = "contract has expired"
     FAULT = "as the fault plan says"
 
@@ -73,6 +74,8 @@ class OrderTerms:
         trigger; beyond it rests there as a limit. None: by any.
     product : positions are kept apart by it. position_id : which one an order of a hedging account
         is of, "" for a new one. reduces : it never opens.
+    role, children : stop and targets that an order brings with it; they wait for its fill, the
+        stop covers what is open, and one that fills ends the others.
     fields : what the face wants to find again.
     """
 
@@ -89,6 +92,8 @@ class OrderTerms:
     position_id: str = ""
     tag: str = ""
     reduces: bool = False
+    role: Role = Role.ENTRY
+    children: tuple[OrderTerms, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -123,9 +128,10 @@ class BoxFill:
 class BoxOrder:
     """An order and all that became of it.
 
-    number : the exchange's. terms : as they are now. states : oldest first. is_triggered : its stop
-    was reached. resting : a limit it was turned into by its protection. held_back : quantity that a
-    fault keeps off the market until a part has filled. changes : how often it was modified.
+    number : the exchange's. parent, children : numbers of what it hangs on, and of its own.
+    terms : as they are now. states : oldest first. changes : how often it was modified.
+    is_triggered : its stop was reached. resting : a limit that its protection made of it.
+    held_back : quantity that a fault keeps off the market until a part has filled.
     waits_for_open : it comes to the market when the next session opens.
     """
 
@@ -134,6 +140,8 @@ class BoxOrder:
     author: Author
     terms: OrderTerms
     made: int
+    parent: int = 0
+    children: tuple[int, ...] = ()
     status: OrderStatus = OrderStatus.RECEIVED
     filled: float = 0.0
     average: float = 0.0

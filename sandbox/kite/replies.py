@@ -29,6 +29,7 @@ REFUSALS = {
     Refusal.NOT_A_LOT: "InputException",
     Refusal.ABOVE_FREEZE: "InputException",
     Refusal.ENDED: "OrderException",
+    Refusal.BRACKET: "OrderException",
     Refusal.EXPIRED: "InputException",
     Refusal.FAULT: "OrderException",
 }

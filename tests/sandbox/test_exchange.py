@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.events import OrderStatus
-from core.orders import OrderKind, Side, TimeInForce
+from core.orders import OrderKind, Role, Side, TimeInForce
 from sandbox.account import Account, AccountTerms
 from sandbox.board import Board
 from sandbox.course import Course
@@ -29,7 +29,7 @@ class Desk:
         self.account = Account("me", AccountTerms(cash, hedging))
         self.exchange.open_account(self.account)
         self.fills, self.steps, self.count = [], course.steps(), 0
-        self.exchange.on_fill = self.fills.append
+        self.exchange.floor.on_fill = self.fills.append
 
     def go(self, steps=1):
         for _ in range(steps):
@@ -40,7 +40,18 @@ class Desk:
     def place(self, side, quantity, kind=OrderKind.MARKET, price=None, **given):
         self.count += 1
         terms = OrderTerms(FUT, side, quantity, kind, price, **given)
-        return self.exchange.place("me", self.count, terms)
+        number, self.count = self.count, self.count + len(terms.children)
+        children = range(number + 1, self.count + 1)
+        return self.exchange.place("me", number, terms, children=children)
+
+    def bracket(self, quantity=LOT, stop=24995.0, target=25005.0, **given):
+        """Buy with a stop below and a target above; return all three orders."""
+        children = (
+            OrderTerms(FUT, Side.SELL, quantity, OrderKind.STOP, stop, role=Role.STOP),
+            OrderTerms(FUT, Side.SELL, quantity, OrderKind.LIMIT, target, role=Role.TARGET),
+        )
+        entry = self.place(Side.BUY, quantity, children=children, **given)
+        return entry, *(self.exchange.orders[number] for number in entry.children)
 
 
 def test_a_hedging_account_holds_opposite_positions_beside_each_other():
@@ -75,6 +86,60 @@ def test_products_are_kept_apart():
     assert {(held.product, held.quantity) for held in desk.account.positions()} == {
         ("MIS", LOT), ("NRML", -LOT),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("hedging", [False, True])
+def test_of_a_bracket_the_child_that_fills_ends_the_other(hedging):
+    desk = Desk([CALM], hedging=hedging)
+    desk.go(2)
+
+    entry, stop, target = desk.bracket()
+
+    assert [order.status.name for order in (entry, stop, target)] == [
+        "FILLED",
+        "WORKING",
+        "WORKING",
+    ]
+    desk.go()
+    assert [order.status.name for order in (stop, target)] == ["CANCELLED", "FILLED"]
+    assert target.average == 25005.0
+    assert desk.account.positions() == []
+
+
+def test_children_wait_for_their_parent_and_end_with_it():
+    desk = Desk([CALM])
+    desk.go(2)
+    entry, stop, target = desk.bracket(kind=OrderKind.LIMIT, price=24900.0, stop=24890.0)
+    assert {stop.status, target.status} == {OrderStatus.HELD}
+
+    desk.exchange.cancel("me", entry.number)
+
+    assert {entry.status, stop.status, target.status} == {OrderStatus.CANCELLED}
+
+
+def test_a_childs_price_can_be_moved_and_its_quantity_cannot():
+    desk = Desk([CALM])
+    desk.go(2)
+    _, stop, target = desk.bracket(target=25100.0)
+
+    desk.exchange.change("me", stop.number, price=24992.0)
+    with pytest.raises(Refused) as caught:
+        desk.exchange.change("me", target.number, quantity=2.0 * LOT)
+
+    desk.go(2)
+    assert caught.value.why is Refusal.BRACKET
+    assert (stop.average, target.status) == (24992.0, OrderStatus.CANCELLED)
+
+
+def test_a_bracket_that_is_rejected_leaves_no_child():
+    desk = Desk([CALM], cash=100.0)
+    desk.go(2)
+
+    entry, stop, target = desk.bracket()
+
+    assert entry.status is OrderStatus.REJECTED
+    assert {stop.status, target.status} == {OrderStatus.CANCELLED}
+    assert desk.exchange.working == {}
 
 
 def test_what_was_earned_becomes_cash_with_the_next_day():
@@ -137,6 +202,7 @@ asks = st.one_of(
         st.one_of(st.none(), st.just(0.001)),
     ),
     st.tuples(st.just("change"), st.integers(1, 9), prices, st.integers(1, 4)),
+    st.tuples(st.just("bracket"), st.integers(1, 3), prices, prices),
     st.tuples(st.just("cancel"), st.integers(1, 9)),
     st.tuples(st.just("fault")),
 )  # fmt: skip
@@ -161,6 +227,9 @@ def test_books_money_and_fills_agree_whatever_is_asked(rows, asked, hedging):
             elif what == "change":
                 number, price, lots = given_
                 desk.exchange.change("me", number, price=price, quantity=float(lots * LOT))
+            elif what == "bracket":
+                lots, one, other = given_
+                desk.bracket(lots * LOT, min(one, other), max(one, other))
             elif what == "cancel":
                 desk.exchange.cancel("me", *given_)
             else:

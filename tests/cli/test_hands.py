@@ -36,7 +36,8 @@ class Desk:
     def start(self, *words):
         command = ["live", "--strategy", STRATEGY, "--set", "every=100000", "--no-report",
                    "--instrument", "MGC", "--data", sample_path("MGC", "15m"),
-                   "--speed", "300"]  # fmt: skip
+                   # After so many bars the market has just opened: no break for minutes to come.
+                   "--history-bars", "1004", "--speed", "300"]  # fmt: skip
         self.process = subprocess.Popen(
             [sys.executable, str(ROOT / "run.py"), *command, *words],
             cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -180,6 +180,22 @@ def test_a_position_of_ours_that_was_closed_by_hand_is_named_and_then_adopted(as
     assert entries(second)
 
 
+def test_money_that_left_the_account_is_named_and_then_adopted(asked):
+    with other_hand(held_session(asked)) as hand:
+        hand.pay_in(-250.0)
+
+    first, _ = run(asked, seconds=0.5, at_end="keep")
+    second, _ = run(asked, Remedy.ADOPT, seconds=0.5, at_end="keep")
+
+    (named,) = first.differences
+    assert named.startswith("balance: the venue says ") and named.endswith("(-250.00)")
+    assert not second.differences
+    ledger = PaperLedger(asked().folder.paper, read_only=True)
+    at_venue = ledger.load()["balance"]
+    ledger.close()
+    assert second.built.broker.balance == pytest.approx(at_venue, abs=0.01)
+
+
 def entries_after(result):
     """Entries of the last start alone; those of the record are the first session's."""
     return [fill for fill in entries(result) if fill.time > result.recovered.market_time]

@@ -46,6 +46,9 @@ class Sandbox:
     faults : what goes wrong. seed : of ids and depth.
     accounts : name -> terms; by default one, XX0000.
     ledger : a new file for its own books; None: in memory.
+    latency_ms : market time between a request's acceptance and the order's book.
+    volume_share : share of each recorded trade's volume that a position's orders may fill; needs
+        tapes of trades: a replayed bar's path tells no volumes. None: all of it.
     host, port : where it listens; 0: a free port.
     settings : the face's own (`sandbox.kite.KiteSettings`).
 
@@ -70,6 +73,7 @@ class Sandbox:
         host: str = "127.0.0.1",
         port: int = 0,
         latency_ms: float = 0.0,
+        volume_share: float | None = None,
         settings: Any = None,
     ) -> None:
         if venue not in VENUES:
@@ -77,6 +81,11 @@ class Sandbox:
         if speed is not None and (lock_step or speed <= 0):
             raise ConfigError("speed: expected more than 0, and no lock-step beside it")
         told = [prices] if isinstance(prices, Prices) else list(prices)
+        is_taped = all(item.tape is not None and item.tape.is_discrete for item in told)
+        if volume_share is not None and not (is_taped and 0 < volume_share <= 1):
+            raise ConfigError(
+                f"volume_share={volume_share:g}: expected 0 < volume_share <= 1 and tapes of trades"
+            )
         self.plan = faults if isinstance(faults, FaultPlan) else FaultPlan(faults, seed)
         self.course = Course(told, _first_half(told) if start is None else start)
         self.exchange = Exchange(
@@ -84,6 +93,7 @@ class Sandbox:
             Board(self.course, seed),
             self.plan,
             latency_ns=round(latency_ms * 1e6),
+            volume_share=volume_share,
         )
         self.ledger = Ledger(None if ledger is None else Path(ledger))
         self.plan.on_strike = self.ledger.fault
@@ -192,19 +202,26 @@ class Sandbox:
         """Go one packet on: a price, or the clock at a bar's END; False at the end."""
         for step in self._steps:
             if isinstance(step, BarBegins):
-                self.exchange.take(step)
+                await self._take(step)
                 continue
             await self._pace.reach(step.ts)
-            self.packet += 1
-            self._strike(step)
-            self.exchange.take(step)
-            await self.face.publish(step)
+            await self._take(step)
             if self.lock_step is not None:
                 await self.face.delivered()
                 await self.lock_step.wait(self.packet, _label(step))
             return True
         self.is_over = True
         return False
+
+    async def _take(self, step: Step) -> None:
+        """Let a step happen, and tell it; a bar that begins tells nothing."""
+        if isinstance(step, BarBegins):
+            self.exchange.take(step)
+            return
+        self.packet += 1
+        self._strike(step)
+        self.exchange.take(step)
+        await self.face.publish(step)
 
     def _strike(self, step: Step) -> None:
         """Let happen what the plan has for this moment of the market."""
@@ -267,6 +284,18 @@ class Sandbox:
             return packets
 
         return self._await(some())
+
+    def tell(self, *steps: Step) -> None:
+        """Let the market take steps made by hand, between those of its prices.
+
+        steps : `sandbox.course` BarBegins, Price and BarsEnd, in the order of time.
+        """
+
+        async def all_of_them() -> None:
+            for step in steps:
+                await self._take(step)
+
+        self._await(all_of_them())
 
     def play_until(self, ts: int) -> None:
         """Let the market go on until a time (ns UTC), what happens at it included."""

@@ -45,6 +45,7 @@ class Exchange:
     ----------
     course : what is traded. board : what of it is shown. plan : what goes wrong with orders.
     latency_ns : market time between a request's acceptance and the book.
+    volume_share : share of each trade's volume that one position's orders may fill; None: all.
 
     Attributes
     ----------
@@ -53,7 +54,13 @@ class Exchange:
     """
 
     def __init__(
-        self, course: Course, board: Board, plan: FaultPlan, *, latency_ns: int = 0
+        self,
+        course: Course,
+        board: Board,
+        plan: FaultPlan,
+        *,
+        latency_ns: int = 0,
+        volume_share: float | None = None,
     ) -> None:
         self.prices = course.prices
         self.board = board
@@ -73,6 +80,7 @@ class Exchange:
                 "", "", item.instrument.without_margin(),
                 constant_rate(item.instrument.quote_currency, "account", 1.0),
                 discrete=item.tape is not None and item.tape.is_discrete,
+                volume_share=volume_share,
             )
             for item in course.prices.values()
         }  # fmt: skip

@@ -8,14 +8,18 @@ import sqlite3
 import threading
 from datetime import date
 
+import numpy as np
 import pytest
 import requests
 
+from core.bars import Series
 from core.errors import ConfigError, TolaError
 from core.orders import OrderKind, Side
-from sandbox import Fault, Sandbox, generated
+from core.ticks import TICK, TRADE, Tape
+from sandbox import Fault, Sandbox, generated, replayed
+from sandbox.course import BarBegins, Price
 from sandbox.pace import Pace
-from tests.sandbox.market import CALM, KEY, LOT, day
+from tests.sandbox.market import CALM, KEY, LOT, MINUTE, OPEN, day, minutes
 
 
 @pytest.fixture
@@ -36,6 +40,22 @@ def test_it_is_a_market_for_a_users_own_tests(box):
     assert (order.status.name, order.average) == ("FILLED", 25000.0)
     assert box.play(100) == 14
     assert box.is_over
+
+
+def test_steps_may_be_told_by_hand():
+    ticks = np.zeros(0, TICK)
+    bars = minutes([CALM])
+    prices = replayed(Series("NIFTY-FUT", MINUTE, bars), Tape(ticks, "trades"))
+    with Sandbox("kite", prices, volume_share=0.5) as box:
+        box.tell(BarBegins(OPEN, "NIFTY-FUT", bars[0]))
+        order = box.place(KEY, Side.BUY, 4 * LOT)
+
+        box.tell(Price(OPEN + 1, "NIFTY-FUT", 25000.0, 2 * LOT, 0.0, TRADE))
+        part = order.filled
+        box.tell(Price(OPEN + 2, "NIFTY-FUT", 25001.0, 100 * LOT, 0.0, TRADE))
+
+    assert (part, order.filled, order.status.name) == (LOT, 4 * LOT, "FILLED")
+    assert [fill.price for fill in order.fills] == [25000.05, 25001.05]
 
 
 def test_it_listens_nowhere_before_and_after():
@@ -74,6 +94,7 @@ def test_a_port_in_use_is_one_clear_error():
     [
         ({"venue": "kit"}, "did you mean 'kite'"),
         ({"speed": 0.0}, "more than 0"),
+        ({"volume_share": 0.5}, "tapes of trades"),
         ({"speed": 2.0, "lock_step": True}, "lock-step"),
         ({"prices": day([CALM], symbol="XAUUSD")}, "Kite does not trade XAUUSD"),
     ],

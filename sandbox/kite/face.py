@@ -32,6 +32,7 @@ from sandbox.course import BarsEnd, Price, Step
 from sandbox.face import Face, Handler, Route
 from sandbox.faults import OPENING, Fault
 from sandbox.kite.contracts import ContractList, Listed
+from sandbox.kite.crowd import Crowd
 from sandbox.kite.desk import Desk
 from sandbox.kite.portfolio import Portfolio
 from sandbox.kite.quotes import Quotes
@@ -71,8 +72,14 @@ class KiteFace(Face):
         self.desk = Desk(box.exchange, self.contracts, settings, self.new_number, self._note_order)
         self.portfolio = Portfolio(box.exchange, self.contracts, self.desk.fills)
         self.triggers = Triggers(self._token, self._place_for_trigger, lambda: box.now)
+        self.crowd = Crowd(settings.crowd, box.seed)
         self.stream = Stream(
-            self.contracts, settings, box.plan, self.quotes.tick, lambda: box.exchange.now
+            self.contracts,
+            self.crowd,
+            settings,
+            box.plan,
+            self.quotes.tick,
+            lambda: box.exchange.now,
         )
         self._numbers = itertools.count(1)
         self._untold: list[tuple[str, Order]] = []
@@ -107,12 +114,18 @@ class KiteFace(Face):
         self._take_day()
         if isinstance(step, Price):
             self._look_at_triggers(step)
+            await self.tick_crowd()
             await self.stream.publish([step.symbol])
         elif isinstance(step, BarsEnd):
             self._square_off(step)
             self.stream.drop(self._may_stay)
             await self.stream.publish([symbol for symbol, _ in step.bars])
         await self.flush()
+
+    async def tick_crowd(self) -> None:
+        """Let every share of the crowd trade once."""
+        if self.settings.crowd:
+            await self.stream.publish_crowd()
 
     async def flush(self) -> None:
         """Send order updates that are due."""
@@ -255,6 +268,8 @@ class KiteFace(Face):
             Route("POST", "/margins/orders", "margins", user(self._order_margins), OTHER),
             Route("POST", "/margins/basket", "margins", user(self._basket), OTHER),
             Route("POST", "/charges/orders", "charges", user(self._charges), OTHER),
+            Route("GET", "/portfolio/holdings/auctions", "auctions", user(self._holdings), OTHER),
+            Route("*", "/{path:.*}", "unknown", user(self._unknown)),
         ]  # fmt: skip
 
     # -- login -------------------------------------------------------------------------------
@@ -308,7 +323,8 @@ class KiteFace(Face):
 
     async def _instruments(self, request: web.Request, user: str) -> web.StreamResponse:
         exchange = request.match_info.get("exchange")
-        text = encode_instruments(self.contracts.rows(exchange))
+        crowd = self.crowd.rows if exchange in (None, "NSE") else []
+        text = encode_instruments([*self.contracts.rows(exchange), *crowd])
         return web.Response(
             body=gzip.compress(text.encode(), mtime=0), content_type="text/csv",
             headers={"Content-Encoding": "gzip"},
@@ -384,6 +400,9 @@ class KiteFace(Face):
         if number is not None:
             self.desk.order(user, number)
         return success([encode_trade(trade) for trade in self.desk.trades(user, number)])
+
+    async def _unknown(self, request: web.Request, user: str) -> web.StreamResponse:
+        raise KiteFault("GeneralException", "Route not found", 404)
 
     # -- portfolio ---------------------------------------------------------------------------
 

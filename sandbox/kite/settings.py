@@ -50,6 +50,7 @@ class KiteSettings:
     square_off_minutes : MIS positions are closed so long before the session's close.
     heartbeat_secs : between one-byte frames.
     request_token_secs : life of a request token.
+    crowd : made-up shares that tick and cannot be traded, to put a client under load.
     """
 
     api_key: str = "sandboxkey"
@@ -75,3 +76,4 @@ class KiteSettings:
     square_off_minutes: int = 5
     heartbeat_secs: float = 2.0
     request_token_secs: float = 300.0
+    crowd: int = 0

@@ -22,6 +22,7 @@ from brokers.kite.wire import (
 )
 from sandbox.faults import FaultPlan
 from sandbox.kite.contracts import ContractList, Listed
+from sandbox.kite.crowd import Crowd
 from sandbox.kite.settings import KiteSettings
 from sandbox.stream import Outlet, Payload
 
@@ -109,11 +110,13 @@ class Stream:
     def __init__(
         self,
         contracts: ContractList,
+        crowd: Crowd,
         settings: KiteSettings,
         plan: FaultPlan,
         tick: Callable[[Listed, str], Tick | None],
         now: Callable[[], int],
     ) -> None:
+        self._crowd = crowd
         self._contracts = contracts
         self._settings = settings
         self._plan = plan
@@ -157,7 +160,7 @@ class Stream:
         except WireError as fault:
             await link.outlet.put(TEXT, encode_message("error", str(fault)))
             return
-        known = [token for token in asked.tokens if self._contracts.by_token(token) is not None]
+        known = [token for token in asked.tokens if self._is_known(token)]
         if isinstance(asked, Subscribe):
             if len(link.modes.keys() | set(known)) > self._settings.max_tokens:
                 await link.outlet.put(TEXT, encode_message("error", "Too many instruments."))
@@ -173,6 +176,16 @@ class Stream:
             return
         if self._settings.sends_snapshot:
             await self._send(link, known, {})
+
+    def _is_known(self, token: int) -> bool:
+        return token in self._crowd or self._contracts.by_token(token) is not None
+
+    async def publish_crowd(self) -> None:
+        """Let the crowd trade once; send it to those who asked for it."""
+        self._crowd.move()
+        made: dict[tuple[int, str], bytes | None] = {}
+        for link in list(self.connections):
+            await self._send(link, [token for token in link.modes if token in self._crowd], made)
 
     async def publish(self, symbols: Iterable[str]) -> None:
         """Send what has moved to those who asked for it, all of it in one frame."""
@@ -201,6 +214,8 @@ class Stream:
             await link.outlet.put(PRICE, encode_frame(packets))
 
     def _packet(self, token: int, mode: str) -> bytes | None:
+        if token in self._crowd:
+            return encode_packet(self._crowd.tick(token, mode, self._now()))
         listed = self._contracts.by_token(token)
         tick = None if listed is None else self._tick(listed, mode)
         return None if tick is None else encode_packet(tick)

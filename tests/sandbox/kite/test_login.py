@@ -134,6 +134,9 @@ def test_without_a_token_nothing_is_told(box):
 
 
 def test_an_unknown_path_is_a_404(box, kite):
-    assert requests.get(f"{box.url}/nothing", timeout=10).status_code == 404
+    headers = {"Authorization": f"token {kite.api_key}:{kite.access_token}"}
+    reply = requests.get(f"{box.url}/nothing", headers=headers, timeout=10)
+
+    assert (reply.status_code, reply.json()["message"]) == (404, "Route not found")
     with pytest.raises(InputException):
         kite.margins("nonsense")

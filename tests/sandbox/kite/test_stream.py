@@ -163,3 +163,20 @@ def test_the_stream_ends_with_the_token(box, kite, ticker):
     box.call(box.face.expire_tokens)
 
     eventually(lambda: stream.closes)
+
+
+def test_a_crowd_ticks_beside_what_trades(start):
+    box = start(settings={"crowd": 300})
+    kite = connect(box)
+    tokens = [row["instrument_token"] for row in kite.instruments("NSE")][1:]
+    stream = Ticker(box, kite.access_token, tokens, "full").ready(box)
+    stream.settled(box)
+    stream.ticks.clear()
+
+    box.play(2)
+
+    stream.settled(box)
+    assert len(stream.ticks) == 600
+    assert {tick["volume_traded"] for tick in stream.ticks[-300:]} == {2}
+    assert {tick["instrument_token"] for tick in stream.ticks} == set(tokens)
+    stream.close()

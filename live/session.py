@@ -39,6 +39,7 @@ from live.desk import Desk
 from live.foreign import ForeignActs
 from live.group_limits import GroupLimits
 from live.group_watch import GroupWatch, group_switch
+from live.halting import STRATEGY_ERROR
 from live.journal import Journal, SessionFacts, open_journal
 from live.journal.records import BookedFill
 from live.kill import KillSwitch
@@ -499,7 +500,7 @@ class Session:
     def _strategy_failed(self, failure: BaseException) -> None:
         self._failure = failure
         self._alert("error", f"a strategy raised {type(failure).__name__}")
-        self.end(f"strategy error: {type(failure).__name__}")
+        self.end(STRATEGY_ERROR + type(failure).__name__)
 
     # -- the record for people ---------------------------------------------------------------
 

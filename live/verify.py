@@ -26,6 +26,7 @@ from backtests.request import AccountRequest
 from brokers.orders import NEVER_ARRIVED
 from core.bars import BAR, Series, parse_timeframe
 from core.calendar import get_calendar
+from core.errors import TolaError
 from core.events import Answer, Bars, Command, Event, Outcome, Ticks, Verb
 from core.ledger import TradeFill
 from core.orders import Role
@@ -35,10 +36,12 @@ from core.ticks import TICK, Tape
 from feeds.bar_builder import BarBuilder
 from feeds.bulk import BulkData
 from live.controls import Controls
+from live.halting import STRATEGY_ERROR, Halt
 from live.hands import make_hands
 from live.journal import Intent, Journal, SessionFacts
 from live.outbox import DROPPED
 from live.stepped import Course, PlanView, SteppedBroker, closes
+from live.watchdog import EngineHung
 from risk.analyzers import DailyLoss, TradeRisk
 from risk.guard import Guard
 from risk.memory import remember
@@ -143,8 +146,17 @@ def verify(
     ----------
     chain : the starts it went on from, and its own, oldest first.
     account, flats : its plans as they were resolved again from what is stored with it.
+
+    Raises
+    ------
+    TolaError : a strategy hung in it.
     """
     first, last = chain[0], chain[-1]
+    if last.exit_reason.endswith(STRATEGY_ERROR + EngineHung.__name__):
+        raise TolaError(
+            "a strategy hung in that session, and would again: nothing can be proved; why it hung "
+            "stands in the account's watchdog.jsonl"
+        )
     stop = _end_of(journal, last)
     events = ((seq, event) for seq, event in journal.events(first.first_seq) if seq <= stop)
     record = read_record(events)
@@ -158,6 +170,7 @@ def verify(
     fills = [item for item in journal.executions() if item.session_id in ids]
     findings += _compare_orders(orders, run)
     findings += _compare_fills(fills, run)
+    findings += _compare_failures(last.exit_reason, run.halt.failure)
     return Verified(
         sorted(findings, key=lambda item: item.bar or "9"),
         [_as_finding(orders[order_id].first, why) for order_id, why in withheld.items()],
@@ -231,6 +244,7 @@ class _Backtest:
         self._record = record
         self._calendar_file = calendar_file
         self.requests: list[tuple[int, Any, bool]] = []
+        self.halt = Halt()
         self.plans: list[PlanRun] = []
         self._cerebro = Cerebro(stdstats=False)
         for plan, rules in zip(account.plans, flats, strict=True):
@@ -307,7 +321,8 @@ class _Backtest:
                 feed.tola_plan = plan.plan_id
                 self._cerebro.adddata(feed, name=short)
                 further[short] = other
-        loaded = LoadedPlan(plan, series, further, calendar, schedule)
+        halting = replace(plan, strategy=self.halt.of(plan.strategy))
+        loaded = LoadedPlan(halting, series, further, calendar, schedule)
         self.plans.append(PlanRun(loaded, data))
 
     def _tape(self, plan: Any) -> Tape:
@@ -520,6 +535,15 @@ def _order_differences(
 def _keeps_children_itself(orders: Mapping[str, _Order]) -> bool:
     """Whether stops and targets were orders of the session's own."""
     return not any(order.first.document.get("children") for order in orders.values())
+
+
+def _compare_failures(exit_reason: str, failure: str) -> Iterator[Finding]:
+    """Hold the fault a strategy ended the session with against the backtest's."""
+    told = exit_reason.partition(STRATEGY_ERROR)[2]
+    if told != failure:
+        words = [text or "nothing" for text in (told, failure)]
+        what = f"a strategy raised {words[0]} in the session, {words[1]} in the backtest"
+        yield Finding("", "", what)
 
 
 def _compare_fills(fills: Sequence[Any], run: _Backtest) -> Iterator[Finding]:

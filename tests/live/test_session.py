@@ -16,6 +16,7 @@ from live.mailbox import Mailbox
 from live.session import Session
 from tests.cli import market
 from tests.live.sessions import ROOT, request_of
+from tests.live.test_parity import prove
 
 STRATEGY = f"{ROOT}/tests/live/plain.py:EveryBars"
 
@@ -86,6 +87,16 @@ def test_a_strategy_that_raises_ends_the_session_flat_with_its_fault(asked):
     assert not result.built.broker.tickets()
 
 
+def test_a_session_whose_strategy_raised_is_proved_to_its_end(asked):
+    request = asked(["act=fail", "on=155", "every=3"])
+    result = Session(request).run()
+
+    proof = prove(request, result.facts.session_id)
+
+    assert proof.findings == []
+    assert proof.trades == len(result.built.broker.ledger.trades) > 3
+
+
 def test_a_strategy_that_hangs_is_interrupted_and_the_session_ends_in_order(asked):
     request = asked(["act=hang", "on=55"], hangs_secs=0.5)
 
@@ -95,6 +106,8 @@ def test_a_strategy_that_hangs_is_interrupted_and_the_session_ends_in_order(aske
     assert not any(plan.position_steps for plan in result.built.broker.plans)
     (record,) = map(json.loads, (request.folder.path / "watchdog.jsonl").read_text().splitlines())
     assert record["silent_secs"] > 0.5
+    with pytest.raises(TolaError, match="hung in that session"):
+        prove(request, result.facts.session_id)
 
 
 def slowly(**terms):

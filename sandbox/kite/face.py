@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import itertools
-import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,45 +12,39 @@ from aiohttp import web
 from brokers.kite.wire import (
     IST,
     Order,
-    encode_candles,
-    encode_gtt,
-    encode_instruments,
-    encode_login,
-    encode_margins,
     encode_message,
-    encode_order,
-    encode_order_margins,
-    encode_positions,
     encode_postback,
-    encode_quote,
-    encode_trade,
 )
-from core.orders import OrderKind, Side
 from sandbox.course import BarsEnd, Price, Step
-from sandbox.face import Face, Handler, Route
+from sandbox.face import Face, Route
 from sandbox.faults import OPENING, Fault
-from sandbox.kite.contracts import ContractList, Listed
+from sandbox.kite.contracts import ContractList
 from sandbox.kite.crowd import Crowd
 from sandbox.kite.desk import Desk
+from sandbox.kite.endpoints import (
+    LoginEndpoints,
+    MarketEndpoints,
+    OrderEndpoints,
+    PortfolioEndpoints,
+    credentials,
+    for_user,
+)
 from sandbox.kite.portfolio import Portfolio
 from sandbox.kite.quotes import Quotes
-from sandbox.kite.replies import KiteFault, error, planned, success, wrong_input
-from sandbox.kite.sessions import EXCHANGES, ORDER_TYPES, PRODUCTS, Sessions
-from sandbox.kite.settings import HISTORICAL, OTHER, PLACE, QUOTE, KiteSettings
+from sandbox.kite.replies import KiteFault, error, planned
+from sandbox.kite.sessions import Sessions
+from sandbox.kite.settings import KiteSettings
+from sandbox.kite.square_off import SquareOff
 from sandbox.kite.stream import ORDER, Stream
 from sandbox.kite.triggers import Triggers
 from sandbox.limits import Window
-from sandbox.orders import Author, BoxFill, BoxOrder, OrderTerms
+from sandbox.orders import BoxFill, BoxOrder
 
 if TYPE_CHECKING:
     from sandbox.box import Sandbox
 
 _APP_ID = 1
 _NS = 1_000_000_000
-_MINUTE_NS = 60 * _NS
-_MOST_QUOTES = {"quote": 500, "ohlc": 1000, "ltp": 1000}
-
-UserHandler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
 
 
 class KiteFace(Face):
@@ -84,7 +76,7 @@ class KiteFace(Face):
         self._numbers = itertools.count(1)
         self._untold: list[tuple[str, Order]] = []
         self._day: dict[str, int] = {}
-        self._squared: dict[str, int] = {}
+        self._square_off = SquareOff(box.exchange, settings.square_off_minutes, self.new_number)
 
     # -- the market --------------------------------------------------------------------------
 
@@ -117,7 +109,7 @@ class KiteFace(Face):
             await self.tick_crowd()
             await self.stream.publish([step.symbol])
         elif isinstance(step, BarsEnd):
-            self._square_off(step)
+            self._square_off.take(step)
             self.stream.drop(self._may_stay)
             await self.stream.publish([symbol for symbol, _ in step.bars])
         await self.flush()
@@ -141,32 +133,6 @@ class KiteFace(Face):
     def _look_at_triggers(self, step: Price) -> None:
         listed = self.contracts.of_symbol(step.symbol)
         self.triggers.take_price({item.row.instrument_token: step.price for item in listed})
-
-    def _square_off(self, step: BarsEnd) -> None:
-        """Close intraday positions some minutes before the session does, once a day."""
-        for symbol, _ in step.bars:
-            due = self._exchange.session_close(symbol)
-            due -= self.settings.square_off_minutes * _MINUTE_NS
-            day = self._exchange.day(symbol)
-            if step.ts < due or self._squared.get(symbol) == day:
-                continue
-            self._squared[symbol] = day
-            for account in self._exchange.accounts.values():
-                self._square_off_account(account.name, symbol)
-
-    def _square_off_account(self, name: str, symbol: str) -> None:
-        for order in list(self._exchange.working.values()):
-            is_his = order.account == name and order.terms.product == "MIS"
-            if is_his and self._exchange.contracts[order.terms.contract].symbol == symbol:
-                self._exchange.cancel(name, order.number)
-        for held in self._exchange.accounts[name].positions():
-            is_his = held.product == "MIS"
-            if is_his and self._exchange.contracts[held.contract].symbol == symbol:
-                side = Side.SELL if held.quantity > 0 else Side.BUY
-                terms = OrderTerms(
-                    held.contract, side, abs(held.quantity), OrderKind.MARKET, product="MIS"
-                )
-                self._exchange.place(name, self.new_number(), terms, Author.EXCHANGE)
 
     def new_number(self) -> int:
         """Return the number of a new order: the day, and a count."""
@@ -193,7 +159,7 @@ class KiteFace(Face):
 
     def account_of(self, request: web.Request) -> str:
         """Return whose request it is."""
-        key, token = _credentials(request)
+        key, token = credentials(request)
         return self.sessions.user_of(key, token) or ""
 
     def fault_answer(self, fault: Fault) -> web.Response:
@@ -203,20 +169,6 @@ class KiteFace(Face):
     def limit_answer(self, window: Window) -> web.Response:
         """Return the answer to a request above a limit."""
         return error(KiteFault("NetworkException", "Too many requests", 429))
-
-    def _for_user(self, handler: UserHandler) -> Handler:
-        """Return a handler that knows its user, and answers faults as Kite does."""
-
-        async def handle(request: web.Request) -> web.StreamResponse:
-            user = self.account_of(request)
-            if not user:
-                return error(KiteFault("TokenException", "Incorrect `api_key` or `access_token`."))
-            try:
-                return await handler(request, user)
-            except KiteFault as fault:
-                return error(fault)
-
-        return handle
 
     def summary(self, url: str) -> list[str]:
         """Return how a person connects."""
@@ -232,237 +184,18 @@ class KiteFace(Face):
 
     def routes(self) -> Sequence[Route]:
         """Return Kite's endpoints."""
-        user = self._for_user
+        user = for_user(self.account_of)
+        groups = (
+            LoginEndpoints(self.sessions),
+            MarketEndpoints(self.contracts, self.crowd, self.quotes, self.desk.forms.band),
+            OrderEndpoints(self.desk, self.triggers),
+            PortfolioEndpoints(self.portfolio),
+        )
         return [
             Route("GET", "/", "stream", self._open_stream),
-            Route("GET", "/connect/login", "login.page", self._login_page),
-            Route("POST", "/connect/login", "login.enter", self._login_enter),
-            Route("POST", "/session/token", "session.token", self._session, OTHER),
-            Route("DELETE", "/session/token", "session.end", user(self._session_end), OTHER),
-            Route("GET", "/user/profile", "user.profile", user(self._profile), OTHER),
-            Route("GET", "/user/margins", "user.margins", user(self._margins), OTHER),
-            Route("GET", "/user/margins/{segment}", "user.margins", user(self._margins), OTHER),
-            Route("GET", "/instruments", "instruments", user(self._instruments), OTHER),
-            Route("GET", "/instruments/{exchange}", "instruments", user(self._instruments), OTHER),
-            Route(
-                "GET", "/instruments/historical/{token}/{interval}", "historical",
-                user(self._historical), HISTORICAL,
-            ),
-            Route("GET", "/quote", "quote", user(self._quote), QUOTE),
-            Route("GET", "/quote/ohlc", "quote.ohlc", user(self._quote), QUOTE),
-            Route("GET", "/quote/ltp", "quote.ltp", user(self._quote), QUOTE),
-            Route("GET", "/orders", "orders", user(self._orders), OTHER),
-            Route("GET", "/orders/{id}", "orders.history", user(self._order_history), OTHER),
-            Route("GET", "/orders/{id}/trades", "orders.trades", user(self._trades), OTHER),
-            Route("POST", "/orders/{variety}", "orders.place", user(self._place), PLACE),
-            Route("PUT", "/orders/{variety}/{id}", "orders.modify", user(self._modify), OTHER),
-            Route("DELETE", "/orders/{variety}/{id}", "orders.cancel", user(self._cancel), OTHER),
-            Route("GET", "/trades", "trades", user(self._trades), OTHER),
-            Route("GET", "/portfolio/positions", "positions", user(self._positions), OTHER),
-            Route("GET", "/portfolio/holdings", "holdings", user(self._holdings), OTHER),
-            Route("GET", "/gtt/triggers", "gtt", user(self._gtts), OTHER),
-            Route("POST", "/gtt/triggers", "gtt.place", user(self._gtt_place), OTHER),
-            Route("GET", "/gtt/triggers/{id}", "gtt.get", user(self._gtt), OTHER),
-            Route("PUT", "/gtt/triggers/{id}", "gtt.modify", user(self._gtt_modify), OTHER),
-            Route("DELETE", "/gtt/triggers/{id}", "gtt.delete", user(self._gtt_delete), OTHER),
-            Route("POST", "/margins/orders", "margins", user(self._order_margins), OTHER),
-            Route("POST", "/margins/basket", "margins", user(self._basket), OTHER),
-            Route("POST", "/charges/orders", "charges", user(self._charges), OTHER),
-            Route("GET", "/portfolio/holdings/auctions", "auctions", user(self._holdings), OTHER),
-            Route("*", "/{path:.*}", "unknown", user(self._unknown)),
-        ]  # fmt: skip
-
-    # -- login -------------------------------------------------------------------------------
-
-    async def _login_page(self, request: web.Request) -> web.StreamResponse:
-        query = request.query
-        try:
-            page = self.sessions.page(query.get("api_key", ""), query.get("redirect_params", ""))
-        except KiteFault as fault:
-            return error(fault)
-        return web.Response(text=page, content_type="text/html")
-
-    async def _login_enter(self, request: web.Request) -> web.StreamResponse:
-        form = await _form(request)
-        extra = form.get("redirect_params", "")
-        target = self.sessions.enter(
-            form.get("user_id", ""), form.get("password", ""), form.get("totp", ""), extra
-        )
-        if target is None:
-            page = self.sessions.page(
-                form.get("api_key", ""), extra, "Wrong user, password or TOTP."
-            )
-            return web.Response(text=page, content_type="text/html", status=403)
-        raise web.HTTPFound(target)
-
-    async def _session(self, request: web.Request) -> web.StreamResponse:
-        form = await _form(request)
-        try:
-            reply = self.sessions.exchange(
-                form.get("api_key", ""), form.get("request_token", ""), form.get("checksum", "")
-            )
-        except KiteFault as fault:
-            return error(fault)
-        return success(encode_login(reply))
-
-    async def _session_end(self, request: web.Request, user: str) -> web.StreamResponse:
-        self.sessions.end(request.query.get("access_token", ""))
-        return success(True)
-
-    async def _profile(self, request: web.Request, user: str) -> web.StreamResponse:
-        return success(
-            {
-                "user_id": user, "user_name": f"Sandbox {user}", "user_shortname": "Sandbox",
-                "email": "", "user_type": "individual", "broker": "ZERODHA",
-                "exchanges": EXCHANGES, "products": PRODUCTS, "order_types": ORDER_TYPES,
-                "avatar_url": None, "meta": {"demat_consent": "consent"},
-            }
-        )  # fmt: skip
-
-    # -- the market's data -------------------------------------------------------------------
-
-    async def _instruments(self, request: web.Request, user: str) -> web.StreamResponse:
-        exchange = request.match_info.get("exchange")
-        crowd = self.crowd.rows if exchange in (None, "NSE") else []
-        text = encode_instruments([*self.contracts.rows(exchange), *crowd])
-        return web.Response(
-            body=gzip.compress(text.encode(), mtime=0), content_type="text/csv",
-            headers={"Content-Encoding": "gzip"},
-        )  # fmt: skip
-
-    async def _historical(self, request: web.Request, user: str) -> web.StreamResponse:
-        token, query = request.match_info["token"], request.query
-        listed = self.contracts.by_token(int(token)) if token.isdigit() else None
-        if listed is None:
-            raise wrong_input("invalid token")
-        candles = self.quotes.candles(
-            listed, request.match_info["interval"], query.get("from", ""), query.get("to", ""),
-            query.get("continuous", "0") in ("1", "true"),
-        )  # fmt: skip
-        with_oi = query.get("oi", "0") in ("1", "true")
-        return success(encode_candles(candles, with_oi=with_oi))
-
-    async def _quote(self, request: web.Request, user: str) -> web.StreamResponse:
-        sort = request.path.rsplit("/", 1)[-1]
-        asked = request.query.getall("i", [])
-        if not asked or len(asked) > _MOST_QUOTES[sort]:
-            raise wrong_input(f"Give 1 to {_MOST_QUOTES[sort]} instruments as `i`.")
-        found = {}
-        for key in asked:
-            listed = self.contracts.by_key(key)
-            row = None if listed is None else self._quote_row(listed, sort)
-            if row is not None:
-                found[key] = row
-        return success(found)
-
-    def _quote_row(self, listed: Listed, sort: str) -> dict[str, Any] | None:
-        quote = self.quotes.quote(listed, self.desk.forms.band(listed))
-        if quote is None:
-            return None
-        row = encode_quote(quote, is_index=listed.is_index)
-        names = {
-            "ltp": ("instrument_token", "last_price"),
-            "ohlc": ("instrument_token", "last_price", "ohlc"),
-        }.get(sort, tuple(row))
-        return {name: row[name] for name in names}
-
-    # -- orders ------------------------------------------------------------------------------
-
-    async def _place(self, request: web.Request, user: str) -> web.StreamResponse:
-        form = await _form(request)
-        numbers = self.desk.place(user, request.match_info["variety"], form)
-        ids = [str(number) for number in numbers]
-        data: dict[str, Any] = {"order_id": ids[0]}
-        if len(ids) > 1:
-            data["children"] = [{"order_id": number} for number in ids[1:]]
-        return success(data)
-
-    async def _modify(self, request: web.Request, user: str) -> web.StreamResponse:
-        number = _order_number(request)
-        self.desk.modify(user, number, await _form(request))
-        return success({"order_id": str(number)})
-
-    async def _cancel(self, request: web.Request, user: str) -> web.StreamResponse:
-        number = _order_number(request)
-        self.desk.cancel(user, number)
-        return success({"order_id": str(number)})
-
-    async def _orders(self, request: web.Request, user: str) -> web.StreamResponse:
-        return success([encode_order(order) for order in self.desk.book(user)])
-
-    async def _order_history(self, request: web.Request, user: str) -> web.StreamResponse:
-        number = _order_number(request)
-        self.desk.order(user, number)
-        return success([encode_order(order) for order in self.desk.history[number]])
-
-    async def _trades(self, request: web.Request, user: str) -> web.StreamResponse:
-        number = _order_number(request) if "id" in request.match_info else None
-        if number is not None:
-            self.desk.order(user, number)
-        return success([encode_trade(trade) for trade in self.desk.trades(user, number)])
-
-    async def _unknown(self, request: web.Request, user: str) -> web.StreamResponse:
-        raise KiteFault("GeneralException", "Route not found", 404)
-
-    # -- portfolio ---------------------------------------------------------------------------
-
-    async def _positions(self, request: web.Request, user: str) -> web.StreamResponse:
-        return success(encode_positions(self.portfolio.positions(user)))
-
-    async def _holdings(self, request: web.Request, user: str) -> web.StreamResponse:
-        return success([])
-
-    async def _margins(self, request: web.Request, user: str) -> web.StreamResponse:
-        rows = encode_margins(self.portfolio.margins(user))
-        segment = request.match_info.get("segment")
-        if segment is None:
-            return success(rows)
-        if segment not in rows:
-            raise wrong_input("Invalid `segment`.")
-        return success(rows[segment])
-
-    async def _order_margins(self, request: web.Request, user: str) -> web.StreamResponse:
-        return success(encode_order_margins(self.portfolio.order_margins(await _rows(request))))
-
-    async def _basket(self, request: web.Request, user: str) -> web.StreamResponse:
-        orders = await _rows(request)
-        initial, final = self.portfolio.basket(user, orders)
-        rows = encode_order_margins(self.portfolio.order_margins(orders))
-        return success(
-            {"initial": {"total": initial}, "final": {"total": final}, "orders": rows,
-             "charges": rows[0]["charges"] if len(rows) == 1 else {}}
-        )  # fmt: skip
-
-    async def _charges(self, request: web.Request, user: str) -> web.StreamResponse:
-        orders = await _rows(request)
-        margins = encode_order_margins(self.portfolio.order_margins(orders))
-        named = ("transaction_type", "tradingsymbol", "exchange", "variety", "product",
-                 "order_type", "quantity")  # fmt: skip
-        return success(
-            [
-                {name: order.get(name) for name in named}
-                | {"price": order.get("average_price", 0), "charges": margin["charges"]}
-                for order, margin in zip(orders, margins, strict=True)
-            ]
-        )
-
-    # -- triggers ----------------------------------------------------------------------------
-
-    async def _gtts(self, request: web.Request, user: str) -> web.StreamResponse:
-        return success([encode_gtt(gtt) for gtt in self.triggers.all(user)])
-
-    async def _gtt(self, request: web.Request, user: str) -> web.StreamResponse:
-        return success(encode_gtt(self.triggers.get(user, _order_number(request))))
-
-    async def _gtt_place(self, request: web.Request, user: str) -> web.StreamResponse:
-        return success({"trigger_id": self.triggers.add(user, await _form(request))})
-
-    async def _gtt_modify(self, request: web.Request, user: str) -> web.StreamResponse:
-        number = _order_number(request)
-        return success({"trigger_id": self.triggers.change(user, number, await _form(request))})
-
-    async def _gtt_delete(self, request: web.Request, user: str) -> web.StreamResponse:
-        return success({"trigger_id": self.triggers.delete(user, _order_number(request))})
+            *(route for group in groups for route in group.routes(user)),
+            Route("*", "/{path:.*}", "unknown", user(_unknown)),
+        ]
 
     def _token(self, key: str) -> int | None:
         listed = self.contracts.by_key(key)
@@ -470,8 +203,6 @@ class KiteFace(Face):
 
     def _place_for_trigger(self, user: str, form: Mapping[str, str]) -> str:
         return str(self.desk.place(user, "regular", form)[0])
-
-    # -- the stream --------------------------------------------------------------------------
 
     async def _open_stream(self, request: web.Request) -> web.StreamResponse:
         key, token = request.query.get("api_key", ""), request.query.get("access_token", "")
@@ -491,32 +222,5 @@ def make_face(box: Sandbox, settings: KiteSettings | None) -> KiteFace:
     return KiteFace(box, settings or KiteSettings())
 
 
-def _credentials(request: web.Request) -> tuple[str, str]:
-    """Return key and token of a request's header, or of its query where a stream is opened."""
-    kind, _, value = request.headers.get("Authorization", "").partition(" ")
-    if kind != "token":
-        return request.query.get("api_key", ""), request.query.get("access_token", "")
-    key, _, token = value.partition(":")
-    return key, token
-
-
-async def _form(request: web.Request) -> dict[str, str]:
-    """Return a form's fields, the last of each."""
-    found = await request.post()
-    return {name: str(value) for name, value in found.items()}
-
-
-async def _rows(request: web.Request) -> list[Mapping[str, Any]]:
-    """Return a JSON list of objects."""
-    try:
-        rows = json.loads(await request.text())
-    except json.JSONDecodeError:
-        rows = None
-    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-        raise wrong_input("Expected a list of orders.")
-    return rows
-
-
-def _order_number(request: web.Request) -> int:
-    text = request.match_info["id"]
-    return int(text) if text.isdigit() and len(text) < 20 else -1
+async def _unknown(request: web.Request, user: str) -> web.StreamResponse:
+    raise KiteFault("GeneralException", "Route not found", 404)

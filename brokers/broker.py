@@ -397,5 +397,7 @@ class LiveBroker(HearingAccount):
     def finish_bar(self, plan: LivePlan, bar: np.record) -> None:
         """A plan's bar is over and told: note the equity at its END."""
         self.now = max(self.now, int(bar.end))
+        if not plan.start:  # history: a hand may order before the first live bar
+            plan.begin_day(int(bar.day), int(bar.start))
         self._ends.append(int(bar.end))
         self._equities.append(self._value)

@@ -189,6 +189,8 @@ class LiveAccount(TradedAccount):
     def check_protection(self, now: int, limit_ns: int) -> list[LivePlan]:
         """Return the plans whose position has been without a working stop for longer than that.
 
+        Time in which the market is shut does not count: nothing can happen then, nor be done.
+
         Parameters
         ----------
         now : market time, ns UTC.
@@ -196,7 +198,9 @@ class LiveAccount(TradedAccount):
         return [
             plan
             for plan in self._plans
-            if plan.unprotected_since is not None and now - plan.unprotected_since > limit_ns
+            if plan.unprotected_since is not None
+            and now - plan.unprotected_since > limit_ns
+            and not 0 < int(plan.cell["close_at"][0]) <= now
         ]
 
     # -- money -------------------------------------------------------------------------------
@@ -205,6 +209,8 @@ class LiveAccount(TradedAccount):
         self._day = day
         for plan in self._plans:
             plan.begin_day(day, self.now)
+            if plan.unprotected_since is not None:
+                plan.unprotected_since = self.now
         self.hands.begin_day(day, self.now)
         if self._supervisor is not None:
             self._supervisor.on_day(day, self._value, self._balance)

@@ -44,17 +44,23 @@ class KiteClient:
     Parameters
     ----------
     keys : returns the account's keys, read anew where the token was renewed.
+    windows : the venue's limits.
 
     Raises
     ------
     VenueError : from every call; see `brokers.kite.faults`.
     """
 
-    def __init__(self, config: KiteConfig, keys: Callable[[], KiteKeys]) -> None:
+    def __init__(
+        self,
+        config: KiteConfig,
+        keys: Callable[[], KiteKeys],
+        windows: Sequence[Window] = WINDOWS,
+    ) -> None:
         self._config = config
         self._keys = keys
         self._lock = threading.Lock()
-        self._limiter = RateLimiter(WINDOWS, ENDPOINTS)
+        self._limiter = RateLimiter(windows, ENDPOINTS)
         self._sdk: Any = None
         self._token = ""
 
@@ -133,6 +139,12 @@ class KiteClient:
     def get_orders(self) -> list[wire.Order]:
         """Return the day's order book."""
         return self._get("orders", lambda sdk: [wire.decode_order(row) for row in sdk.orders()])
+
+    def get_order(self, venue_order_id: str) -> wire.Order:
+        """Return the present state of an order."""
+        return self._get(
+            "order", lambda sdk: wire.decode_order(sdk.order_history(venue_order_id)[-1])
+        )
 
     def get_trades(self) -> list[wire.Trade]:
         """Return the day's fills."""

@@ -50,7 +50,7 @@ def asked(call: Callable[[], _Answer], operation: str, *, sends_order: bool = Fa
         raise _lost(fault, operation) from None
     except WireError as fault:
         raise _unreadable(operation, str(fault)) from None
-    except (KeyError, TypeError, AttributeError, ValueError) as fault:
+    except (LookupError, TypeError, AttributeError, ValueError) as fault:
         # the SDK reads replies without looking: one it cannot read ends in any of these
         raise _unreadable(operation, type(fault).__name__) from None
 

@@ -25,6 +25,11 @@ EXCHANGES = {"NIFTY-FUT": "NFO", "BANKNIFTY-FUT": "NFO", "GOLDM": "MCX", "NIFTY5
 Fetch = Callable[[str], list[wire.InstrumentRow]]
 
 
+def today(now: int) -> int:
+    """Return the day, as a trading-day number, that the newest list is of at a time (ns UTC)."""
+    return list_day(now, ZONE, READY_MINUTE)
+
+
 def load_contracts(
     config: KiteConfig,
     symbols: Iterable[str],
@@ -47,7 +52,7 @@ def load_contracts(
     if unknown:
         known = ", ".join(sorted(EXCHANGES))
         raise ConfigError(f"kite: {', '.join(unknown)} is not traded there; it has {known}")
-    day = list_day(now, ZONE, READY_MINUTE)
+    day = today(now)
     rule = RollRule(config.roll_sessions)
     origin = Origin("kite", _scope(config), day, now, f"{config.api_root}/instruments", 0, ())
 

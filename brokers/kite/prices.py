@@ -18,8 +18,8 @@ _NAN = float("nan")
 class _Last:
     """What was told of an instrument last. time : the latest its ticks have had."""
 
-    volume: int = -1
-    price: float = _NAN
+    volume: int
+    price: float
     time: int = 0
 
 
@@ -27,9 +27,11 @@ class TickMaker:
     """Turns packets into ticks, one for one.
 
     A packet is a snapshot: it is a trade of ours only if the day's volume grew since the one
-    before, or, of an index, which has none, if its price did. The first one after a beginning only
-    tells the time and the quote, for what it counts was traded before. A trade has the time of the
-    venue's last trade, all else the exchange's.
+    before, or, of an index, which has none, if its price did. All others only tell the time and the
+    quote. The first one after a beginning is none at all: it is as old as the last trade was. Nor
+    is one without a time (ltp and quote mode). A trade has the time of the venue's last trade, all
+    else the exchange's. The spread is left to the instrument: prices here are of trades, and that
+    is what the exchange settles by.
     """
 
     def __init__(self) -> None:
@@ -37,33 +39,35 @@ class TickMaker:
 
     def forget(self) -> None:
         """Begin anew: packets were missed."""
-        for last in self._last.values():
-            last.volume, last.price = -1, _NAN
+        self._last.clear()
 
-    def make(self, tick: wire.Tick) -> np.ndarray[Any, Any]:
-        """Return a packet as a one-item array of TICK."""
-        last = self._last.setdefault(tick.instrument_token, _Last())
-        now = time.time_ns()
-        if wire.is_index(tick.instrument_token):
-            traded, volume = last.price == last.price and tick.last_price != last.price, 0
-        else:
-            traded, volume = self._traded(last, tick)
-        ts = (tick.last_trade_time if traded else 0) or tick.exchange_time or now
+    def make(self, tick: wire.Tick) -> np.ndarray[Any, Any] | None:
+        """Return a packet as a one-item array of TICK, None where it is none."""
+        if not tick.exchange_time:
+            return None
+        last = self._last.get(tick.instrument_token)
+        if last is None:
+            self._last[tick.instrument_token] = _Last(tick.volume, tick.last_price)
+            return None
+        traded, volume = _traded(last, tick)
+        ts = (tick.last_trade_time if traded else 0) or tick.exchange_time
         last.time = ts = max(ts, last.time)
         last.price, last.volume = tick.last_price, tick.volume
         made = np.zeros(1, TICK)
         bid, ask = _best(tick.buy), _best(tick.sell)
         made[0] = (
-            ts, now, tick.last_price, volume, bid, ask, ask - bid, TRADE if traded else 0,
+            ts, time.time_ns(), tick.last_price, volume, bid, ask, _NAN, TRADE if traded else 0,
         )  # fmt: skip
         return made
 
-    def _traded(self, last: _Last, tick: wire.Tick) -> tuple[bool, int]:
-        if last.volume < 0:
-            return False, 0
-        if tick.volume < last.volume:  # another day began
-            return tick.volume > 0, tick.volume
-        return tick.volume > last.volume, tick.volume - last.volume
+
+def _traded(last: _Last, tick: wire.Tick) -> tuple[bool, int]:
+    """Return whether something was traded since the last packet, and how much."""
+    if wire.is_index(tick.instrument_token):
+        return tick.last_price != last.price, 0
+    if tick.volume < last.volume:  # another day began
+        return tick.volume > 0, tick.volume
+    return tick.volume > last.volume, tick.volume - last.volume
 
 
 def _best(levels: tuple[wire.DepthLevel, ...]) -> float:

@@ -22,10 +22,10 @@ import numpy as np
 from brokers.contracts import Contract
 from brokers.errors import AuthError, Disconnected, OutcomeUnknown, RateLimited
 from brokers.kite import kite_capabilities, wire
-from brokers.kite.client import KiteClient
+from brokers.kite.client import WINDOWS, KiteClient
 from brokers.kite.config import KiteConfig, KiteKeys
 from brokers.kite.history import fetch_pages
-from brokers.kite.instruments import load_contracts
+from brokers.kite.instruments import load_contracts, today
 from brokers.kite.mapping import (
     SIDES,
     SentTerms,
@@ -38,7 +38,7 @@ from brokers.kite.order_roll import OrderRoll
 from brokers.kite.prices import TickMaker
 from brokers.kite.stream import KiteStream
 from brokers.lanes import Lanes
-from brokers.limits import Usage
+from brokers.limits import Usage, Window
 from brokers.master import ContractMaster
 from brokers.port import Capabilities, OrderChangeRequest, VenueOrder
 from brokers.retries import Questions, Reconnector, RetryPolicy
@@ -84,6 +84,7 @@ class KiteStore:
     policy : how often lost connections and refused questions are tried again.
     clock : the market's time, ns UTC; this computer's by default.
     contracts : of the day; None: the venue is asked.
+    windows : the request limits of the account.
     """
 
     def __init__(
@@ -96,15 +97,17 @@ class KiteStore:
         policy: RetryPolicy | None = None,
         clock: Callable[[], int] = time.time_ns,
         contracts: ContractMaster | None = None,
+        windows: Sequence[Window] = WINDOWS,
     ) -> None:
         self.config = config
-        self.client = KiteClient(config, keys)
+        self.client = KiteClient(config, keys, windows)
         self._capabilities = kite_capabilities(config.product)
         self._keys = keys
         self._emit = emit
         self._symbols = tuple(symbols)
         self._clock = clock
         self._lock = threading.RLock()
+        self._learning = threading.Lock()
         self._reconnector = Reconnector(policy or RetryPolicy())
         self._questions = Questions(policy or RetryPolicy(), self._rest_of_life)
         self._orders = Lanes("kite-orders", _ORDER_THREADS)
@@ -127,8 +130,10 @@ class KiteStore:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether no request is on its way: what a lock-step market waits for."""
-        return self._orders.is_idle and self._asks.is_idle
+        """Whether no request and no connection is on its way: a lock-step market waits for it."""
+        rests = (LinkState.CONNECTED, LinkState.LOGIN_NEEDED, LinkState.GIVEN_UP)
+        is_linked = self._keeper is None or self._reconnector.state in rests
+        return is_linked and self._orders.is_idle and self._asks.is_idle
 
     def usage(self) -> Sequence[Usage]:
         """Return how much of each of the venue's request limits is used."""
@@ -189,13 +194,23 @@ class KiteStore:
         stream.open()
 
     def _learn_contracts(self) -> None:
-        known = self._contracts
-        if known is None and self._symbols:
-            known = load_contracts(
-                self.config, self._symbols, self._clock(), self.client.get_instruments
-            )
-            self._contracts = known
-            logger.info("contracts known origin=%s", known.origin.describe())
+        """Know the day's contracts; another day may bring other ones, and other tokens."""
+        with self._learning:
+            now = self._clock()
+            known = self._contracts
+            if not self._symbols or (known is not None and known.origin.day >= today(now)):
+                return
+            found = load_contracts(self.config, self._symbols, now, self.client.get_instruments)
+            logger.info("contracts known origin=%s", found.origin.describe())
+            with self._lock:
+                self._contracts = found
+                for symbol in self._wanted:
+                    self._wanted[symbol] = self._token_of(symbol, found)
+                self._by_token = {token: symbol for symbol, token in self._wanted.items()}
+
+    @staticmethod
+    def _token_of(symbol: str, contracts: ContractMaster) -> int:
+        return int(contracts.contract_on(symbol, contracts.origin.day).venue_id)
 
     def _look_for_login(self, now: float) -> None:
         """Go on by itself once somebody has logged in."""
@@ -257,8 +272,8 @@ class KiteStore:
             self._makers.forget()
         if tokens:
             stream.subscribe(tokens)
-        self._reconnector.connected(time.monotonic())
         self._tell_link(LinkState.CONNECTED)
+        self._reconnector.connected(time.monotonic())
 
     def heard_ticks(self, stream: KiteStream, ticks: Sequence[wire.Tick]) -> None:
         """Turn packets into ticks of our symbols."""
@@ -266,12 +281,10 @@ class KiteStore:
             return
         for tick in ticks:
             symbol = self._by_token.get(tick.instrument_token)
-            if symbol is not None:
-                made = self._makers.make(tick)
-                row = made[0]
-                self._emit(
-                    Ticks(symbol, made, ts_event=int(row["ts_event"]), ts_init=int(row["ts_init"]))
-                )
+            made = None if symbol is None else self._makers.make(tick)
+            if symbol is not None and made is not None:
+                ts_event, ts_init = made["ts_event"].item(0), made["ts_init"].item(0)
+                self._emit(Ticks(symbol, made, ts_event=ts_event, ts_init=ts_init))
 
     def heard_order(self, stream: KiteStream, order: wire.Order) -> None:
         """Tell of a changed order, and ask for the fills it lacks."""
@@ -442,6 +455,18 @@ class KiteStore:
             return
         for order in orders:
             self._tell_order(order, is_book=True)
+
+    def _look_at(self, venue_order_id: str) -> None:
+        """Look at one order: the stream does not tell of what is merely placed.
+
+        One that the exchange has not spoken of yet is seen again with the next look at the book.
+        """
+        try:
+            order = self.client.get_order(venue_order_id)
+        except TolaError as fault:
+            logger.warning("an order cannot be read order=%s error=%s", venue_order_id, fault)
+            return
+        self._tell_order(order, is_book=True)
 
     def _login_over(self, fault: AuthError) -> None:
         """The token died while the stream stands: it will not be opened again with it."""
@@ -637,8 +662,8 @@ class KiteStore:
                 venue_id = answer.venue_order_id or self._roll.venue_id(order_id)
                 now = self._clock()
                 self._emit(replace(answer, venue_order_id=venue_id, ts_event=now))
-            if answer.outcome is not Outcome.REFUSED:
-                self._polled_at = min(self._polled_at, time.monotonic() - 4.0)
+            if verb in (Verb.SUBMIT, Verb.MODIFY) and venue_id:
+                self._asks.put(f"order {venue_id}", lambda: self._look_at(venue_id))
 
         if not self._orders.put(lane or order_id, do):
             self._emit(

@@ -91,6 +91,8 @@ class KiteStream:
 
         if self._is_unwanted:
             return
+        # It calls every end an error, those asked for too; what ended is told by us.
+        logging.getLogger("kiteconnect.ticker").setLevel(logging.CRITICAL)
         ticker = KiteTicker(
             self._keys.api_key,
             self._keys.access_token,

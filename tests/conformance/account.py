@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.orders import Side
+from core.orders import Side, TimeInForce
 from risk.settings import RiskSettings
 from tests.conformance.lab import Ability
 from tests.conformance.our_side import OurSide
@@ -394,6 +394,8 @@ class SessionEnds:
 
         lab.end_session()
         our.settle()
+        if TimeInForce.GTC not in our.port.capabilities.times_in_force:
+            our.wait(5)  # it ended with the day: a new one is placed when the market has opened
 
         assert our.position == lab.truth().net == our.lots(2)
         assert lab.truth().stops(Side.SELL) == our.lots(2)

@@ -161,7 +161,12 @@ class Sandbox:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         self.server = Server(
-            self.face, self.plan, self.ledger, Control(self).routes(), lambda: self.now
+            self.face,
+            self.plan,
+            self.ledger,
+            Control(self).routes(),
+            lambda: self.now,
+            lambda: self.exchange.skew_ns / _NS,
         )
         try:
             self._port = await self.server.start(self._host, self._port)

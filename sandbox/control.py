@@ -128,8 +128,8 @@ class Control:
 
 async def _body(request: web.Request) -> dict[str, Any]:
     try:
-        body = await request.json()
-    except json.JSONDecodeError:
+        body = json.loads(await request.read())
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         raise web.HTTPBadRequest(text="expected a JSON object")

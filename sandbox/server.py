@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from email.utils import formatdate
 
 from aiohttp import web
 
@@ -24,7 +25,7 @@ class Server:
     Parameters
     ----------
     control : the sandbox's own routes, outside the venue's paths, never counted or struck.
-    now : market time, ns UTC.
+    now : market time, ns UTC. skew_secs : how far ahead of ours the clock is that dates answers.
     """
 
     def __init__(
@@ -34,12 +35,14 @@ class Server:
         ledger: Ledger,
         control: Sequence[Route],
         now: Callable[[], int],
+        skew_secs: Callable[[], float],
     ) -> None:
         self.face = face
         self.counts = RequestCounts(face.windows)
         self._plan = plan
         self._ledger = ledger
         self._now = now
+        self._skew_secs = skew_secs
         self._runner: web.AppRunner | None = None
         self._closing = False
         app = web.Application(client_max_size=_MEGABYTES)
@@ -94,6 +97,8 @@ class Server:
                 self._ledger.request(came, ts, account, route.name, 0, name)
                 raise
             self._ledger.request(came, ts, account, route.name, answer.status, name)
+            if not answer.prepared:
+                answer.headers["Date"] = formatdate(time.time() + self._skew_secs(), usegmt=True)
             return answer
 
         return handle

@@ -57,8 +57,8 @@ async def rows_of(request: web.Request) -> list[Mapping[str, Any]]:
     KiteFault : it is none, or empty.
     """
     try:
-        rows = json.loads(await request.text())
-    except json.JSONDecodeError:
+        rows = json.loads(await request.read())
+    except (ValueError, RecursionError):
         rows = None
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise wrong_input("Expected a list of orders.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -313,6 +315,8 @@ def test_the_venues_clock_goes_wrong(box, kite, token, ticker):
     assert kite.quote(KEY)[KEY]["timestamp"].strftime("%H:%M:%S") == "09:16:30"
     tick = decode_frame(stream.frames[-1])[0]
     assert tick.exchange_time - box.exchange.now == 90 * 10**9
+    told = parsedate_to_datetime(requests.get(f"{box.url}/nothing", timeout=10).headers["Date"])
+    assert 60 < told.timestamp() - time.time() < 120
 
 
 def test_another_hand_acts_at_its_time(start):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from kiteconnect.exceptions import InputException
+from kiteconnect.exceptions import InputException, OrderException
 
 from sandbox.account import AccountTerms
 from tests.sandbox.kite.client import USER, connect
@@ -178,3 +178,16 @@ def test_what_expires_is_settled_at_the_last_price(start):
 
 def test_holdings_are_empty_for_there_are_no_shares(kite):
     assert kite.holdings() == []
+
+
+def test_accounts_do_not_see_each_other(start):
+    box = start(accounts={USER: AccountTerms(), "YY1111": AccountTerms(cash=50_000.0)})
+    mine, other = connect(box), connect(box, "YY1111")
+    box.play()
+    order_id = place(mine, kind="MARKET")
+
+    assert [len(kite.orders()) for kite in (mine, other)] == [1, 0]
+    assert other.positions()["net"] == []
+    assert other.margins("equity")["net"] == 50_000.0
+    with pytest.raises(OrderException, match="Couldn't find"):
+        other.order_history(order_id)

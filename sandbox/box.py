@@ -261,15 +261,15 @@ class Sandbox:
     def call(self, function: Callable[..., _T], *given: Any, **named: Any) -> _T:
         """Run a function on the sandbox's loop and return what it returns."""
 
-        async def run() -> _T:
+        async def call() -> _T:
             return function(*given, **named)
 
-        return self._await(run())
+        return self.run(call())
 
-    def _await(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Do work on the sandbox's loop, and tell the streams what came of it."""
+    def run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Do work on the sandbox's loop, tell the streams what came of it, return its result."""
 
-        async def run() -> _T:
+        async def do() -> _T:
             result = await work
             await self.face.flush()
             return result
@@ -277,7 +277,7 @@ class Sandbox:
         if self._loop is None:
             work.close()
             raise TolaError("the sandbox does not run: start it, or use it in a with block")
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(do(), self._loop).result()
 
     def play(self, packets: int = 1) -> int:
         """Let the market go on by so many packets; return how many there still were."""
@@ -288,7 +288,7 @@ class Sandbox:
                     return count
             return packets
 
-        return self._await(some())
+        return self.run(some())
 
     def tell(self, *steps: Step) -> None:
         """Let the market take steps made by hand, between those of its prices.
@@ -300,7 +300,7 @@ class Sandbox:
             for step in steps:
                 await self._take(step)
 
-        self._await(all_of_them())
+        self.run(all_of_them())
 
     def play_until(self, ts: int) -> None:
         """Let the market go on until a time (ns UTC), what happens at it included."""
@@ -309,7 +309,7 @@ class Sandbox:
             while self.exchange.now < ts and await self.move():
                 pass
 
-        self._await(until())
+        self.run(until())
 
     def wait(self, timeout_secs: float | None = None) -> bool:
         """Wait for the end of the prices; False if it did not come in time."""

@@ -173,7 +173,7 @@ class KiteLab(Lab):
                 self.box.exchange.take(step)
                 await self.box.face.publish(step)
 
-        self.box._await(some())
+        self.box.run(some())
 
     def end_session(self) -> None:
         calendar = self._calendar
@@ -220,7 +220,7 @@ class KiteLab(Lab):
         while True:
             heard = wire.heard
             self._wait_quiet(store, until)
-            self.box._await(self.box.face.delivered())
+            self.box.run(self.box.face.delivered())
             if store.is_quiet and wire.heard == heard:
                 return
             assert time.monotonic() < until, "the wire did not come to rest"

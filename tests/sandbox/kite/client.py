@@ -74,7 +74,7 @@ class Ticker:
 
     def settled(self, box):
         """Return when all that the sandbox has sent is here."""
-        box._await(box.face.delivered())
+        box.run(box.face.delivered())
 
     def close(self):
         """End the connection and its retries."""

@@ -111,7 +111,7 @@ def test_a_half_open_stream_falls_silent_and_stands(start):
 
     box.play(3)
 
-    box._await(box.face.delivered())
+    box.run(box.face.delivered())
     link = box.face.stream.connections[0]
     assert link.outlet.is_mute
     assert (stream.ticks, stream.closes) == ([], [])

@@ -42,7 +42,8 @@ paths = st.sampled_from(
     [("POST", "/orders/regular"), ("POST", "/orders/amo"), ("PUT", "/orders/regular/1"),
      ("DELETE", "/orders/regular/x"), ("GET", "/orders/99999999999999999999"),
      ("POST", "/gtt/triggers"), ("POST", "/session/token"), ("GET", "/quote"),
-     ("GET", "/quote?i=%00&i=NFO:"),     ("GET", "/instruments/historical/1/minute"), ("POST", "/margins/orders"),
+     ("GET", "/quote?i=%00&i=NFO:"), ("GET", "/instruments/historical/1/minute"),
+     ("POST", "/margins/orders"),
      ("POST", "/charges/orders"), ("GET", "/user/margins/x"), ("PATCH", "/orders")]
 )  # fmt: skip
 

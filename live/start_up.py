@@ -83,6 +83,7 @@ class StartUp:
         self._is_settled = False
         self._by_hand: dict[str, Difference] = {}
         self._accepted: set[str] = set()
+        self._is_closing = False
         self._rounds = 0
         self._cleared: set[str] = set()
 
@@ -102,10 +103,12 @@ class StartUp:
             snapshot, found = self._heard
             self._heard = None
             self._judge(snapshot, found)
-        if self.is_over or self._ask_at is None:
+        if self.is_over:
             return
-        is_cleared = bool(self._cleared) and not self._held_by_others()
-        if is_cleared or self._clock() >= self._ask_at:
+        if self._is_closing and not self._close_others():
+            self._is_closing = False
+            self._ask()
+        elif self._ask_at is not None and self._clock() >= self._ask_at:
             self._ask()
 
     # -- comparing ---------------------------------------------------------------------------
@@ -152,16 +155,16 @@ class StartUp:
         return not (item.is_foreign and counts_only and not item.plan_id)
 
     def _act(self, snapshot: Snapshot, left: dict[str, Difference]) -> None:
-        if not left and not self._is_clearing():
-            self._agree()
+        if not left:
+            self._is_closing = self._remedy is Remedy.FLATTEN and self._close_others()
+            if not self._is_closing:
+                self._agree()
         elif self._remedy is Remedy.NONE or self._rounds >= MOST_ROUNDS:
             self._show(DIFFERENCE, list(left))
-        elif left:
+        else:
             self._rounds += 1
             self._adopt(snapshot, left)
             self._ask()
-        else:
-            self._ask(AGAIN_SECS)
 
     def _agree(self) -> None:
         self.is_over, self.standing = True, []
@@ -237,11 +240,12 @@ class StartUp:
     def _plans_on(self, symbol: str) -> list[Any]:
         return [plan for plan in self._built.broker.plans if plan.symbol == symbol]
 
-    def _is_clearing(self) -> bool:
-        """Close what others hold, where that was asked for; say whether some of it is left."""
-        if self._remedy is not Remedy.FLATTEN:
-            return False
+    def _close_others(self) -> bool:
+        """Close what others hold; say whether some of it is left."""
         held = self._held_by_others()
+        if held:
+            what = f"closing at the venue what is not ours: {', '.join(held)}"
+            self._show(DIFFERENCE, [what])
         for symbol in held:
             ours = [plan for plan in self._plans_on(symbol) if plan.position_steps]
             foreign = self._foreign_positions(symbol)

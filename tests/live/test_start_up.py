@@ -36,10 +36,10 @@ def prices(tmp_path_factory):
 def asked(prices, tmp_path):
     """Return a session's request for the test's account, of so many bars."""
 
-    def make(seconds=None, params=("every=3", "points=50"), **given):
+    def make(seconds=None, params=("every=3", "points=50"), positions="netting", **given):
         flags = {"instrument": SYMBOL, "data": [str(prices)], "timeframe": "15m", "tz": "UTC",
                  "params": list(params), "risk": None}  # fmt: skip
-        terms = SessionTerms(speed=45_000.0 if seconds else None)
+        terms = SessionTerms(speed=45_000.0 if seconds else None, positions=positions)
         return request_of(STRATEGY, flags, tmp_path / "account", terms=terms, seconds=seconds,
                           **given)  # fmt: skip
 
@@ -58,7 +58,10 @@ def other_hand(request):
     """Another hand on the account while no session runs; at the end a price is seen."""
     ledger = PaperLedger(request.folder.paper)
     told = []
-    venue = PaperVenue(told.append, NoPast(), 100_000.0, ledger=ledger, discrete=True)
+    hedging = request.terms.positions == "hedging"
+    venue = PaperVenue(
+        told.append, NoPast(), 100_000.0, ledger=ledger, discrete=True, hedging=hedging
+    )
     (plan,) = request.loaded
     for plan_id in (plan.request.plan_id, "hand"):
         venue.add_plan(plan_id, plan.request.instrument, plan.request.fx, plan.series.timeframe_ns)
@@ -81,9 +84,9 @@ def _show(venue, price):
     venue.see(SYMBOL, tick)
 
 
-def flat_session(asked):
+def flat_session(asked, **given):
     """Run a session that ends flat in the middle of the prices; return its request."""
-    request = asked(seconds=1.0)
+    request = asked(seconds=1.0, **given)
     result = Session(request).run()
     assert result.failure is None and not result.built.broker.plans[0].position_steps
     return request
@@ -145,13 +148,14 @@ def test_adopted_it_counts_in_equity_and_entries_are_on(asked):
     assert broker.hands.open_pnl != 0.0
 
 
-def test_flattened_it_is_closed_at_the_venue_and_entries_are_on(asked):
-    request = flat_session(asked)
+@pytest.mark.parametrize("positions", ["netting", "hedging"])
+def test_flattened_it_is_closed_at_the_venue_and_entries_are_on(asked, positions):
+    request = flat_session(asked, positions=positions)
     with other_hand(request) as hand:
         hand.place(SYMBOL, Side.BUY, 2.0)
         hand.place(SYMBOL, Side.SELL, 1.0, OrderKind.LIMIT, 9000.0)
 
-    result, _ = run(asked, Remedy.FLATTEN)
+    result, _ = run(asked, Remedy.FLATTEN, positions=positions)
 
     assert not result.differences and entries(result)
     assert result.built.broker.hands.held(SYMBOL) == 0.0
@@ -199,6 +203,19 @@ def test_money_that_left_the_account_is_named_and_then_adopted(asked):
 def entries_after(result):
     """Entries of the last start alone; those of the record are the first session's."""
     return [fill for fill in entries(result) if fill.time > result.recovered.market_time]
+
+
+def test_where_both_hold_one_netted_position_ours_ends_first_and_then_theirs(asked):
+    with other_hand(held_session(asked)) as hand:
+        hand.place(SYMBOL, Side.BUY, 2.0)
+
+    result, _ = run(asked, Remedy.FLATTEN)
+
+    broker = result.built.broker
+    closed = [trade.exit_reason for trade in broker.ledger.trades]
+    assert not result.differences
+    assert closed[0] == "difference" and broker.hands.held(SYMBOL) == 0.0
+    assert entries_after(result)
 
 
 def test_a_record_that_was_changed_is_told_and_begun_anew_on_demand(asked):

@@ -123,3 +123,40 @@ def test_plans_of_several_accounts_are_told_apart(tola):
 
     assert said.code == 2
     assert "one process runs one account" in said.err
+
+
+@pytest.fixture
+def poorer(tola, own, tmp_path):
+    """A session that ended in a position; then money left the account, and prices went on."""
+    market.write(tmp_path / "XAUUSD_M15.csv", market.rows(112))
+    left = tola(*own, "--at-end", "keep")
+    assert left.out.startswith("kept open: end of data: 1 position open"), left
+    (ledger,) = tmp_path.glob("accounts/*/paper.sqlite")
+    with sqlite3.connect(ledger) as file:
+        file.execute("UPDATE account SET balance = balance - 50")
+    market.write(tmp_path / "XAUUSD_M15.csv")
+    return own
+
+
+def test_where_the_venues_books_differ_no_entry_is_taken_and_it_is_said(tola, poorer):
+    said = tola(*poorer)
+
+    assert said.code == 1
+    assert "no entries were taken, the venue's books differ from ours:\n  balance: the venue " in (
+        said.out
+    )
+    assert "--adopt accepts what the venue holds, --flatten closes what is not ours" in said.out
+
+
+def test_adopt_accepts_what_the_venue_holds(tola, poorer):
+    said = tola(*poorer, "--adopt")
+
+    assert said.code == 0
+    assert "differ" not in said.out
+
+
+def test_what_is_not_ours_is_kept_or_closed_not_both(tola, own):
+    said = tola(*own, "--adopt", "--flatten")
+
+    assert said.code == 2
+    assert "choose one" in said.error

@@ -75,6 +75,26 @@ class FillTape:
         rows.insert(bisect_left(rows, row.place, key=lambda item: item.place), row)
         return False
 
+    @property
+    def is_mixed(self) -> bool:
+        """Whether of a position opened at several prices a part is closed: which, is a convention.
+
+        By the average, first in first out, or each for itself, venues realise other money; together
+        with what is still open it is the same.
+        """
+        steps, prices, is_reduced = self.steps, {self.average} if self.steps else set(), False
+        for row in self.rows:
+            if steps * row.side < 0:
+                is_reduced = True
+                turned = row.steps > abs(steps)
+            else:
+                turned = steps == 0
+                prices.add(row.price)
+            steps += row.side * row.steps
+            if turned or not steps:
+                prices, is_reduced = ({row.price} if steps else set()), False
+        return is_reduced and len(prices) > 1
+
     def row(self, fill_id: str) -> TapeRow | None:
         """Return the row of a fill, None where the tape does not reach back to it."""
         return next((item for item in self.rows if item.fill_id == fill_id), None)

@@ -370,6 +370,11 @@ class LivePlan(TradedPlan):
         long = sum(steps for steps in self.positions.values() if steps > 0)
         return min(long, long - sum(self.positions.values()))
 
+    @property
+    def realises_by_convention(self) -> bool:
+        """Whether what the open position has realised so far depends on how one counts."""
+        return self._tape.is_mixed
+
     # -- what follows from a position --------------------------------------------------------
 
     def note_opened(self, request: OrderRequest, was_flat: bool) -> None:

@@ -145,25 +145,40 @@ class Sender:
     def _closable(self, ticket: LiveTicket) -> list[tuple[str, int]]:
         """Return the positions an order may close, with what is left of each.
 
-        A bracket's children close the positions their entry opened: what is left of another bracket
-        keeps its own. All else closes the oldest first. Market exits on their way and the order's
-        own other parts have taken theirs; stops and targets wait for the same lots.
+        A bracket's stop (or target) takes what its entry opened first, then what no other bracket's
+        stop (target) is on: what is left of another bracket keeps its own. All else closes the
+        oldest first.
         """
         plan = ticket.plan
-        taken: dict[str, int] = {}
-        for other in self._account.working_of(plan):
-            if other is ticket or (other.child is None and other.kind is OrderKind.MARKET):
-                for part in self._account.parts_at_work(other):
+        taken = self._taken(ticket, of_exits=True)
+        own = self._account.family_of(ticket)[0].position_ids if ticket.child is not None else ()
+        left = {
+            position_id: abs(held) - taken.get(position_id, 0)
+            for position_id, held in plan.positions.items()
+            if held * int(ticket.side) < 0
+        }
+        order = sorted(left, key=lambda position_id: position_id not in own)  # stable: oldest first
+        covered = self._taken(ticket, of_exits=False) if ticket.child is not None else {}
+        shared = {name: min(left[name], covered.get(name, 0)) for name in order}
+        free = [(name, left[name] - shared[name]) for name in order]
+        return [item for item in (*free, *shared.items()) if item[1] > 0]
+
+    def _taken(self, ticket: LiveTicket, *, of_exits: bool) -> dict[str, int]:
+        """Return what other orders close of each position.
+
+        of_exits : market exits on their way and the order's own other parts; else other brackets'
+            children of its kind, which wait for the same lots.
+        """
+        account, taken = self._account, dict[str, int]()
+        for other in account.working_of(ticket.plan):
+            is_exit = other is ticket or (other.child is None and other.kind is OrderKind.MARKET)
+            is_rival = other is not ticket and other.child is not None and other.role is ticket.role
+            if is_exit if of_exits else is_rival:
+                for part in account.parts_at_work(other):
                     if not part.is_retired:
                         left = self._left_of(ticket, part)
                         taken[part.position_id] = taken.get(part.position_id, 0) + left
-        own = self._account.family_of(ticket)[0].position_ids if ticket.child is not None else ()
-        closable = [
-            (position_id, abs(held) - taken.get(position_id, 0))
-            for position_id, held in plan.positions.items()
-            if held * int(ticket.side) < 0 and abs(held) > taken.get(position_id, 0)
-        ]
-        return sorted(closable, key=lambda item: item[0] not in own)  # stable: oldest first
+        return taken
 
     def _left_of(self, ticket: LiveTicket, part: Part) -> int:
         """Return what of a part has not filled yet, in lot steps."""
@@ -326,12 +341,16 @@ class Sender:
 
     def _needs_parts(self, ticket: LiveTicket, parts: Sequence[Part], steps: int) -> bool:
         """Whether one order cannot be made that large: by its limit, or by what it may close."""
-        positions = ticket.plan.positions
-        holds = all(
-            steps <= abs(positions.get(part.position_id, 0)) for part in parts if part.position_id
-        )
         grows = any(steps > self._left_of(ticket, part) for part in parts)
-        return steps > self._most_steps(ticket.plan) or (grows and not holds)
+        if not grows or steps > self._most_steps(ticket.plan):
+            return grows
+        taken = self._taken(ticket, of_exits=False)
+        return any(
+            steps
+            > abs(ticket.plan.positions.get(part.position_id, 0)) - taken.get(part.position_id, 0)
+            for part in parts
+            if part.position_id
+        )
 
     def _change_parts(
         self,

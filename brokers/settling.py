@@ -160,7 +160,20 @@ class Settling:
             positions,
             frozenset(plan.symbol for plan in account.plans if self._is_unsettled(plan)),
             account.balance,
-            account.terms.balance_tolerance,
+            None if self._is_balance_a_convention() else account.terms.balance_tolerance,
+        )
+
+    def _is_balance_a_convention(self) -> bool:
+        """Whether a venue may have realised other money than our books: equity alone is the same.
+
+        On a netting account it realises the net of all plans and hands, on a hedging one what
+        stands against another position is still open.
+        """
+        account = self._account
+        held = [plan.symbol for plan in account.plans if plan.position_steps]
+        held += {plan.symbol for plan in account.plans if account.hands.held(plan.symbol)}
+        return len(held) > len(set(held)) or any(
+            plan.paired_steps or plan.realises_by_convention for plan in account.plans
         )
 
     def _is_position_price(self, ticket: LiveTicket) -> bool:

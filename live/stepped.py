@@ -23,6 +23,7 @@ from core.bars import BAR
 from core.events import Command
 from core.matching.floors import breach_reason
 from core.matching.mirror import mirror_open_pnl
+from core.matching.prices_at import margin_of
 from core.matching.tick import tick_begin, tick_finish, walk_tick
 from core.orders import Approved, ChildRequest, OrderKind, OrderRequest, Side
 from core.ports import BREACH_NONE
@@ -553,8 +554,8 @@ class SteppedBroker(BacktestBroker):
             if other is plan or other.book.steps == 0:
                 continue
             book = other.book
-            margin += other.margin.item(0)
             price = book.books["price"].item(0)
+            margin += margin_of(book.steps, price, book.market[0])
             worth = float(mirror_open_pnl(price, book.market, book.books))
             if other.symbol == plan.symbol:
                 each = book.steps * book.market["step_value"].item(0)

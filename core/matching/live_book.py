@@ -16,7 +16,7 @@ from core.fx import FxRate
 from core.instruments import Instrument
 from core.matching.book import Array, Book, LimitFill, market_record
 from core.matching.nights import swap_nights
-from core.matching.prices_at import open_pnl, side_price
+from core.matching.prices_at import margin_of, open_pnl, side_price
 from core.matching.records import (
     BOOK,
     ORDER,
@@ -166,8 +166,9 @@ class LiveBook:
 
     @property
     def margin(self) -> float:
-        """Margin the position holds, account currency."""
-        return float(self.book.books["margin"].item(0))
+        """Margin the position holds at the last price, account currency."""
+        state = self.book.state
+        return float(margin_of(self.book.steps, state.price, self.book.market[0]))
 
     def bid_ask(self) -> tuple[float, float]:
         """Return what a sell gets and what a buy pays at the last price."""

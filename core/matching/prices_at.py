@@ -64,7 +64,7 @@ def equity_at(base: float, market: Any, book: Any) -> float:
     return float(book.balance + others + open_pnl(base, market, book))
 
 
-@inner
+@kernel
 def margin_of(steps: int, price: float, market: Any) -> float:
     """Return the initial margin of a position in account money."""
     each = market.margin_fixed + market.margin_rate * market.step_value * price

@@ -187,6 +187,8 @@ def _record_proves_the_run(left: Left) -> Iterator[str]:
         yield f"verify differs without kills: {known[0]}"
     lost_from = left.lost_from - _BAR_NS
     found = [item for item in left.proof["findings"] if _plain(item) not in known]
+    if known and left.lost_from != NEVER:  # what was lost shifts all that follows the first of them
+        found = [item for item in found if item["bar"] < left.whole["findings"][0]["bar"]]
     if found and (not found[0]["bar"] or lost_from > _ns_of(found[0]["bar"])):
         first = found[0]
         lost = "nothing" if left.lost_from == NEVER else f"from {iso_time(left.lost_from)} on"

@@ -6,7 +6,8 @@ import backtrader as bt
 import pytest
 
 from brokers.port import Brackets
-from core.events import Outcome
+from brokers.reconcile import BalanceDiffers
+from core.events import AccountUpdate, Outcome
 from core.orders import OrderKind, Role
 from tests.brokers.live.desk import BUY, HEDGING, KEPT, SELL, Desk, S, able
 
@@ -251,6 +252,22 @@ def test_positions_that_stand_against_each_other_are_closed_when_all_is():
         desk.fills(item.order_id, 2, 1995.0, position_id=item.position_id)
     assert (desk.position, desk.plan.positions) == (0, {})
     assert len(desk.venue.submitted) == 4
+
+
+def test_what_is_realised_is_not_compared_while_it_depends_on_how_one_counts():
+    """Of two positions a hedging venue counts each for itself, our books by their average."""
+    desk = hedged()
+    (more,) = desk.enter(2, price=None)
+    desk.fills(desk.id_of(more), 2, 2010.0, position_id="p2")
+    told = []
+
+    for position_id in ("p1", "p2"):
+        out = desk.guard.sell(None, desk.feeds[0], 2)
+        desk.fills(desk.id_of(out), 2, 2010.0, position_id=position_id, side=SELL)
+        at_venue = AccountUpdate(desk.broker.balance + 100.0)
+        told.append([type(item) for item in desk.snapshot(account=at_venue)])
+
+    assert told == [[], [BalanceDiffers]]
 
 
 def test_the_next_entry_closes_the_position_that_stands_against_it():

@@ -27,6 +27,11 @@ KINDS = {
 DOLLARS = constant_rate("USD", "USD", 1.0)
 
 
+def priced(symbol: str) -> Instrument:
+    """An instrument without costs, with its margin."""
+    return get_instrument(symbol).without_costs()
+
+
 def free(symbol: str = "MGC") -> Instrument:
     """An instrument without costs and margin."""
     return get_instrument(symbol).without_costs().without_margin()
@@ -85,8 +90,14 @@ class Desk:
     """
 
     def __init__(
-        self, path: Path | None = None, plans: dict[str, str] | None = None, **terms: Any
+        self,
+        path: Path | None = None,
+        plans: dict[str, str] | None = None,
+        *,
+        margin: bool = False,
+        **terms: Any,
     ) -> None:
+        self._margin = margin
         self.told: list[Event] = []
         self.market = Market()
         self.path = path
@@ -103,7 +114,7 @@ class Desk:
             self.told.append, self.market, 10_000.0, ledger=PaperLedger(self.path), **self.terms
         )
         for plan_id, symbol in self.plans.items():
-            venue.add_plan(plan_id, free(symbol), DOLLARS, HOUR)
+            venue.add_plan(plan_id, (priced if self._margin else free)(symbol), DOLLARS, HOUR)
         return venue
 
     def restart(self, now: int | None = None) -> None:

@@ -180,3 +180,17 @@ def test_a_trailing_stop_is_told_where_it_stands_at_the_end_of_the_hour():
 
     assert ("1.s", "WORKING") in states_in(told)
     assert desk.working["1.s"] == ("WORKING", 1.0, 2005.0)
+
+
+def test_margin_is_that_of_the_position_from_its_fill_on_for_other_plans_too():
+    desk = Desk(plans=BOTH, margin=True)
+    desk.price(2000.0)
+    desk.submit(order("1", "buy", 9))
+
+    desk.price(2000.0)
+    used = desk.snapshot().account.margin_used
+    desk.submit(order("2", "buy", 2, plan_id="other"))
+    told = desk.price(2000.0)
+
+    assert used == pytest.approx(9 * 0.05 * 2000 * 10)
+    assert states_in(told)[-1][:2] == ("2", "REJECTED")

@@ -430,6 +430,9 @@ def sandbox(
     lock_step: Annotated[
         bool, typer.Option("--lock-step", help="Go on as the sessions come to rest.")
     ] = False,
+    step_timeout: Annotated[
+        float, option("SECS", "Longest wait for a session in lock-step.")
+    ] = 30.0,
     faults: Annotated[str | None, option("FILE", "What goes wrong: a plan in TOML.")] = None,
     seed: Annotated[int | None, option("N", "Of chances, tokens, made-up prices.")] = None,
     port: Annotated[int, option("PORT", "Where it listens; 0: a free one.")] = 0,
@@ -448,8 +451,8 @@ def sandbox(
     from sandbox.verb import Wanted, serve
 
     wanted = Wanted(
-        venue, replay or [], instrument, generate or [], start, end, speed, lock_step, faults,
-        seed, port, host, ledger, cash,
+        venue, replay or [], instrument, generate or [], start, end, speed, lock_step,
+        step_timeout, faults, seed, port, host, ledger, cash,
     )  # fmt: skip
     tell = (lambda *lines: typer.echo("\n".join(lines), err=True)) if as_json else console.say
     document, lines = serve(wanted, lambda file, symbol: load(file, symbol=symbol), tell)

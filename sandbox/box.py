@@ -132,7 +132,12 @@ class Sandbox:
             target=lambda: asyncio.run(self._main(ready)), name="sandbox", daemon=True
         )
         self._thread.start()
-        ready.result(_START_SECS)
+        try:
+            ready.result(_START_SECS)
+        except ConfigError:
+            self._thread.join(_START_SECS)
+            self.ledger.discard()
+            raise
         return self
 
     def stop(self) -> None:

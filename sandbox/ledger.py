@@ -118,6 +118,13 @@ class Ledger:
     def _put(self, table: str, row: tuple[Any, ...], rule: str = "") -> None:
         self._file.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))}) {rule}", row)
 
+    def discard(self) -> None:
+        """Let go of the file and remove it: nothing was ever written."""
+        self.close()
+        if self.path is not None:
+            for ending in ("", "-wal", "-shm"):
+                self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
+
     def close(self) -> None:
         """Let go of the file; safe to call again."""
         self._file.close()

@@ -39,6 +39,7 @@ class Wanted:
     last: str | None = None
     speed: float | None = None
     lock_step: bool = False
+    step_timeout: float = 30.0
     faults: str | None = None
     seed: int | None = None
     port: int = 0
@@ -75,7 +76,8 @@ def serve(wanted: Wanted, load: Load, say: Callable[..., None]) -> tuple[dict[st
     terms = AccountTerms() if wanted.cash is None else AccountTerms(cash=wanted.cash)
     box = Sandbox(
         wanted.venue, prices, start=start, speed=_speed(wanted),
-        lock_step=wanted.lock_step, faults=plan, seed=wanted.seed or 0, ledger=wanted.ledger,
+        lock_step=wanted.lock_step, step_timeout_secs=wanted.step_timeout, faults=plan,
+        seed=wanted.seed or 0, ledger=wanted.ledger,
         host=wanted.host, port=wanted.port, accounts={"XX0000": terms},
     )  # fmt: skip
     with box:

@@ -127,7 +127,14 @@ class Sessions:
         return self.login(user)
 
     def login(self, user: str) -> LoginReply:
-        """Begin a session of a user without the page, as tests and programs need."""
+        """Begin a session of a user without the page, as tests and programs need.
+
+        Raises
+        ------
+        KiteFault : there is no such user.
+        """
+        if user not in self._users:
+            raise KiteFault("UserException", f"There is no user {user}.")
         if self._settings.ends_older_session:
             self._open = {key: item for key, item in self._open.items() if item.user != user}
         token, now = self._new_token(), self._now()

@@ -100,3 +100,13 @@ def test_a_port_in_use_is_named(tola):
 
     assert found.code == 2
     assert "cannot listen" in found.err
+
+
+def test_a_session_that_does_not_come_to_rest_ends_the_run_with_the_packets_name():
+    process, url = begin("kite", "--lock-step", "--step-timeout", "0.3")
+    step = requests.post(f"{url}/_box/step", json={"session": "mine"}, timeout=30).json()
+    _, err = process.communicate(timeout=60)
+
+    assert step["packet"] == 1
+    assert process.returncode == 1
+    assert re.fullmatch(r"error: lock-step: packet 1 \(.*\) is not done with .* 'mine'\n", err)

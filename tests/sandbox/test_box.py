@@ -79,14 +79,17 @@ def test_its_thread_ends_with_it():
     assert threading.active_count() == before
 
 
-def test_a_port_in_use_is_one_clear_error():
+def test_a_port_in_use_is_one_clear_error_and_leaves_nothing_behind(tmp_path):
+    ledger = tmp_path / "box.sqlite"
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
 
         with pytest.raises(ConfigError, match=rf"cannot listen on 127\.0\.0\.1:{port}.*--port"):
-            Sandbox("kite", day([CALM]), port=port).start()
+            Sandbox("kite", day([CALM]), port=port, ledger=ledger).start()
+
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.events import OrderStatus
-from core.orders import OrderKind, Role, Side, TimeInForce
+from core.matching.book import Book, market_record
+from core.matching.records import FILL_EVENT, read_events
+from core.orders import OrderKind, OrderRequest, Role, Side, TimeInForce
 from sandbox.account import Account, AccountTerms
 from sandbox.board import Board
 from sandbox.course import Course
@@ -254,3 +256,44 @@ def test_books_money_and_fills_agree_whatever_is_asked(rows, asked, hedging):
         assert times == sorted(times)
         ends = [state for state in order.states if state.status.is_end]
         assert len(ends) <= 1
+
+
+at_closes = st.lists(
+    st.tuples(
+        st.integers(0, 5), sides, st.integers(1, 3),
+        st.sampled_from([OrderKind.MARKET, OrderKind.LIMIT, OrderKind.STOP]), prices,
+    ),
+    max_size=8,
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(bars, min_size=6, max_size=6), at_closes)
+def test_orders_sent_at_a_close_fill_as_in_a_backtest_that_walks_by_nearest(rows, orders):
+    made = day(rows)
+    facts = made.instrument.without_margin().facts(int(made.series.bars["day"][-1]))
+    book = Book(market_record(facts, intrabar="nearest"))
+    desk = Desk(rows, cash=10**12)
+    told = made.series.bars[1:]
+    expected, number = [], 0
+
+    for place in range(len(rows)):
+        book.walk(told, place)
+        expected += [
+            (event.order_id, event.quantity * facts.lot, event.price)
+            for event in read_events(book.events[0, : book.state.events])
+            if event.kind == FILL_EVENT
+        ]
+        while desk.exchange.now < int(told["end"][place]):
+            desk.go()
+        for at, side, lots, kind, price in orders:
+            if at != place or place == len(rows) - 1:
+                continue
+            number += 1
+            price = None if kind is OrderKind.MARKET else price
+            desk.place(side, lots * LOT, kind, price)
+            request = OrderRequest(number, "me", FUT, side, lots * LOT, kind, price)
+            book.add(request, day=int(told["day"][place]))
+
+    assert [(fill.order, fill.quantity, fill.price) for fill in desk.fills] == expected
+    assert sum(held.quantity for held in desk.account.positions()) == book.steps * facts.lot

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
@@ -25,6 +26,8 @@ from sandbox.lockstep import LockStep
 from sandbox.orders import BoxOrder
 from sandbox.pace import Pace
 from sandbox.server import Server
+
+logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 _START_SECS = 30.0
@@ -106,7 +109,6 @@ class Sandbox:
         self._runs = lock_step or speed is not None
         self._host, self._port = host, port
         self._steps: Iterator[Step] = self.course.steps()
-        self._moves = 0
         self.account_terms = accounts or {"XX0000": AccountTerms()}
         for name, terms in self.account_terms.items():
             self.exchange.open_account(Account(name, terms))
@@ -134,7 +136,7 @@ class Sandbox:
         self._thread.start()
         try:
             ready.result(_START_SECS)
-        except ConfigError:
+        except Exception:
             self._thread.join(_START_SECS)
             self.ledger.discard()
             raise
@@ -196,6 +198,9 @@ class Sandbox:
                 pass
         except TolaError as error:
             self.error = error
+        except Exception as error:  # the edge of the loop: it would be lost
+            logger.exception("sandbox failed packet=%d", self.packet)
+            self.error = TolaError(f"the sandbox failed at packet {self.packet}: {error!r}")
         finally:
             if self.lock_step is not None:
                 await self.lock_step.end()
@@ -263,6 +268,10 @@ class Sandbox:
         """Where its stream is."""
         return f"ws://{self._host}:{self._port}"
 
+    def login(self, account: str | None = None) -> str:
+        """Log an account (by default the first) in without the venue's page; return its token."""
+        return self.call(self.face.login, account or next(iter(self.exchange.accounts)))
+
     def call(self, function: Callable[..., _T], *given: Any, **named: Any) -> _T:
         """Run a function on the sandbox's loop and return what it returns."""
 
@@ -284,8 +293,20 @@ class Sandbox:
             raise TolaError("the sandbox does not run: start it, or use it in a with block")
         return asyncio.run_coroutine_threadsafe(do(), self._loop).result()
 
+    def require_still(self) -> None:
+        """Refuse to move by hand a market that moves by itself.
+
+        Raises
+        ------
+        TolaError : it does.
+        """
+        if self._runs:
+            raise TolaError("the market moves by itself: leave out speed and lock_step to play it")
+
     def play(self, packets: int = 1) -> int:
         """Let the market go on by so many packets; return how many there still were."""
+
+        self.require_still()
 
         async def some() -> int:
             for count in range(packets):
@@ -301,6 +322,8 @@ class Sandbox:
         steps : `sandbox.course` BarBegins, Price and BarsEnd, in the order of time.
         """
 
+        self.require_still()
+
         async def all_of_them() -> None:
             for step in steps:
                 await self._take(step)
@@ -309,6 +332,8 @@ class Sandbox:
 
     def play_until(self, ts: int) -> None:
         """Let the market go on until a time (ns UTC), what happens at it included."""
+
+        self.require_still()
 
         async def until() -> None:
             while self.exchange.now < ts and await self.move():

@@ -73,6 +73,10 @@ class Control:
     async def _play(self, request: web.Request) -> web.Response:
         """Go on by some packets."""
         wanted = int((await _body(request)).get("packets", 1))
+        try:
+            self._box.require_still()
+        except TolaError as error:
+            return _wrong(str(error))
         played = 0
         while played < wanted and await self._box.move():
             played += 1

@@ -114,9 +114,9 @@ class Exchange:
         """
         found = self.contracts.get(key)
         if found is None:
-            raise Refused(Refusal.UNKNOWN_CONTRACT, f"{key} is not traded here", key=key)
+            raise Refused(Refusal.UNKNOWN_CONTRACT, f"{key} is not traded here")
         if found.last_day is not None and self.day(found.symbol) > found.last_day:
-            raise Refused(Refusal.EXPIRED, f"{key} expired on {day_date(found.last_day)}", key=key)
+            raise Refused(Refusal.EXPIRED, f"{key} expired on {day_date(found.last_day)}")
         return found
 
     def day(self, symbol: str) -> int:
@@ -163,7 +163,7 @@ class Exchange:
         """
         found = self.floor.orders.get(number)
         if found is None or found.account != account:
-            raise Refused(Refusal.UNKNOWN_ORDER, f"no order {number}", number=number)
+            raise Refused(Refusal.UNKNOWN_ORDER, f"no order {number}")
         return found
 
     # -- requests ----------------------------------------------------------------------------
@@ -258,8 +258,7 @@ class Exchange:
     def _must_work(self, order: BoxOrder) -> None:
         if not order.is_working:
             raise Refused(
-                Refusal.ENDED, f"order {order.number} is {order.status.name.lower()} already",
-                status=order.status,
+                Refusal.ENDED, f"order {order.number} is {order.status.name.lower()} already"
             )  # fmt: skip
 
     def _later(self, action: Callable[[], None]) -> None:
@@ -286,7 +285,7 @@ class Exchange:
         if short > 0.0 and order.author is Author.CLIENT:
             raise Refused(
                 Refusal.NO_MARGIN, f"Insufficient funds. Required margin is {short:.2f} more "
-                "than available", short=short,
+                "than available",
             )  # fmt: skip
 
     def _check_terms(self, terms: OrderTerms) -> None:
@@ -297,19 +296,17 @@ class Exchange:
         for price in (terms.price, terms.limit_price):
             if price is not None and abs(price / facts.tick - round(price / facts.tick)) > 1e-6:
                 raise Refused(
-                    Refusal.OFF_TICK, f"{price:g} is no multiple of the tick {facts.tick:g}",
-                    tick=facts.tick,
-                )  # fmt: skip
+                    Refusal.OFF_TICK, f"{price:g} is no multiple of the tick {facts.tick:g}"
+                )
         lots = terms.quantity / facts.lot
         if terms.quantity <= 0 or abs(lots - round(lots)) > 1e-6:
             raise Refused(
-                Refusal.NOT_A_LOT, f"quantity {terms.quantity:g} is no multiple of {facts.lot:g}",
-                lot=facts.lot,
+                Refusal.NOT_A_LOT, f"quantity {terms.quantity:g} is no multiple of {facts.lot:g}"
             )  # fmt: skip
         if terms.quantity > facts.freeze_quantity:
             raise Refused(
                 Refusal.ABOVE_FREEZE, f"quantity {terms.quantity:g} is above the freeze quantity "
-                f"{facts.freeze_quantity:g}", freeze=facts.freeze_quantity,
+                f"{facts.freeze_quantity:g}",
             )  # fmt: skip
 
     # -- books -------------------------------------------------------------------------------

@@ -89,6 +89,10 @@ class Face(ABC):
         """Cut every stream: the sandbox ends."""
 
     @abstractmethod
+    def login(self, user: str) -> str:
+        """Log a user in without the venue's page; return the token that requests carry."""
+
+    @abstractmethod
     def expire_tokens(self) -> None:
         """Let every login end now."""
 

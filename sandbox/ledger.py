@@ -7,6 +7,7 @@ faults that struck. It is written as things happen and never read by the sandbox
 from __future__ import annotations
 
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ class Ledger:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
+        self._lock = threading.Lock()
         if path is not None and path.exists():
             raise ConfigError(f"ledger {path}: is there already; name a new file or move it aside")
         try:
@@ -111,12 +113,15 @@ class Ledger:
         """Return a table's rows as dicts, in the order they were written."""
         if table not in ("orders", "states", "fills", "requests", "faults"):
             raise ValueError(f"no table {table!r}")
-        found = self._file.execute(f"SELECT * FROM {table} ORDER BY rowid")
-        names = [column[0] for column in found.description]
-        return [dict(zip(names, row, strict=True)) for row in found]
+        with self._lock:
+            found = self._file.execute(f"SELECT * FROM {table} ORDER BY rowid")
+            names = [column[0] for column in found.description]
+            return [dict(zip(names, row, strict=True)) for row in found]
 
     def _put(self, table: str, row: tuple[Any, ...], rule: str = "") -> None:
-        self._file.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))}) {rule}", row)
+        marks = ", ".join("?" * len(row))
+        with self._lock:
+            self._file.execute(f"INSERT INTO {table} VALUES ({marks}) {rule}", row)
 
     def discard(self) -> None:
         """Let go of the file and remove it: nothing was ever written."""

@@ -42,14 +42,13 @@ class Refused(BrokerError):
 
     Parameters
     ----------
-    why : what a face makes its own error of. text : for people. values : figures a text may name.
+    why : what a face makes its own error of. text : for people.
     """
 
-    def __init__(self, why: Refusal, text: str, **values: Any) -> None:
+    def __init__(self, why: Refusal, text: str) -> None:
         super().__init__(text)
         self.why = why
         self.text = text
-        self.values = values
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,9 +141,9 @@ class KiteFace(Face):
 
     # -- who ---------------------------------------------------------------------------------
 
-    def login(self, user: str | None = None) -> str:
-        """Log a user in without the page and return his access token."""
-        return self.sessions.login(user or next(iter(self._exchange.accounts))).access_token
+    def login(self, user: str) -> str:
+        """Log a user in without the page; return his access token."""
+        return self.sessions.login(user).access_token
 
     def expire_tokens(self) -> None:
         """Let every login end now; streams end with it."""
@@ -189,7 +189,7 @@ class KiteFace(Face):
             LoginEndpoints(self.sessions),
             MarketEndpoints(self.contracts, self.crowd, self.quotes, self.desk.forms.band),
             OrderEndpoints(self.desk, self.triggers),
-            PortfolioEndpoints(self.portfolio),
+            PortfolioEndpoints(self.portfolio, self.settings.holdings),
         )
         return [
             Route("GET", "/", "stream", self._open_stream),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import time
+from typing import Any
 
 from sandbox.limits import Window
 
@@ -50,6 +51,7 @@ class KiteSettings:
     square_off_minutes : MIS positions are closed so long before the session's close.
     heartbeat_secs : between one-byte frames.
     request_token_secs : life of a request token.
+    holdings : what GET /portfolio/holdings tells, as Kite's rows.
     crowd : made-up shares that tick and cannot be traded, to put a client under load.
     """
 
@@ -76,4 +78,5 @@ class KiteSettings:
     square_off_minutes: int = 5
     heartbeat_secs: float = 2.0
     request_token_secs: float = 300.0
+    holdings: Sequence[Mapping[str, Any]] = ()
     crowd: int = 0

@@ -109,6 +109,21 @@ def test_what_does_not_fit_is_refused(given, words):
         Sandbox(**given)
 
 
+def test_a_market_that_moves_by_itself_is_not_moved_by_hand():
+    with Sandbox("kite", day([CALM]), speed=0.001) as box:
+        with pytest.raises(TolaError, match="moves by itself"):
+            box.play()
+        assert ask(box, "play").status_code == 400
+
+
+def test_what_fails_inside_is_told_and_not_lost(monkeypatch):
+    box = Sandbox("kite", day([CALM]), speed=1e6)
+    monkeypatch.setattr(box.exchange, "take", lambda step: 1 / 0)
+
+    with pytest.raises(TolaError, match="failed at packet 0: ZeroDivisionError"), box:
+        assert box.wait(20)
+
+
 def test_the_market_runs_by_itself_at_its_speed():
     with Sandbox("kite", day([CALM] * 2), speed=1e6) as box:
         assert box.wait(20)
@@ -214,7 +229,7 @@ def run(seed):
     with Sandbox("kite", prices, faults=plan, seed=seed) as box:
         box.play(200)
         kept = {table: box.ledger.rows(table) for table in ("orders", "states", "fills", "faults")}
-        return kept, box.call(box.face.login)
+        return kept, box.login()
 
 
 def test_the_same_seed_gives_the_same_market_to_the_last_row():

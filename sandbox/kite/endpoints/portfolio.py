@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aiohttp import web
 
@@ -17,15 +18,16 @@ from sandbox.kite.settings import OTHER
 class PortfolioEndpoints:
     """/portfolio, /user/margins, /margins, /charges."""
 
-    def __init__(self, portfolio: Portfolio) -> None:
+    def __init__(self, portfolio: Portfolio, holdings: Sequence[Mapping[str, Any]]) -> None:
         self._portfolio = portfolio
+        self._shares = [dict(row) for row in holdings]
 
     def routes(self, user: ForUser) -> Sequence[Route]:
         """Return them."""
         return [
             Route("GET", "/portfolio/positions", "positions", user(self._positions), OTHER),
             Route("GET", "/portfolio/holdings", "holdings", user(self._holdings), OTHER),
-            Route("GET", "/portfolio/holdings/auctions", "auctions", user(self._holdings), OTHER),
+            Route("GET", "/portfolio/holdings/auctions", "auctions", user(self._auctions), OTHER),
             Route("GET", "/user/margins", "user.margins", user(self._margins), OTHER),
             Route("GET", "/user/margins/{segment}", "user.margins", user(self._margins), OTHER),
             Route("POST", "/margins/orders", "margins", user(self._order_margins), OTHER),
@@ -37,6 +39,9 @@ class PortfolioEndpoints:
         return success(encode_positions(self._portfolio.positions(user)))
 
     async def _holdings(self, request: web.Request, user: str) -> web.StreamResponse:
+        return success(self._shares)
+
+    async def _auctions(self, request: web.Request, user: str) -> web.StreamResponse:
         return success([])
 
     async def _margins(self, request: web.Request, user: str) -> web.StreamResponse:

@@ -16,7 +16,7 @@ USER = "XX0000"
 def connect(box, user=USER, **given):
     """Return a KiteConnect that is logged in."""
     kite = KiteConnect(box.face.settings.api_key, root=box.url, **given)
-    kite.set_access_token(box.call(box.face.login, user))
+    kite.set_access_token(box.login(user))
     return kite
 
 

@@ -23,7 +23,7 @@ def server():
     with Sandbox("kite", day([CALM] * 3), settings=KiteSettings(windows=UNLIMITED)) as box:
         box.play(2)
         session = requests.Session()
-        token = box.call(box.face.login)
+        token = box.login()
         session.headers["Authorization"] = f"token sandboxkey:{token}"
         yield box, session
 

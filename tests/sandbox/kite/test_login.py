@@ -110,7 +110,7 @@ def test_tokens_die_at_six_in_the_morning_and_the_hook_is_called(start):
     with pytest.raises(TokenException) as caught:
         kite.profile()
     assert (caught.value.code, called) == (403, [True])
-    kite.set_access_token(box.call(box.face.login))
+    kite.set_access_token(box.login())
     assert kite.profile()
 
 

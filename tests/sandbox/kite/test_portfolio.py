@@ -176,8 +176,12 @@ def test_what_expires_is_settled_at_the_last_price(start):
     assert kite.positions()["net"][0]["quantity"] == 0
 
 
-def test_holdings_are_empty_for_there_are_no_shares(kite):
-    assert kite.holdings() == []
+def test_holdings_are_those_of_the_settings(start):
+    share = {"tradingsymbol": "RELIANCE", "exchange": "NSE", "quantity": 2, "product": "CNC"}
+    kite = connect(start(settings={"holdings": [share]}))
+
+    assert kite.holdings() == [share]
+    assert kite.get_auction_instruments() == []
 
 
 def test_accounts_do_not_see_each_other(start):

@@ -112,7 +112,7 @@ class Sandbox:
         self.account_terms = accounts or {"XX0000": AccountTerms()}
         for name, terms in self.account_terms.items():
             self.exchange.open_account(Account(name, terms))
-        self.face: Any = _make_face(venue, self, settings)
+        self.face: Face = _make_face(venue, self, settings)
         self.hand = Hand(self.exchange, self.face.new_number)
         self.exchange.floor.on_order = self._order_changed
         self.exchange.floor.on_fill = self._filled

@@ -459,9 +459,45 @@ def sandbox(
     show(Outcome(document, lines, "python run.py live nifty"), as_json)
 
 
-@app.command(epilog=examples("doctor"))
-def doctor(config: Config = "tola.toml", as_json: Json = False) -> None:
-    """Check the installation: versions, cache, calendars, settings, disk."""
+@app.command(epilog=examples("login kite", "login kite --check", "login kite --paste"))
+def login(
+    venue: Annotated[str, typer.Argument(metavar="VENUE", help="kite, ...")],
+    account: Annotated[str | None, option("NAME", "Of several accounts at the venue.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only ask whether the kept login lives; exit 1 if not.")
+    ] = False,
+    paste: Annotated[
+        bool, typer.Option("--paste", help="Paste the address the browser ended on.")
+    ] = False,
+    config: Config = "tola.toml",
+    as_json: Json = False,
+) -> None:
+    """Log in to a venue in the browser and keep the token, for its owner's eyes alone."""
+    from live.verbs.venue_commands import login as log_in
+
+    ask = typer.prompt if sys.stdin.isatty() else None
+
+    def say(line: str) -> None:
+        typer.echo(line, err=True)
+
+    show(log_in(venue, account, config, check=check, paste=paste, say=say, ask=ask), as_json)
+
+
+@app.command(epilog=examples("doctor", "doctor kite"))
+def doctor(
+    venue: Annotated[
+        str | None, typer.Argument(metavar="[VENUE]", help="What trading there needs.")
+    ] = None,
+    account: Annotated[str | None, option("NAME", "Of several accounts at the venue.")] = None,
+    config: Config = "tola.toml",
+    as_json: Json = False,
+) -> None:
+    """Check the installation: versions, cache, calendars, settings, disk; or a venue's access."""
+    if venue is not None:
+        from live.verbs.venue_commands import examine_venue
+
+        show(examine_venue(venue, account, config), as_json)
+        return
     from backtests.verbs import commands
 
     show(commands.doctor(config), as_json)

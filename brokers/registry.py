@@ -132,6 +132,13 @@ class Venue:
     port : module:function from a `PortRequest` to its `VenuePort`; "" where `live/build` joins it.
     extra : of the installation, with the modules it brings.
     environments : what an account there may be besides paper.
+    log_in : module:function from a `brokers.logins.LoginRequest` to a `Token`; "" where a program
+        needs no person for it.
+    check_login : module:function from an `ExamineRequest` to the user's name at the venue: it asks
+        whether the token lives. examine : to `Finding`s, of all that trading needs.
+    clock : module:function from the venue's settings to what tells its market's time (ns UTC); "":
+        this computer's.
+    history : module:function from a `brokers.fetching.FetchRequest` to a `VenueHistory`.
     """
 
     name: str
@@ -143,6 +150,11 @@ class Venue:
     login: Login = Login.NONE
     credentials: tuple[Credential, ...] = ()
     environments: tuple[str, ...] = ()
+    log_in: str = ""
+    check_login: str = ""
+    examine: str = ""
+    clock: str = ""
+    history: str = ""
 
     @property
     def is_real(self) -> bool:
@@ -188,6 +200,18 @@ class Venue:
         found: Capabilities = self._load(self.capabilities)()
         return found
 
+    def load(self, place: str) -> Callable[..., Any]:
+        """Return one of its functions, named `module:function`.
+
+        Raises
+        ------
+        ConfigError : what it needs is not installed.
+        """
+        missing = self.missing_modules()
+        if missing:
+            raise ConfigError(self._not_installed(", ".join(missing)))
+        return self._load(place)
+
     def make_port(self, request: PortRequest) -> VenuePort:
         """Return its port for one account, not yet connected.
 
@@ -195,12 +219,9 @@ class Venue:
         ------
         ConfigError : what it needs is not installed, or its port is made elsewhere.
         """
-        missing = self.missing_modules()
-        if missing:
-            raise ConfigError(self._not_installed(", ".join(missing)))
         if not self.port:
             raise ConfigError(f"venue {self.name}: it has no port of its own, a session makes it")
-        made: VenuePort = self._load(self.port)(request)
+        made: VenuePort = self.load(self.port)(request)
         return made
 
     def _load(self, place: str) -> Callable[..., Any]:
@@ -218,6 +239,27 @@ class Venue:
 
 _ENTRIES = (
     Venue("paper", "fills in this program, without money", "brokers.paper:paper_capabilities"),
+    Venue(
+        "kite",
+        "Zerodha Kite",
+        "brokers.kite:kite_capabilities",
+        port="brokers.kite.make:make_port",
+        log_in="brokers.kite.login:log_in",
+        check_login="brokers.kite.login:check_login",
+        examine="brokers.kite.doctor:examine",
+        clock="brokers.kite.clock:venue_clock",
+        history="brokers.kite.fetch:open_history",
+        extra="kite",
+        modules=("kiteconnect", "twisted", "autobahn"),
+        login=Login.REQUEST_TOKEN,
+        credentials=(
+            Credential("api_key", "ZERODHA_API_KEY"),
+            Credential("api_secret", "ZERODHA_API_SECRET", Need.LOGIN),
+            Credential("access_token", "ZERODHA_ACCESS_TOKEN", Need.FROM_LOGIN),
+            Credential("account_id", "ZERODHA_USER_ID", Need.OPTIONAL, is_secret=False),
+        ),
+        environments=("live",),
+    ),
 )
 
 VENUES: dict[str, Venue] = {entry.name: entry for entry in _ENTRIES}

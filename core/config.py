@@ -264,6 +264,7 @@ class Config:
 
     selected : the plans this command works on. fx : pair to rate or file.
     risk : the user's own presets as they stand in [risk.NAME]. credentials : by variable name.
+    venues : the venues' own settings as they stand in [venues.NAME].
     provenance : dotted name ('plans.gold.timeframe') to where its value came from.
     """
 
@@ -279,6 +280,7 @@ class Config:
     live: LiveSettings = LiveSettings()
     alerts: AlertSettings = AlertSettings()
     groups: Mapping[str, Group] = field(default_factory=dict)
+    venues: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def overrides(self) -> list[str]:
         """Return a line for each value that a variable, a flag or a price file set."""

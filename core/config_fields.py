@@ -428,7 +428,12 @@ CREDENTIALS: dict[str, tuple[str, ...]] = {
         "CTRADER_ENV",
         "CTRADER_REDIRECT_URI",
     ),
-    "kite": ("ZERODHA_API_KEY", "ZERODHA_API_SECRET", "ZERODHA_ACCESS_TOKEN"),
+    "kite": (
+        "ZERODHA_API_KEY",
+        "ZERODHA_API_SECRET",
+        "ZERODHA_ACCESS_TOKEN",
+        "ZERODHA_USER_ID",
+    ),
     "upstox": ("UPSTOX_API_KEY", "UPSTOX_API_SECRET", "UPSTOX_ACCESS_TOKEN"),
     "topstepx": ("TOPSTEPX_USERNAME", "TOPSTEPX_API_KEY"),
     "metaapi": ("METAAPI_TOKEN", "METAAPI_ACCOUNT_ID"),

@@ -42,14 +42,17 @@ from core.log import redact, register_secrets
 
 logger = logging.getLogger(__name__)
 
-_SECTIONS = ("plans", "accounts", "groups", "settings", "live", "alerts", "fx", "risk")
+_SECTIONS = ("plans", "accounts", "groups", "settings", "live", "alerts", "venues", "fx", "risk")
 _TABLES = ("params", "with", "instrument_set")
 """Plan fields merged key by key."""
 _ATTRIBUTES = {"with": "further", "from": "first", "to": "last"}
 """Plan fields whose name is a Python word or clashes with one."""
 _NEEDED = ("strategy", "instrument", "timeframe")
 _CREDENTIAL = re.compile("secret|token|password|api_?key", re.IGNORECASE)
-_NOT_SETTINGS = ("TOLA_CACHE_DIR", "TOLA_DEBUG", "TOLA_SHARED", *ALERT_VARIABLES.values())
+_NOT_SETTINGS = (
+    "TOLA_CACHE_DIR", "TOLA_DEBUG", "TOLA_SHARED", "TOLA_TOKENS_DIR", "TOLA_VAULT_PATH",
+    *ALERT_VARIABLES.values(),
+)  # fmt: skip
 
 
 class Loader:
@@ -82,6 +85,7 @@ class Loader:
         live, alerts = self._live(), self._alerts()
         accounts, groups = self._accounts(), self._groups()
         risk = self._risk_tables()
+        venues = self._venues()
         fx = self._fx()
         plans, selected, names = self._plans(self._wanted(select))
         for name in names:
@@ -103,6 +107,7 @@ class Loader:
             live,
             alerts,
             groups,
+            venues,
         )
 
     def _fault(self, where: str, text: str) -> None:
@@ -262,6 +267,22 @@ class Loader:
                 tables[name] = dict(table)
             else:
                 self._fault(f"risk.{name}", f"expected a table [risk.{name}]")
+        return tables
+
+    def _venues(self) -> dict[str, Mapping[str, Any]]:
+        """Return the venues' own settings unread: each venue knows its fields."""
+        tables: dict[str, Mapping[str, Any]] = {}
+        for name, table in self._section("venues").items():
+            if name not in CREDENTIALS:
+                self._fault(f"venues.{name}", f"no such venue{near_name(name, CREDENTIALS)}")
+            elif not isinstance(table, Mapping):
+                self._fault(f"venues.{name}", f"expected a table [venues.{name}]")
+            else:
+                for key in filter(_CREDENTIAL.search, table):
+                    self._fault(
+                        f"venues.{name}.{key}", "credentials belong in the environment or in .env"
+                    )
+                tables[name] = dict(table)
         return tables
 
     def _fx(self) -> dict[str, float | str]:

@@ -27,10 +27,11 @@ MAY_IMPORT = {
     "sandbox": {"sandbox", "core", "brokers"},
 }
 CORE_LIBRARIES = {"numpy", "numba", "pandas", "pandas_market_calendars", "pydantic",
-                  "pydantic_settings", "pyarrow"}  # fmt: skip
+                  "pydantic_settings", "pyarrow", "hvac", "keyring", "requests"}  # fmt: skip
 """core's outside libraries; those after pandas only inside the functions that need them."""
 LAZY = {"pandas_market_calendars", "plotly", "matplotlib", "pyarrow", "pydantic", "scipy",
-        "xlsxwriter", "apprise"}  # fmt: skip
+        "xlsxwriter", "apprise", "hvac", "keyring", "kiteconnect", "twisted", "requests",
+        "urllib3"}  # fmt: skip
 POSIX_ONLY = {"fcntl", "grp", "pwd", "resource", "termios", "tty", "pty", "syslog", "readline",
               "curses", "posix"}  # fmt: skip
 

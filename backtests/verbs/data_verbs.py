@@ -1,4 +1,4 @@
-"""The command line's verbs on price files: `data check`, `fix`, `convert`, `list`."""
+"""The command line's verbs on price files: `data check`, `fix`, `convert`, `fetch`, `list`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from backtests.verbs.console import App, console, show
-from backtests.verbs.options import Json, Timezone, examples, option
+from backtests.verbs.options import Config, Json, Timezone, examples, option
 
-data_app = App(help="Check, mend, convert and list price files.")
+data_app = App(help="Check, mend, convert, fetch and list price files.")
 
 Instrument = Annotated[str | None, option("SYMBOL", "MGC, XAUUSD, ...; default: by its name.")]
 Stamp = Annotated[str | None, option("SIDE", "What stamps name: start or end of the bar.")]
@@ -106,6 +106,37 @@ def data_convert(
     reading = data.read_as(instrument, tz, stamp, columns or [])
     flags: dict[str, Any] = {"timeframe": timeframe, "keep": keep, "force": force}
     show(data.data_convert(files, out, reading, console.progress(), **flags), as_json)
+
+
+@data_app.command(
+    "fetch",
+    epilog=examples(
+        "data fetch kite NIFTY-FUT --timeframe 1m --from 2026-09-01",
+        "data fetch kite NIFTY50 --timeframe 5m --from 2026-01 --to 2026-06 -o nifty50.parquet",
+    ),
+)
+def data_fetch(
+    venue: Annotated[str, typer.Argument(metavar="VENUE", help="Whose history: kite.")],
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="NIFTY-FUT, GOLDM, ...")],
+    first: Annotated[
+        str, option("DATE", "First trading date: 2026, 2026-09, 2026-09-01.", "--from")
+    ],
+    timeframe: Annotated[str, option("TF", "1m, 5m, 1d: as the venue has them.")] = "1m",
+    last: Annotated[str | None, option("DATE", "Last date, included.", "--to")] = None,
+    out: Annotated[str | None, option("OUT", "Target; default: in prices/.", "-o", "--out")] = None,
+    account: Annotated[str | None, option("NAME", "Whose login is used.")] = None,
+    force: Force = False,
+    config: Config = "tola.toml",
+    as_json: Json = False,
+) -> None:
+    """Write a venue's bars as a file; started again after an interruption it goes on."""
+    from backtests.verbs.fetch_command import data_fetch as fetch
+
+    done = fetch(
+        venue, symbol, console.progress(), timeframe=timeframe, first=first, last=last, out=out,
+        account=account, config=config, force=force,
+    )  # fmt: skip
+    show(done, as_json)
 
 
 @data_app.command("list", epilog=examples("data list ~/prices", "data list . --recursive"))

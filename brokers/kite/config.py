@@ -36,6 +36,7 @@ class KiteConfig:
         dead, though its socket may stand: the SDK never asks.
     roll_sessions : sessions before its expiry on which a future is left.
     api_root, stream_root, login_page : addresses; scheme, host and port alone.
+    clock_url : where a sandbox tells the time of its market; None: this computer's time holds.
     """
 
     product: str = "NRML"
@@ -53,6 +54,7 @@ class KiteConfig:
     api_root: str = "https://api.kite.trade"
     stream_root: str = "wss://ws.kite.trade"
     login_page: str = "https://kite.zerodha.com/connect/login"
+    clock_url: str | None = None
 
     def __post_init__(self) -> None:
         protection = self.market_protection

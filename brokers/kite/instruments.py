@@ -54,7 +54,7 @@ def load_contracts(
         raise ConfigError(f"kite: {', '.join(unknown)} is not traded there; it has {known}")
     day = today(now)
     rule = RollRule(config.roll_sessions)
-    origin = Origin("kite", _scope(config), day, now, f"{config.api_root}/instruments", 0, ())
+    origin = Origin("kite", scope_of(config), day, now, f"{config.api_root}/instruments", 0, ())
 
     def mapping(row: wire.InstrumentRow) -> Contract | None:
         symbol = symbol_of(row)
@@ -74,12 +74,12 @@ def load_contracts(
         return master
 
     units = ",".join(f"{name}={value:g}" for name, value in sorted(config.units.items()))
-    cache = MasterCache("kite", _scope(config), f"{MAPPING_VERSION} {units}".strip(), folder)
+    cache = MasterCache("kite", scope_of(config), f"{MAPPING_VERSION} {units}".strip(), folder)
     return load_master(
         cache, day, wanted, ask, make=lambda told, items: ContractMaster(told, items, rule)
     )
 
 
-def _scope(config: KiteConfig) -> str:
+def scope_of(config: KiteConfig) -> str:
     """Return what parts lists of different servers; the venue's own has none."""
     return "" if config.api_root == KiteConfig().api_root else config.api_root.partition("://")[2]

@@ -44,9 +44,11 @@ def test_paper_is_a_venue_without_login_that_sends_nothing_out():
 
 def test_a_venue_of_a_later_version_is_told_in_one_clear_line():
     with pytest.raises(ConfigError) as caught:
-        get_venue("kite")
+        get_venue("upstox")
 
-    assert str(caught.value) == "venue kite: not part of this version yet; available: paper"
+    assert str(caught.value) == (
+        "venue upstox: not part of this version yet; available: kite, paper"
+    )
 
 
 def test_an_unknown_venue_suggests_the_near_one():
@@ -54,7 +56,7 @@ def test_an_unknown_venue_suggests_the_near_one():
         get_venue("papper")
     with pytest.raises(ConfigError, match="did you mean 'ctrader'"):
         get_venue("ctrade")
-    with pytest.raises(ConfigError, match=r"^venue 'q' is unknown; available: paper$"):
+    with pytest.raises(ConfigError, match=r"^venue 'q' is unknown; available: kite, paper$"):
         get_venue("q")
 
 
@@ -86,6 +88,7 @@ def test_capabilities_are_read_by_shared_code_that_does_not_know_the_venue(both)
 
     assert modes == {
         "paper": PositionMode.NETTING,
+        "kite": PositionMode.NETTING,
         "bazaar": PositionMode.NETTING,
         "meridian": PositionMode.HEDGING,
     }

@@ -15,7 +15,7 @@ from brokers.port import (
     PositionMode,
     TickSource,
 )
-from brokers.registry import Credential, Login, Need, Venue
+from brokers.registry import VENUES, Credential, Login, Need, Venue
 from core.orders import OrderKind, Role, TimeInForce
 
 BAZAAR = Venue(
@@ -94,16 +94,7 @@ def _open(name, variable, need=Need.OPTIONAL):
 SIX = {
     entry.name: entry
     for entry in (
-        Venue(
-            "kite", "Zerodha Kite Connect", "brokers.kite:capabilities",
-            "brokers.kite.store:make_port", "kite", ("kiteconnect",), Login.REQUEST_TOKEN,
-            (
-                _secret("api_key", "ZERODHA_API_KEY"),
-                _secret("api_secret", "ZERODHA_API_SECRET", Need.LOGIN),
-                _secret("access_token", "ZERODHA_ACCESS_TOKEN", Need.FROM_LOGIN),
-            ),
-            ("live",),
-        ),
+        VENUES["kite"],
         Venue(
             "upstox", "Upstox", "brokers.upstox:capabilities", "brokers.upstox.store:make_port",
             "upstox", ("upstox_client",), Login.OAUTH,

@@ -49,7 +49,7 @@ environment = "demo"
 read_only = true
 
 [accounts.future]
-venue = "kite"
+venue = "upstox"
 environment = "live"
 
 [accounts.play]
@@ -96,17 +96,19 @@ def refused(said):
 def test_a_venue_of_a_later_version_is_one_clear_line(real):
     line = refused(real("other", "--account", "future", "--confirm", "ture"))
 
-    assert line == ("venue kite: not part of this version yet; available: bazaar, meridian, paper")
+    assert line == (
+        "venue upstox: not part of this version yet; available: bazaar, kite, meridian, paper"
+    )
 
 
-def test_in_this_version_paper_alone_is_available(tola, monkeypatch):
+def test_what_this_version_has_is_named(tola, monkeypatch):
     monkeypatch.setenv("PAPER_TRADING", "False")
     Path("tola.toml").write_text(TOML)
     write(Path("gold.csv"))
 
     line = refused(tola("live", "other", "--account", "future", "--confirm", "ture"))
 
-    assert line == "venue kite: not part of this version yet; available: paper"
+    assert line == "venue upstox: not part of this version yet; available: kite, paper"
 
 
 def test_a_real_account_is_refused_while_the_environment_says_paper(shop):

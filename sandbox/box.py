@@ -113,7 +113,7 @@ class Sandbox:
         for name, terms in self.account_terms.items():
             self.exchange.open_account(Account(name, terms))
         self.face: Face = _make_face(venue, self, settings)
-        self.hand = Hand(self.exchange, self.face.new_number)
+        self.hand = Hand(self.exchange, self.face.new_number, self.face.product)
         self.exchange.floor.on_order = self._order_changed
         self.exchange.floor.on_fill = self._filled
         self._thread: threading.Thread | None = None

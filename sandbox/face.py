@@ -38,10 +38,12 @@ class Face(ABC):
 
     Attributes
     ----------
-    venue : its name. windows : its request limits by class of endpoints.
+    venue : its name. product : what orders of another hand are of, where none is named.
+    windows : its request limits by class of endpoints.
     """
 
     venue: str
+    product: str
     windows: Mapping[str, Sequence[Window]]
 
     @abstractmethod

@@ -15,12 +15,13 @@ class Hand:
 
     Parameters
     ----------
-    number : returns the number of a new order.
+    number : returns the number of a new order. product : of orders for which none is named.
     """
 
-    def __init__(self, exchange: Exchange, number: Callable[[], int]) -> None:
+    def __init__(self, exchange: Exchange, number: Callable[[], int], product: str) -> None:
         self._exchange = exchange
         self._number = number
+        self._product = product
 
     def place(
         self,
@@ -36,7 +37,7 @@ class Hand:
         """Place an order; see its `status` and `reason` for what became of it."""
         terms = OrderTerms(
             contract, side, quantity, kind, price, limit_price,
-            time_in_force=TimeInForce.DAY, product=product,
+            time_in_force=TimeInForce.DAY, product=product or self._product,
         )  # fmt: skip
         return self._exchange.place(account, self._number(), terms, Author.HAND)
 

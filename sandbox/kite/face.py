@@ -51,6 +51,7 @@ class KiteFace(Face):
     """Zerodha Kite Connect v3."""
 
     venue = "kite"
+    product = "NRML"
 
     def __init__(self, box: Sandbox, settings: KiteSettings) -> None:
         self.settings = settings

@@ -328,7 +328,8 @@ def test_another_hand_acts_at_its_time(start):
     kite = connect(box)
     box.play()
     box.play()
-    assert kite.positions()["net"][0]["quantity"] == TWO
+    (row,) = kite.positions()["net"]
+    assert (row["quantity"], row["product"]) == (TWO, "NRML")
 
     box.play(2)
 

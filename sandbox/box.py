@@ -222,8 +222,7 @@ class Sandbox:
             await self._pace.reach(step.ts)
             await self._take(step)
             if self.lock_step is not None:
-                await self.face.delivered()
-                await self.lock_step.wait(self.packet, _label(step))
+                await self.lock_step.wait(self.packet, _label(step), self.face.delivered())
             return True
         self.is_over = True
         return False

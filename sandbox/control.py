@@ -66,6 +66,9 @@ class Control:
                 "working": len(box.exchange.working),
                 "faults_struck": len(box.plan.struck),
                 "requests_refused": box.server.counts.refused,
+                "requests_highest": {
+                    " ".join(key).strip(): most for key, most in box.server.counts.highest.items()
+                },
                 "ledger": str(box.ledger.path or ""),
             }
         )

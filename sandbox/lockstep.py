@@ -8,6 +8,7 @@ nothing; a session says so at once, as its inbox is empty.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 from core.errors import TolaError
 
@@ -25,10 +26,9 @@ class LockStep:
     """
 
     def __init__(self, timeout_secs: float = 30.0) -> None:
-        self._timeout_secs = timeout_secs
+        self.timeout_secs = timeout_secs
         self._done: dict[str, int] = {}
         self._packet = 0
-        self._label = ""
         self._is_over = False
         self._turn = asyncio.Condition()
 
@@ -62,25 +62,32 @@ class LockStep:
             self._done.pop(session, None)
             self._turn.notify_all()
 
-    async def wait(self, packet: int, label: str) -> None:
-        """Announce a packet that has been delivered; return when all sessions are done with it.
+    async def wait(self, packet: int, label: str, delivered: Awaitable[None]) -> None:
+        """Announce a packet once it was delivered; return when all sessions are done with it.
 
         Raises
         ------
-        LockStepError : a session was not, in time.
+        LockStepError : a stream did not take it, or a session was not done, in time.
         """
+        try:
+            await asyncio.wait_for(delivered, self.timeout_secs)
+        except TimeoutError:
+            raise LockStepError(
+                f"lock-step: packet {packet} ({label}) was not taken by a stream within "
+                f"{self.timeout_secs:g} s: its client has not answered a ping"
+            ) from None
         async with self._turn:
-            self._packet, self._label = packet, label
+            self._packet = packet
             self._turn.notify_all()
             try:
                 await asyncio.wait_for(
-                    self._turn.wait_for(lambda: not self._late()), self._timeout_secs
+                    self._turn.wait_for(lambda: not self._late()), self.timeout_secs
                 )
             except TimeoutError:
                 late = ", ".join(repr(name) for name in self._late())
                 raise LockStepError(
                     f"lock-step: packet {packet} ({label}) is not done with after "
-                    f"{self._timeout_secs:g} s by session {late}"
+                    f"{self.timeout_secs:g} s by session {late}"
                 ) from None
 
     def _late(self) -> list[str]:

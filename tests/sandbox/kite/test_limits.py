@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import requests
 from kiteconnect.exceptions import NetworkException
 
 from tests.sandbox.kite.client import connect
@@ -66,6 +67,8 @@ def test_no_more_than_400_orders_a_minute(kite):
     counts = kite.box.server.counts
     assert counts.highest["XX0000", "orders 400/min"] == 401
     assert counts.refused == 1
+    state = requests.get(f"{kite.box.url}/_box/state", timeout=10).json()
+    assert state["requests_highest"]["XX0000 orders 400/min"] == 401
 
 
 def test_what_is_refused_is_in_the_ledger(kite):

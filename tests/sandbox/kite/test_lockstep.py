@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 
 import requests
@@ -113,6 +114,24 @@ def test_a_session_that_does_not_come_to_rest_is_an_error_that_names_the_packet(
     assert "packet 1" in state["error"]
     box.error = None
     session.close()
+
+
+def test_a_client_that_takes_nothing_is_an_error_that_names_the_packet(start):
+    box = start(day([CALM]), lock_step=True, step_timeout_secs=0.2)
+    host, port = box.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as raw:
+        raw.sendall(
+            f"GET /?api_key=sandboxkey&access_token={box.login()} HTTP/1.1\r\nHost: {host}\r\n"
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+        )
+        eventually(lambda: box.face.stream.connections)
+
+        LockStepClient(box.url, _Rests()).start()
+
+        assert box.wait(30)
+    assert "packet 1 (NIFTY-FUT 2024-09-04 03:45:00 UTC) was not taken" in str(box.error)
+    box.error = None
 
 
 def test_a_session_that_leaves_is_not_waited_for(start):

@@ -26,6 +26,7 @@ from sandbox.lockstep import LockStep
 from sandbox.orders import BoxOrder
 from sandbox.pace import Pace
 from sandbox.server import Server
+from sandbox.warm import warm
 
 logger = logging.getLogger(__name__)
 
@@ -129,6 +130,7 @@ class Sandbox:
         ------
         ConfigError : the port is in use.
         """
+        warm()
         ready: Future[None] = Future()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._main(ready)), name="sandbox", daemon=True

@@ -14,6 +14,7 @@ from html import escape
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from brokers.kite.wire import LoginReply, login_checksum, next_expiry
+from core.bars import NEVER_NS
 from sandbox.kite.replies import KiteFault
 from sandbox.kite.settings import KiteSettings
 
@@ -138,7 +139,9 @@ class Sessions:
         if self._settings.ends_older_session:
             self._open = {key: item for key, item in self._open.items() if item.user != user}
         token, now = self._new_token(), self._now()
-        self._open[token] = _Session(user, token, now, next_expiry(now, self._settings.tokens_end))
+        ends = self._settings.tokens_end
+        dies = NEVER_NS if ends is None else next_expiry(now, ends)
+        self._open[token] = _Session(user, token, now, dies)
         return LoginReply(
             user, token, now, f"Sandbox {user}", self._settings.api_key, EXCHANGES, PRODUCTS,
             ORDER_TYPES,

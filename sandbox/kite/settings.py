@@ -35,7 +35,8 @@ class KiteSettings:
 
     api_key, api_secret, redirect_url : of the one app that is registered.
     password : of every user; totp_secret : base32; None: any six digits pass.
-    tokens_end : when access tokens die, IST. ends_older_session : a new login ends the one before.
+    tokens_end : when access tokens die, IST; None: never. ends_older_session : a new login ends the
+        one before.
     windows : request limits by class of endpoints.
     requires_protection : MARKET and SL-M need market_protection (so since April 2026).
     protection : automatic protection by price.
@@ -60,7 +61,7 @@ class KiteSettings:
     redirect_url: str = "http://127.0.0.1:5010/kite"
     password: str = field(default="sandbox", repr=False)
     totp_secret: str | None = field(default=None, repr=False)
-    tokens_end: time = time(6, 0)
+    tokens_end: time | None = time(6, 0)
     ends_older_session: bool = True
     windows: Mapping[str, Sequence[Window]] = field(default_factory=lambda: WINDOWS)
     requires_protection: bool = True

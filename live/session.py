@@ -146,7 +146,7 @@ class Session:
         self._kill = KillSwitch(self.folder.kill, self.folder.name)
         self._status = StatusFile(self.folder.status)
         self._next_look = self._next_status = 0.0
-        self._deadline: float | None = None
+        self._began = 0.0
         self._end_by: float | None = None
         self._ending = ""
         self._interrupted = False
@@ -303,8 +303,7 @@ class Session:
         self._days = DayCycle([plan.loaded.calendar for plan in self.built.plans])
         mail = Mailbox(self.folder.commands)
         self._desk = Desk(mail, self.built, controls, self.command, self._note, self.tell_status)
-        if self.request.seconds is not None:
-            self._deadline = time.monotonic() + self.request.seconds
+        self._began = time.monotonic()
 
     def _begin(self, chain: Sequence[SessionFacts]) -> None:
         """Go on from the record, connect, and compare with the venue before trading."""
@@ -406,6 +405,11 @@ class Session:
         self.built.guard.block("stopping", reason)
         self._end_by = time.monotonic() + END_SECS
 
+    def _is_time_up(self, now: float) -> bool:
+        """Whether a session of a stated length has run it; a first run's compiling is no part."""
+        length = self.request.seconds
+        return length is not None and now >= max(self._began, self._last_compiled()) + length
+
     def _housekeep(self) -> None:
         """Look at what the clock brings; called on every cycle of the engine."""
         now = time.monotonic()
@@ -416,7 +420,7 @@ class Session:
         self.built.engine.settle()  # what it decides it decides on all that has happened
         if self._interrupted and not self._ending:
             self.command("stop", {"reason": "interrupted"})
-        if self._deadline is not None and now >= self._deadline and not self._ending:
+        if self._is_time_up(now) and not self._ending:
             self.command("stop", {"reason": "time is up"})
         self._look_at_venue()
         self._desk.look()

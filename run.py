@@ -143,6 +143,7 @@ def backtest(
     epilog=examples(
         "live",
         "live gold --speed 60 --for 2m",
+        "live nifty --venue kite --sandbox --account sandbox",
         "live gold_smc --data XAUUSD_M15.csv --instrument XAUUSD --speed max --at-end keep",
         "live --strategy my.py:Cross --instrument MGC --data gold.csv --risk gold_bot",
     )
@@ -161,6 +162,13 @@ def live(
     confirm: Annotated[
         str | None, option("SUFFIX", "A real account's last 4 characters, instead of typing them.")
     ] = None,
+    venue: Annotated[
+        str | None, option("VENUE", "Follow a venue's prices (kite); fills stay on paper.")
+    ] = None,
+    sandbox: Annotated[
+        bool,
+        typer.Option("--sandbox", help="A local server speaks the venue's wire; no network."),
+    ] = False,
     speed: Annotated[
         str | None, option("N", "Times faster than the clock; max: without waiting.")
     ] = None,
@@ -232,7 +240,8 @@ def live(
     ask = typer.prompt if sys.stdin.isatty() and not as_json else None
     done = run_live(
         plans or [], flags, config, _draw_report, account=account, paper=paper, confirm=confirm,
-        ask=ask, lasts=lasts, quiet=console.quiet, adopt=adopt, flatten=flatten,
+        ask=ask, lasts=lasts, venue=venue, open_sandbox=_open_sandbox if sandbox else None,
+        quiet=console.quiet, adopt=adopt, flatten=flatten,
     )  # fmt: skip
     show(done, as_json)
 
@@ -247,6 +256,13 @@ def verify(run: RunName = "last", as_json: Json = False) -> None:
     from live.verbs.verify_command import verify as run_verify
 
     show(run_verify(run), as_json)
+
+
+def _open_sandbox(*given: Any, **more: Any) -> Any:
+    """Start a sandbox for a session; only run.py may join the two."""
+    from sandbox.for_session import open_for_session
+
+    return open_for_session(*given, **more)
 
 
 def _draw_report(folder: Any) -> dict[str, Any]:
@@ -426,6 +442,9 @@ def sandbox(
         str | None, option("DATE", "First day told; what is before is history.", "--from")
     ] = None,
     end: Annotated[str | None, option("DATE", "Last day, included.", "--to")] = None,
+    ticks: Annotated[
+        str, option("MODEL", "path: prices walk from one to the next; trades: they jump.")
+    ] = "path",
     speed: Annotated[float | None, option("N", "Market seconds a second; default 1.")] = None,
     lock_step: Annotated[
         bool, typer.Option("--lock-step", help="Go on as the sessions come to rest.")
@@ -451,8 +470,8 @@ def sandbox(
     from sandbox.verb import Wanted, serve
 
     wanted = Wanted(
-        venue, replay or [], instrument, generate or [], start, end, speed, lock_step,
-        step_timeout, faults, seed, port, host, ledger, cash,
+        venue, replay or [], instrument, generate or [], start, end, ticks, speed,
+        lock_step, step_timeout, faults, seed, port, host, ledger, cash,
     )  # fmt: skip
     tell = (lambda *lines: typer.echo("\n".join(lines), err=True)) if as_json else console.say
     document, lines = serve(wanted, lambda file, symbol: load(file, symbol=symbol), tell)

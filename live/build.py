@@ -18,7 +18,7 @@ from brokers.paper.ledger import PaperLedger
 from brokers.paper.venue import PaperVenue
 from core.bars import Series
 from core.calendar import Calendar, get_calendar
-from core.events import Answer, Outcome, Verb
+from core.events import Answer, Link, Outcome, Verb
 from core.instruments import Instrument, fill_spread, get_instrument
 from core.schedule import FlatRule, flat_schedule
 from feeds.live import FeedTerms, LiveFeed
@@ -27,6 +27,7 @@ from feeds.replay import Replay, ReplaySeries
 from live.cerebro import LiveCerebro
 from live.engine import Engine, FeedSlot, Recorder
 from live.hands import Hand, make_hands
+from live.market import MarketSource, OnVenue, PaperOnVenue, PortHistory, VenueMarket
 from live.outbox import LiveOutbox
 from risk.analyzers import DailyLoss, TradeRisk
 from risk.guard import Guard
@@ -43,7 +44,7 @@ class SessionTerms:
     entry_age_secs : a bar delivered later than that after its END takes no entry.
     unprotected_secs : a position so long without a working stop is closed.
     brackets : native or kept, on paper. positions : netting or hedging, on paper.
-    latency_ms : how long a request takes to the paper exchange.
+    latency_ms : how long a request takes to the paper exchange. discrete : prices are trades.
     feed : of feeds; a replay's answers are final and its silence says nothing, so that it follows
         only what concerns requests and holes. broker : of the broker.
     """
@@ -58,6 +59,7 @@ class SessionTerms:
     feed: FeedTerms = field(default_factory=FeedTerms)
     broker: LiveTerms = field(default_factory=LiveTerms)
     start: int | None = None
+    discrete: bool = False
 
 
 @dataclass
@@ -109,49 +111,159 @@ def build_paper(
     ledger : the paper account's own file; None: it lives in memory.
     """
     inbox = Inbox()
-    slots, plans = [], []
-    for plan, rules in zip(loaded, flats, strict=True):
-        run, own = _plan_slots(plan, rules, terms)
-        plans.append(run)
-        slots += own
-    start = _start(loaded, terms)
+    plans, slots = _feeds(loaded, flats, terms, is_replay=True)
+    start = start_of(loaded, terms)
     replay = _replay(loaded, start, terms.speed)
     nested: list[Callable[[Any], None]] = []
-    venue = PaperVenue(
-        lambda event: nested[0](event),
-        replay,
+    venue = _paper_venue(request, terms, lambda event: nested[0](event), replay, ledger)
+    outbox = LiveOutbox(journal, venue, only=PaperVenue)
+    built = _joined(
+        request, terms, plans, slots, inbox, outbox, recorder, order_prefix,
+        broker_port=venue, engine_port=venue, paper=venue,
+    )  # fmt: skip
+    nested.append(built.engine.nested.append)
+    built.source = built.engine.source = replay
+    replay.is_idle = lambda: venue.is_idle
+    built.cerebro.when_ready = ready or (lambda: venue.connect(start))
+    return built
+
+
+def build_on_market(
+    request: AccountRequest,
+    loaded: Sequence[LoadedPlan],
+    flats: Sequence[Sequence[FlatRule]],
+    terms: SessionTerms,
+    market: VenueMarket,
+    *,
+    recorder: Recorder,
+    journal: Any = None,
+    ledger: PaperLedger | None = None,
+    order_prefix: str = "t",
+    ready: Callable[[], None] | None = None,
+) -> BuiltSession:
+    """Join a session over a venue's prices; its orders go there, or to a paper exchange here.
+
+    Parameters
+    ----------
+    loaded : the plans; of their prices only timeframe and calendar count.
+    """
+    inbox = Inbox()
+    plans, slots = _feeds(loaded, flats, terms, is_replay=False)
+    symbols = list(dict.fromkeys(slot.feed.symbol for slot in slots))
+    port = market.open_port(inbox.put, symbols)
+    start = market.clock() if terms.start is None else terms.start
+    nested: list[Callable[[Any], None]] = []
+    if market.fills_on_paper:
+        calendars = {slot.feed.symbol: slot.feed.calendar for slot in slots}
+        paper = _paper_venue(
+            request, replace(terms, discrete=True), lambda event: nested[0](_as_orders(event)),
+            PortHistory(port.history, calendars), ledger,
+        )  # fmt: skip
+        outbox = LiveOutbox(journal, paper, only=PaperVenue)
+        built = _joined(
+            request, terms, plans, slots, inbox, outbox, recorder, order_prefix,
+            broker_port=paper, engine_port=PaperOnVenue(paper, port, symbols), paper=paper,
+        )  # fmt: skip
+    else:
+        outbox = LiveOutbox(journal, port)
+        built = _joined(
+            request, terms, plans, slots, inbox, outbox, recorder, order_prefix,
+            broker_port=port, engine_port=OnVenue(port, symbols), paper=None,
+        )  # fmt: skip
+    nested.append(built.engine.nested.append)
+    source = MarketSource(market, start, built.engine.next_due)
+    built.source = built.engine.source = source
+    built.cerebro.when_ready = ready or (lambda: built.port.connect(start))
+    return built
+
+
+def _as_orders(event: Any) -> Any:
+    """Return what paper tells; its connection is one for orders, prices come by the venue's."""
+    return replace(event, name="orders") if isinstance(event, Link) else event
+
+
+def _paper_venue(
+    request: AccountRequest,
+    terms: SessionTerms,
+    emit: Callable[[Any], None],
+    history: Any,
+    ledger: PaperLedger | None,
+) -> PaperVenue:
+    return PaperVenue(
+        emit,
+        history,
         request.cash,
         ledger=ledger,
         native=terms.brackets == "native",
         hedging=terms.positions == "hedging",
+        discrete=terms.discrete,
         latency_ms=terms.latency_ms,
     )
-    outbox = LiveOutbox(journal, venue, only=PaperVenue)
-    broker = LiveBroker(venue, outbox, request.cash, request.currency, order_prefix, terms.broker)
+
+
+def _feeds(
+    loaded: Sequence[LoadedPlan],
+    flats: Sequence[Sequence[FlatRule]],
+    terms: SessionTerms,
+    *,
+    is_replay: bool,
+) -> tuple[list[LivePlanRun], list[FeedSlot]]:
+    """Return the plans' runs and all their feeds."""
+    slots, plans = [], []
+    for plan, rules in zip(loaded, flats, strict=True):
+        run, own = _plan_slots(plan, rules, terms, is_replay)
+        plans.append(run)
+        slots += own
+    return plans, slots
+
+
+def _joined(
+    request: AccountRequest,
+    terms: SessionTerms,
+    plans: list[LivePlanRun],
+    slots: list[FeedSlot],
+    inbox: Inbox,
+    outbox: LiveOutbox,
+    recorder: Recorder,
+    order_prefix: str,
+    *,
+    broker_port: Any,
+    engine_port: Any,
+    paper: PaperVenue | None,
+) -> BuiltSession:
+    """Join broker, guard, engine and strategies; the engine's source is still to come.
+
+    Parameters
+    ----------
+    broker_port : where orders go. engine_port : where prices and history come from besides.
+    paper : the exchange that fills here, None where the venue does.
+    """
+    broker = LiveBroker(
+        broker_port, outbox, request.cash, request.currency, order_prefix, terms.broker
+    )
     for run in plans:
         asked = run.loaded.request
         broker.add_instrument(run.data, asked.instrument, asked.plan_id, fx=asked.fx)
         series = run.loaded.series
         finest = (series.lower or series).timeframe_ns
-        venue.add_plan(
-            asked.plan_id, asked.instrument, asked.fx, series.timeframe_ns, finest_ns=finest
-        )
-    hands = _add_hands(plans, slots, broker, venue)
+        if paper is not None:
+            paper.add_plan(
+                asked.plan_id, asked.instrument, asked.fx, series.timeframe_ns, finest_ns=finest
+            )
+    hands = _add_hands(plans, slots, broker, paper)
     guard = Guard(broker, *request.limits)
-    venue.watch(guard.limits)
+    if paper is not None:
+        paper.watch(guard.limits)
     engine = Engine(
-        broker, venue, slots, inbox, recorder, replay, int(terms.entry_age_secs * _SECOND_NS)
+        broker, engine_port, slots, inbox, recorder, None, int(terms.entry_age_secs * _SECOND_NS)
     )
-    nested.append(engine.nested.append)
     for hand in hands:
         hand.data.now = lambda: engine.now
     outbox.on_refused = lambda order_id, why: engine.nested.append(
         Answer(0, Verb.SUBMIT, Outcome.REFUSED, order_id, reason=why, ts_event=engine.now)
     )
-    replay.is_idle = lambda: venue.is_idle
     cerebro = LiveCerebro()
     cerebro.engine = engine
-    cerebro.when_ready = ready or (lambda: venue.connect(start))
     for slot in slots:
         cerebro.adddata(slot.data, name=slot.name.partition("/")[2] or slot.name)
     cerebro.setbroker(guard)
@@ -160,12 +272,16 @@ def build_paper(
     cerebro.addanalyzer(DailyLoss, _name="daily_loss")
     cerebro.addanalyzer(TradeRisk, _name="trade_risk")
     return BuiltSession(
-        request, plans, cerebro, engine, broker, guard, venue, outbox, inbox, replay, terms, hands
-    )
+        request, plans, cerebro, engine, broker, guard, engine_port, outbox, inbox, None, terms,
+        hands,
+    )  # fmt: skip
 
 
 def _add_hands(
-    plans: Sequence[LivePlanRun], slots: Sequence[FeedSlot], broker: LiveBroker, venue: Any
+    plans: Sequence[LivePlanRun],
+    slots: Sequence[FeedSlot],
+    broker: LiveBroker,
+    paper: PaperVenue | None,
 ) -> list[Hand]:
     """Let hands trade each symbol beside the plans, by the bars of the first plan on it."""
     of = [(run, run.loaded.request) for run in plans]
@@ -176,14 +292,15 @@ def _add_hands(
         run, asked = next(item for item in of if item[1].instrument.symbol == hand.symbol)
         broker.add_instrument(hand.data, asked.instrument, hand.plan_id, fx=asked.fx)
         step = run.loaded.series.timeframe_ns
-        venue.add_plan(hand.plan_id, asked.instrument, asked.fx, step)
+        if paper is not None:
+            paper.add_plan(hand.plan_id, asked.instrument, asked.fx, step)
         hand.data.trades_as(broker.plans[-1])
         slot = next(item for item in slots if item.data is run.data)
         slot.guests = (*slot.guests, hand.plan_id)
     return hands
 
 
-def _start(loaded: Sequence[LoadedPlan], terms: SessionTerms) -> int:
+def start_of(loaded: Sequence[LoadedPlan], terms: SessionTerms) -> int:
     """Return when the replay begins: after the history that every plan asked for."""
     if terms.start is not None:
         return terms.start
@@ -221,16 +338,15 @@ def _tick_of(series: Series) -> float:
 
 
 def _plan_slots(
-    loaded: LoadedPlan, flats: Sequence[FlatRule], terms: SessionTerms
+    loaded: LoadedPlan, flats: Sequence[FlatRule], terms: SessionTerms, is_replay: bool
 ) -> tuple[LivePlanRun, list[FeedSlot]]:
     """Return a plan's feeds: the further series first, so that they are known first."""
     asked = loaded.request
     slots = []
     history = terms.history_bars
-    # A replay tells four prices a bar: between them its silence says nothing.
-    feed_terms = replace(
-        terms.feed, history_bars=history, stale_ns=0, settle_ns=0, patience_ns=0, clock_error_ns=0
-    )
+    feed_terms = replace(terms.feed, history_bars=history)
+    if is_replay:  # it tells four prices a bar: between them its silence says nothing
+        feed_terms = replace(feed_terms, stale_ns=0, settle_ns=0, patience_ns=0, clock_error_ns=0)
     data = LiveData(asked.instrument.symbol, loaded.series.timeframe_ns)
     data.tola_plan, data.tola_calendar = asked.plan_id, loaded.calendar
     for name, series in loaded.further.items():

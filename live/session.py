@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,11 @@ from brokers.reconcile import Difference
 from core.compile import compile_watch
 from core.errors import ConfigError, TolaError
 from core.events import Clock, Command, Event, Link, LinkState, Snapshot, Ticks
+from core.lockstep import LockStepClient
 from core.orders import Fill
 from core.schedule import FlatRule
-from feeds.replay import Replay
 from live.account_folder import AccountFolder
-from live.build import BuiltSession, SessionTerms, build_paper
+from live.build import BuiltSession, SessionTerms, build_on_market, build_paper
 from live.clock_watch import ClockWatch, count_as_gap
 from live.controls import Controls
 from live.day_cycle import DayCycle, Due
@@ -45,6 +46,7 @@ from live.journal.records import BookedFill
 from live.kill import KillSwitch
 from live.lock import AccountLock
 from live.mailbox import Mailbox
+from live.market import Rest, VenueMarket
 from live.monitor import SessionState, StatusFile, to_document
 from live.outbox import Diverged
 from live.recovery import Recovered, chain_of, recover
@@ -81,6 +83,7 @@ class SessionRequest:
     hangs_secs : how long the engine may be without a cycle.
     groups : limits over several accounts, by the group's name.
     remedy : what is done where venue, journal and strategy do not agree at the start.
+    market : where prices come from; None: the plans' own are replayed, and filled on paper.
     log_level : of the session's log file.
     document : what is stored with it, to know later what it was.
     """
@@ -96,6 +99,7 @@ class SessionRequest:
     hangs_secs: float = HANGS_SECS
     groups: Mapping[str, GroupLimits] = field(default_factory=dict)
     remedy: Remedy = Remedy.NONE
+    market: VenueMarket | None = None
     log_level: str = "INFO"
     document: Mapping[str, Any] = field(default_factory=dict)
 
@@ -159,6 +163,11 @@ class Session:
         self._guard_told = 0
         self.was_live = False
         self._feed_states: dict[str, str] = {}
+        self._steps: LockStepClient | None = None
+
+    @property
+    def _mode(self) -> str:
+        return "paper" if self.request.market is None else self.request.market.mode
 
     @property
     def _plan_ids(self) -> list[str]:
@@ -174,7 +183,7 @@ class Session:
         TolaError : the account is held, killed or cannot be read; the strategies cannot start.
         """
         self.folder.make()
-        with AccountLock(self.folder, "paper", self._plan_ids) as self._lock:
+        with AccountLock(self.folder, self._mode, self._plan_ids) as self._lock:
             self._refuse_if_killed()
             result = self._run_journaled()
             if isinstance(result.failure, Diverged) and self.request.remedy is not Remedy.NONE:
@@ -221,7 +230,9 @@ class Session:
         prefix = str(document["prefix"])
         terms = replace(self.request.terms, start=document["start"])
         account = replace(self.request.account, cash=float(document["cash"]))
-        self.built = build_paper(
+        market = self.request.market
+        build = build_paper if market is None else partial(build_on_market, market=market)
+        self.built = build(
             account,
             self.request.loaded,
             self.request.flats,
@@ -235,8 +246,10 @@ class Session:
         document |= {
             "start": self.built.source.start,
             "continues": chain[-1].session_id if chain else None,
+            "ticks": "path" if market is None else "trades",
         }
-        self.facts = SessionFacts("paper", "paper", self.folder.name, document)
+        venue = "paper" if market is None else market.venue
+        self.facts = SessionFacts(self._mode, venue, self.folder.name, document)
         self.journal.begin(self.facts)
         self.facts = self.journal.sessions()[-1]
         self._first_id, self._booked = self.facts.session_id, frozenset[str]()
@@ -288,9 +301,9 @@ class Session:
         broker.on_other_hand = self._hear_hand
         begins = int(self.facts.document["start"]) + 1
         self._snapshots = Snapshots(self.built.port, lambda: broker.needs_snapshot, begins)
-        is_replay = isinstance(self.built.source, Replay)
+        is_timed = getattr(self.built.source, "is_real_time", False)
         most_skew = self.request.terms.feed.clock_error_ns / _SECOND_NS
-        self._clock = None if is_replay else ClockWatch(most_skew)
+        self._clock = ClockWatch(most_skew) if is_timed else None
         self._group = GroupWatch(
             self.request.groups, self.folder.name, self._root, self._own_document,
             self.command, lambda text: self._alert("lock", text),
@@ -423,6 +436,7 @@ class Session:
         if self._is_time_up(now) and not self._ending:
             self.command("stop", {"reason": "time is up"})
         self._look_at_venue()
+        self._keep_step()
         self._desk.look()
         self._group.look()
         killed_by = self._group.killed_by
@@ -443,6 +457,16 @@ class Session:
             self._check_lock()
             self._check_clock()
             self.tell_status()
+
+    def _keep_step(self) -> None:
+        """Join a market that waits for us, once all is connected and warmed up."""
+        market, engine = self.request.market, self.built.engine
+        if market is None or not market.lock_step or self._steps is not None:
+            return
+        rest = Rest(engine, self.built.port)
+        if self.built.port.is_quiet and not len(engine.inbox) and not engine.nested:
+            self._steps = LockStepClient(market.lock_step, rest, on_end=engine.inbox.poke)
+            self._steps.start()
 
     def _check_protection(self) -> None:
         """Flatten a position that has been without a working stop for too long."""
@@ -619,6 +643,8 @@ class Session:
             reason = f"kept open: {reason}"
         self._desk.close()
         self._end_record(reason)
+        if self._steps is not None:
+            self._steps.stop()
         self.built.port.disconnect()
         return SessionResult(
             self.built, self.facts, self.recovered, reason, self.missed_entries(), self._failure,

@@ -32,7 +32,7 @@ from core.ledger import TradeFill
 from core.orders import Role
 from core.results import iso_time
 from core.schedule import FlatRule, apply_flat_times
-from core.ticks import TICK, Tape
+from core.ticks import TICK, Tape, TickModel
 from feeds.bar_builder import BarBuilder
 from feeds.bulk import BulkData
 from live.controls import Controls
@@ -240,6 +240,7 @@ class _Backtest:
     ) -> None:
         cash = float(beginning["cash"])
         self._memory = beginning["guard"]
+        self._model: TickModel = beginning.get("ticks", "path")
         self._account = account
         self._record = record
         self._calendar_file = calendar_file
@@ -328,7 +329,7 @@ class _Backtest:
     def _tape(self, plan: Any) -> Tape:
         """Return a plan's ticks."""
         parts = self._record.ticks.get(plan.instrument.symbol, [])
-        return Tape(np.concatenate(parts) if parts else np.zeros(0, TICK), "path")
+        return Tape(np.concatenate(parts) if parts else np.zeros(0, TICK), self._model)
 
     def _watch_requests(self) -> None:
         submit = self.broker.submit_approved

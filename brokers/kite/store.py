@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -70,6 +70,10 @@ _UNSENT_WAIT_SECS = 0.3
 """Between the tries of a request that never left this computer."""
 _NO_ORDER = "the venue's order book has no such order"
 _SECOND_NS = 1_000_000_000
+_DAY_NS = 86_400 * _SECOND_NS
+_IST_NS = 19_800 * _SECOND_NS
+"""Mumbai's wall clock minus UTC; it has had no change since 1945."""
+_DAY_LOOK_SECS = 5.0
 
 
 class KiteStore:
@@ -117,10 +121,12 @@ class KiteStore:
         self._contracts = contracts
         self._wanted: dict[str, int] = {}
         self._by_token: dict[int, str] = {}
+        self._traded: dict[str, Contract] = {}
+        self._last_day = 0
         self._stream: KiteStream | None = None
         self._keeper: threading.Thread | None = None
         self._closing = threading.Event()
-        self._polled_at = self._looked_at = 0.0
+        self._polled_at = self._looked_at = self._day_looked_at = 0.0
         self._token = ""
 
     @property
@@ -202,15 +208,60 @@ class KiteStore:
                 return
             found = load_contracts(self.config, self._symbols, now, self.client.get_instruments)
             logger.info("contracts known origin=%s", found.origin.describe())
+            traded = {symbol: self._choose(symbol, found) for symbol in found.symbols}
             with self._lock:
-                self._contracts = found
+                self._contracts, self._traded = found, traded
                 for symbol in self._wanted:
-                    self._wanted[symbol] = self._token_of(symbol, found)
-                self._by_token = {token: symbol for symbol, token in self._wanted.items()}
+                    self._wanted[symbol] = int(traded[symbol].venue_id)
+                before, self._by_token = (
+                    self._by_token,
+                    {token: symbol for symbol, token in self._wanted.items()},
+                )
+        self._change_subscriptions(before)
 
-    @staticmethod
-    def _token_of(symbol: str, contracts: ContractMaster) -> int:
-        return int(contracts.contract_on(symbol, contracts.origin.day).venue_id)
+    def _choose(self, symbol: str, found: ContractMaster) -> Contract:
+        """Return the contract of the day; while the one before is held, that one to its end."""
+        day = found.origin.day
+        front, old = found.contract_on(symbol, day), self._traded.get(symbol)
+        if old is None or old.venue_symbol == front.venue_symbol:
+            return front
+        for contract in found.contracts(symbol):
+            if contract.venue_symbol == old.venue_symbol and self._is_held(contract):
+                logger.warning(
+                    "a position stays in its contract symbol=%s contract=%s front=%s",
+                    symbol, contract.describe(), front.describe(),
+                )  # fmt: skip
+                return contract
+        logger.info("another contract is traded symbol=%s contract=%s", symbol, front.describe())
+        return front
+
+    def _is_held(self, contract: Contract) -> bool:
+        return any(
+            row.quantity and row.tradingsymbol == contract.venue_symbol
+            for row in self.client.get_positions().net
+        )
+
+    def _change_subscriptions(self, before: Mapping[int, str]) -> None:
+        stream, after = self._stream, self._by_token
+        if stream is None or not stream.is_open or not before:
+            return
+        gone, new = before.keys() - after.keys(), after.keys() - before.keys()
+        if gone:
+            stream.unsubscribe(sorted(gone))
+        if new:
+            stream.subscribe(sorted(new))
+
+    def _look_at_day(self, now: int) -> None:
+        """Learn the day's contracts once it has begun; the list of before holds expired ones."""
+        known = self._contracts
+        if known is not None and known.origin.day < today(now):
+            self._asks.put("contracts", self._learn_again)
+
+    def _learn_again(self) -> None:
+        try:
+            self._learn_contracts()
+        except TolaError as fault:
+            logger.warning("the day's contracts are not known error=%s", fault)
 
     def _look_for_login(self, now: float) -> None:
         """Go on by itself once somebody has logged in."""
@@ -231,6 +282,9 @@ class KiteStore:
         stream = self._stream
         if stream is None:
             return
+        if now - self._day_looked_at >= _DAY_LOOK_SECS:
+            self._day_looked_at = now
+            self._look_at_day(self._clock())
         silent = now - stream.heard_at
         if silent > self.config.silent_secs:
             stream.close()
@@ -280,6 +334,10 @@ class KiteStore:
         if stream is not self._stream:
             return
         for tick in ticks:
+            day = (tick.exchange_time + _IST_NS) // _DAY_NS
+            if day > self._last_day:
+                self._last_day = day
+                self._look_at_day(tick.exchange_time)
             symbol = self._by_token.get(tick.instrument_token)
             made = None if symbol is None else self._makers.make(tick)
             if symbol is not None and made is not None:
@@ -333,15 +391,14 @@ class KiteStore:
         ------
         ConfigError : it has no contract. BrokerError : the contracts are not known yet.
         """
-        master = self._contracts
-        if master is None or symbol not in master.symbols:
+        found = self._traded.get(symbol)
+        if found is None:
             if symbol not in self._symbols:
                 self._symbols = (*self._symbols, symbol)
                 self._contracts = None
             self._learn_contracts()
-            master = self._contracts
-        assert master is not None
-        return master.contract_on(symbol, master.origin.day)
+            found = self._traded[symbol]
+        return found
 
     @property
     def contracts(self) -> ContractMaster | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,15 @@ from live.group_watch import limits_of
 from live.session import Session, SessionRequest, SessionResult
 from live.settings import session_terms, settings_of
 from live.start_up import Remedy
+from live.verbs.venue_market import (
+    DEFAULT_VENUE,
+    SANDBOX,
+    OpenSandbox,
+    on_market,
+    open_for,
+    paper_market,
+    sandbox_market,
+)
 
 RUNS = Path("runs")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?$")
@@ -40,6 +50,8 @@ def live(
     confirm: str | None = None,
     ask: Callable[[str], str] | None = None,
     lasts: str | None = None,
+    venue: str | None = None,
+    open_sandbox: OpenSandbox | None = None,
     quiet: bool = False,
     adopt: bool = False,
     flatten: bool = False,
@@ -54,6 +66,8 @@ def live(
     account : an account of the settings; any other name is a paper account's folder.
     paper, confirm, ask : what the gate is told (`live.gate.Asked`).
     lasts : how long it may run (`90s`, `2m`, `1h`).
+    venue : whose prices it follows; None: the plans' own prices are replayed.
+    open_sandbox : starts a sandbox of the venue, which replays the plans' prices.
     adopt, flatten : what is done where the venue's books differ from ours at the start.
 
     Raises
@@ -80,9 +94,13 @@ def live(
     name = admission.folder or account or _own_folder(chosen, whole)
     asked = _session_request(whole, chosen, names, flags, config, name, seconds)
     asked = replace(asked, remedy=remedy)
-    asked.folder.make()
-    configure("WARNING", brief=True)
-    with Alerts.of(whole.alerts, f"PAPER {asked.folder.name}") as alerts, View() as view:
+    with ExitStack() as stack:
+        asked = _on_market(asked, whole, account, venue, open_sandbox, config, stack)
+        asked.folder.make()
+        configure("WARNING", brief=True)
+        mode = "PAPER" if asked.market is None else asked.market.mode.upper()
+        alerts = stack.enter_context(Alerts.of(whole.alerts, f"{mode} {asked.folder.name}"))
+        view = stack.enter_context(View())
         for line in left_out:
             view.say(line)
         show = (lambda status: None) if quiet else _shower(view, alerts)
@@ -91,6 +109,30 @@ def live(
     if result.failure is not None:
         raise _explained(result, folder) from result.failure
     return _outcome(result, summary, folder)
+
+
+def _on_market(
+    asked: SessionRequest,
+    whole: BacktestRequest,
+    account: str | None,
+    venue: str | None,
+    open_sandbox: OpenSandbox | None,
+    config: str,
+    stack: ExitStack,
+) -> SessionRequest:
+    """Return the request on a venue's market, or a sandbox's, where one is asked for."""
+    if open_sandbox is not None:
+        name = venue or DEFAULT_VENUE
+        is_paced = whole.origins["live.speed"]["source"] != "default"
+        speed = asked.terms.speed if is_paced else None
+        opened = open_for(open_sandbox, name, asked.loaded, asked.terms, asked.account.cash, speed)
+        stack.callback(opened.close)
+        return on_market(asked, sandbox_market(opened, name, account, whole.live))
+    if account == SANDBOX:
+        raise ConfigError("account sandbox: --sandbox starts the sandbox it is at")
+    if venue is None:
+        return asked
+    return on_market(asked, paper_market(venue, account, config, whole.live))
 
 
 def _routed(

@@ -26,9 +26,10 @@ VERBS = [path for path, command in ALL.items() if path and not hasattr(command, 
 
 def test_all_verbs_are_there():
     assert {" ".join(path) for path in VERBS} == {
-        "setup", "init", "backtest", "report", "strategies", "doctor", "completion",
+        "setup", "init", "backtest", "report", "strategies", "doctor", "login", "completion",
         "export", "why", "runs list", "runs show", "runs compare", "data check", "data list",
-        "data fix", "data convert", "live", "verify", "status", "positions", "orders", "quote",
+        "data fix", "data convert", "data fetch", "live", "verify", "status", "positions", "orders",
+        "quote",
         "order buy", "order sell", "order modify", "order cancel", "close", "flatten", "pause",
         "resume", "set", "stop", "kill", "release", "sandbox",
     }  # fmt: skip

@@ -145,7 +145,7 @@ def _one(ns: int) -> Any:
 def _position(broker: Any, plan: Any) -> monitor.PositionStatus:
     stop = target = None
     for ticket in broker.tickets():
-        if ticket.plan is plan and ticket.child is not None:
+        if ticket.plan is plan and ticket.child is not None and not ticket.is_held:
             price = float(ticket.order.created.price)
             if ticket.child.role is Role.STOP:
                 stop = price

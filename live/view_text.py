@@ -106,10 +106,10 @@ def size(position: Document) -> str:
 
 
 def protection(position: Document) -> str:
-    """Return `protected after 4 ms`, or NO STOP and for how long."""
+    """Return `protected after 4 ms`, or NO STOP and for how long it has been missed."""
     secs = position.get("unprotected_secs") or 0.0
     if not position.get("protected"):
-        return f"NO STOP for {span(secs)}"
+        return f"NO STOP for {span(secs)}" if secs else "NO STOP"
     return f"protected after {span(secs)}" if secs else "protected"
 
 

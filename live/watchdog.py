@@ -4,6 +4,9 @@ It is a thread that looks at the engine's heartbeat. After too long without one 
 things only, through the venue's port: cancel what works and close what is held. It writes down
 that it did, in a file of its own, for the engine's journal belongs to the engine's thread; then it
 interrupts what hangs, so that the session ends in order, and if nothing helps ends the process.
+
+A process that was stopped as a whole (Ctrl-Z, a debugger, a computer asleep) has no engine that
+hangs: the watchdog could not look either, and begins to count when it can.
 """
 
 from __future__ import annotations
@@ -59,6 +62,7 @@ class Watchdog:
     hangs_secs : float
         How long without a cycle is too long.
     wake : interrupts the engine once it was rescued. give_up : called where that did not help.
+    steady : the clock of `beat`: seconds that never run backwards.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class Watchdog:
         *,
         wake: Callable[[], None] = lambda: None,
         give_up: Callable[[], None] = lambda: None,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._wake = wake
         self._give_up = give_up
@@ -79,6 +84,7 @@ class Watchdog:
         self._note = note
         self._alert = alert
         self._hangs_secs = hangs_secs
+        self._steady = steady
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
         self.has_acted = False
@@ -94,12 +100,18 @@ class Watchdog:
             self._thread.join(2.0)
 
     def _watch(self) -> None:
+        looked = runs_since = self._steady()
         while not self._over.wait(_LOOK_SECS):
-            silent = time.monotonic() - self._beat()
+            now = self._steady()
+            if now - looked > _LOOK_SECS + self._hangs_secs / 2:
+                runs_since = now
+            looked = now
+            silent = now - max(self._beat(), runs_since)
             if silent > self._hangs_secs and not self.has_acted:
                 self.has_acted = True
                 self._bite(silent)
                 self._wake()
+                looked = self._steady()
             elif silent > self._hangs_secs + GRACE_SECS:
                 logger.error("watchdog ends the process after_secs=%.1f", silent)
                 self._give_up()

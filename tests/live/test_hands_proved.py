@@ -8,6 +8,7 @@ import pytest
 
 from core.orders import Role
 from live.session import Session
+from live.status_of import status_of
 from risk import RiskSettings
 from tests.cli import market
 from tests.live.sessions import ROOT, request_of
@@ -192,3 +193,23 @@ def test_a_session_that_went_on_after_stop_goes_on_trading(run):
     assert second.exit_reason.endswith("end of data")
     assert len(second.built.plans[0].bars) > len(first.built.plans[0].bars) + 100
     assert differences(second, request) == []
+
+
+def test_the_stop_of_an_order_that_still_waits_is_not_shown_as_the_positions(run):
+    seen = []
+
+    def act(hands, cycle):
+        if cycle == 1_100:
+            hands.do("order", side="buy", quantity=1, stop_loss=round(hands.price - 200.0, 2))
+        if cycle == 1_110:
+            price = round(hands.price - 300.0, 2)
+            hands.do("order", side="buy", quantity=1, limit=price, stop_loss=price - 50.0)
+        if cycle == 1_130:
+            seen.append((hands.price, status_of(hands.session).positions))
+            hands.session.end("seen")
+
+    run(act, params=("every=100000",))
+
+    ((price, positions),) = seen
+    (position,) = [one for one in positions if one.plan_id == "hand"]
+    assert price - 260.0 < position.stop < price

@@ -51,6 +51,50 @@ def test_an_engine_that_beats_is_left_alone(tmp_path, told):
     assert told == []
 
 
+def test_a_process_that_stood_still_as_a_whole_has_no_engine_that_hangs(tmp_path, told):
+    looks = []
+
+    def steady():
+        looks.append(1)
+        return 100.0 + 0.2 * len(looks) + (3_600.0 if len(looks) > 2 else 0.0)
+
+    def beat():  # stopped with the process, then beating on
+        return 100.0 if len(looks) < 4 else 100.0 + 0.2 * len(looks) + 3_600.0
+
+    note = tmp_path / "watchdog.jsonl"
+    dog = Watchdog(beat, lambda: ["never"], note, lambda *said: told.append(said), steady=steady)
+
+    dog.start()
+    eventually(lambda: len(looks) > 4)
+    dog.stop()
+
+    assert not dog.has_acted
+
+
+def test_after_standing_still_an_engine_that_hangs_is_rescued(tmp_path, told):
+    looks = []
+
+    def steady():
+        looks.append(1)
+        return 3_600.0 * (len(looks) > 2) + 3.0 * len(looks)
+
+    note = tmp_path / "watchdog.jsonl"
+    dog = Watchdog(
+        lambda: 0.0,
+        lambda: ["closed MGC"],
+        note,
+        lambda *said: told.append(said),
+        6.0,
+        steady=steady,
+    )
+
+    dog.start()
+    eventually(lambda: told)
+    dog.stop()
+
+    assert dog.has_acted and len(looks) > 4
+
+
 def test_a_rescue_that_fails_is_told_too(tmp_path, told):
     def act():
         raise OSError("no route to the venue")

@@ -8,20 +8,18 @@ change what has to be changed. All parts are one order to Backtrader.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
-from brokers.live_plan import LivePlan, LiveTicket, Part
+from brokers.live_plan import LiveTicket, Part
 from brokers.orders import asked_for
 from brokers.port import (
     Brackets,
     OrderChangeRequest,
-    PositionMode,
     PositionPrices,
     ProtectionRequest,
     VenueOrder,
 )
+from brokers.shares import Share, Shares
 from core.matching.book import order_price
 from core.orders import ChildRequest, OrderKind, OrderRequest, Role, Side, TimeInForce
 
@@ -33,15 +31,6 @@ STAND_INS = {
 }
 """What is sent for a time in force: the first of these that the venue takes. An end that the venue
 does not keep is kept by us (`brokers.time_rules`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A part of an order before it is sent. opens : it may open a position."""
-
-    steps: int
-    position_id: str
-    opens: bool
 
 
 def priced(
@@ -64,6 +53,7 @@ class Sender:
 
     def __init__(self, account: Any) -> None:
         self._account = account
+        self._shares = Shares(account)
 
     # -- what the venue takes ----------------------------------------------------------------
 
@@ -110,7 +100,7 @@ class Sender:
     def send_group(self, tickets: Sequence[LiveTicket]) -> None:
         """Send an entry or an exit, with its children where the venue keeps them."""
         parent = tickets[0]
-        shares = self._shares(parent, parent.remaining)
+        shares = self._shares.of(parent, parent.remaining)
         opening = [share for share in shares if share.opens]
         is_native = self.keeps_natively(parent.request) and len(opening) == 1
         for ticket in tickets[1:]:
@@ -128,73 +118,8 @@ class Sender:
         """Send a child as an order of its own, or what is left of an order anew."""
         ticket.is_sent = True
         role = ticket.role
-        for share in self._shares(ticket, steps):
+        for share in self._shares.of(ticket, steps):
             self._submit(ticket, share, role, ())
-
-    def _shares(self, ticket: LiveTicket, steps: int) -> list[Share]:
-        """Return the parts that so many lot steps of an order are sent in."""
-        plan, left = ticket.plan, steps
-        shares = []
-        if self._account.capabilities.position_mode is not PositionMode.NETTING:
-            for position_id, held in self._closable(ticket):
-                part = min(left, held)
-                shares += self._sliced(plan, part, position_id, False)
-                left -= part
-        return shares + self._sliced(plan, left, "", ticket.is_entry)
-
-    def _closable(self, ticket: LiveTicket) -> list[tuple[str, int]]:
-        """Return the positions an order may close, with what is left of each.
-
-        A bracket's stop (or target) takes what its entry opened first, then what no other bracket's
-        stop (target) is on: what is left of another bracket keeps its own. All else closes the
-        oldest first.
-        """
-        plan = ticket.plan
-        taken = self._taken(ticket, of_exits=True)
-        own = self._account.family_of(ticket)[0].position_ids if ticket.child is not None else ()
-        left = {
-            position_id: abs(held) - taken.get(position_id, 0)
-            for position_id, held in plan.positions.items()
-            if held * int(ticket.side) < 0
-        }
-        order = sorted(left, key=lambda position_id: position_id not in own)  # stable: oldest first
-        covered = self._taken(ticket, of_exits=False) if ticket.child is not None else {}
-        shared = {name: min(left[name], covered.get(name, 0)) for name in order}
-        free = [(name, left[name] - shared[name]) for name in order]
-        return [item for item in (*free, *shared.items()) if item[1] > 0]
-
-    def _taken(self, ticket: LiveTicket, *, of_exits: bool) -> dict[str, int]:
-        """Return what other orders close of each position.
-
-        of_exits : market exits on their way and the order's own other parts; else other brackets'
-            children of its kind, which wait for the same lots.
-        """
-        account, taken = self._account, dict[str, int]()
-        for other in account.working_of(ticket.plan):
-            is_exit = other is ticket or (other.child is None and other.kind is OrderKind.MARKET)
-            is_rival = other is not ticket and other.child is not None and other.role is ticket.role
-            if is_exit if of_exits else is_rival:
-                for part in account.parts_at_work(other):
-                    if not part.is_retired:
-                        left = self._left_of(ticket, part)
-                        taken[part.position_id] = taken.get(part.position_id, 0) + left
-        return taken
-
-    def _left_of(self, ticket: LiveTicket, part: Part) -> int:
-        """Return what of a part has not filled yet, in lot steps."""
-        known = self._account.book.sent(part.order_id)
-        return int(ticket.plan.steps_of(known.quantity - known.filled))
-
-    def _sliced(self, plan: LivePlan, steps: int, position_id: str, opens: bool) -> list[Share]:
-        """Return shares of at most the instrument's freeze quantity."""
-        most = self._most_steps(plan)
-        sizes = [most] * (steps // most) + [steps % most]
-        return [Share(size, position_id, opens) for size in sizes if size]
-
-    def _most_steps(self, plan: LivePlan) -> int:
-        """Return the lot steps one order may hold."""
-        freeze = plan.facts.freeze_quantity
-        return max(1, plan.steps_of(freeze)) if isfinite(freeze) else _NO_LIMIT
 
     def _submit(
         self,
@@ -305,7 +230,9 @@ class Sender:
             self._change_position(ticket)
         elif self._must_place_anew(parts, steps):
             self._place_anew(ticket, ticket.remaining if steps is None else steps)
-        elif steps is not None and (len(parts) > 1 or self._needs_parts(ticket, parts, steps)):
+        elif steps is not None and (
+            len(parts) > 1 or self._shares.needs_more(ticket, parts, steps)
+        ):
             self._change_parts(ticket, parts, steps, price, limit)
         else:
             for part in parts:
@@ -339,19 +266,6 @@ class Sender:
             return True
         return steps is not None and not able.modifies_quantity
 
-    def _needs_parts(self, ticket: LiveTicket, parts: Sequence[Part], steps: int) -> bool:
-        """Whether one order cannot be made that large: by its limit, or by what it may close."""
-        grows = any(steps > self._left_of(ticket, part) for part in parts)
-        if not grows or steps > self._most_steps(ticket.plan):
-            return grows
-        taken = self._taken(ticket, of_exits=False)
-        return any(
-            steps
-            > abs(ticket.plan.positions.get(part.position_id, 0)) - taken.get(part.position_id, 0)
-            for part in parts
-            if part.position_id
-        )
-
     def _change_parts(
         self,
         ticket: LiveTicket,
@@ -364,33 +278,19 @@ class Sender:
 
         Those go first whose position is closed, then the last ones.
         """
-        lefts = [self._left_of(ticket, part) for part in parts]
+        lefts = [self._shares.left_of(ticket, part) for part in parts]
         over = sum(lefts) - steps
         if over < 0:
             self.send(ticket, -over)
-        for part, left, cut in zip(parts, lefts, self._cuts(ticket, parts, over), strict=True):
+        for part, left, cut in zip(
+            parts, lefts, self._shares.cuts(ticket, parts, over), strict=True
+        ):
             if cut == left:
                 part.is_retired = True
                 self._cancel_part(ticket, part)
             elif cut or price is not None or limit is not None:
                 self._modify(ticket, part, left - cut if cut else None, price, limit)
         self._account.show(ticket, steps, None, None)
-
-    def _cuts(self, ticket: LiveTicket, parts: Sequence[Part], over: int) -> list[int]:
-        """Return by how many lot steps each part shrinks so that `over` are gone."""
-        lefts = [self._left_of(ticket, part) for part in parts]
-        cuts = [0] * len(parts)
-        positions = ticket.plan.positions
-        idle = [
-            left - abs(positions.get(part.position_id, 0)) if part.position_id else 0
-            for part, left in zip(parts, lefts, strict=True)
-        ]
-        for most in (idle, lefts):
-            for place in reversed(range(len(parts))):
-                cut = max(0, min(over, most[place] - cuts[place]))
-                cuts[place] += cut
-                over -= cut
-        return cuts
 
     def _place_anew(self, ticket: LiveTicket, steps: int) -> None:
         """Let a new order take the place of one that cannot be changed.
@@ -507,8 +407,6 @@ class Sender:
         plan = ticket.plan
         self._account.outbox.cancel(part.order_id, part.venue_order_id, plan.plan_id, plan.symbol)
 
-
-_NO_LIMIT = 10**15
 
 _LASTING = OrderRequest(0, "", "", Side.SELL, 0.0, OrderKind.STOP)
 """Stands for a child's time in force: until it is cancelled."""

@@ -47,7 +47,10 @@ lock:  ## write both lock files anew from pyproject.toml
 	@build/lock/bin/pip install -q . && $(FREEZE) > requirements.lock
 	@build/lock/bin/pip install -q '.[dev]' && $(FREEZE) > requirements-dev.lock
 	@for file in requirements.lock requirements-dev.lock; do \
+	  sed 's/^\(SecretStorage\|jeepney\)==.*/& ; sys_platform == "linux"/' $$file > build/kept; \
+	  cp build/kept $$file; \
 	  echo 'colorama==0.4.6 ; sys_platform == "win32"' >> $$file; done
+	@echo 'pywin32-ctypes==0.2.3 ; sys_platform == "win32"' >> requirements-dev.lock
 	@rm -rf build
 
 clean:  ## remove what was built (never runs/ or tola.toml)

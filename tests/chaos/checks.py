@@ -206,11 +206,19 @@ def _ns_of(text: str) -> int:
 
 
 def _trades_are_those_of_a_run_without_kills(left: Left) -> Iterator[str]:
-    """Up to what was lost they are the very trades."""
+    """Up to what was lost they are the very trades; when a hand ends a session it is not bound to.
+
+    A start more moves the events at which a session looks at its hands.
+    """
     until = left.lost_from
     ours, theirs = (
         sorted(
-            (trade for trade in said["trades"] if _ns_of(trade["exit_time"]) < until - _BAR_NS),
+            (
+                trade
+                for trade in said["trades"]
+                if _ns_of(trade["exit_time"]) < until - _BAR_NS
+                and trade["exit_reason"] != "session_end"
+            ),
             key=lambda trade: (trade["exit_time"], trade["plan_id"], trade["entry_time"]),
         )
         for said in (left.said, left.whole)

@@ -146,7 +146,7 @@ class Engine:
         self.entry_age_ns = entry_age_ns
         self.on_command = on_command
         self.on_cycle: Callable[[], None] = lambda: None
-        self.on_failure: Callable[[Exception], None] = _raise
+        self.on_failure: Callable[[Exception | SystemExit], None] = _raise
         self.on_event: Callable[[Event], None] = lambda event: None
         self.on_snapshot: Callable[[Snapshot], None] = lambda snapshot: None
         self.counts = Counts()
@@ -286,7 +286,7 @@ class Engine:
             return
         try:
             self._cerebro._brokernotify()
-        except Exception as failure:  # whatever a strategy raises in notify_order
+        except (Exception, SystemExit) as failure:  # whatever a strategy raises in notify_order
             self._failed(failure)
 
     def _on_ticks(self, event: Ticks) -> None:
@@ -447,7 +447,7 @@ class Engine:
         for strategy in list(self._strategies):
             try:
                 strategy._next()
-            except Exception as failure:  # whatever a strategy raises
+            except (Exception, SystemExit) as failure:  # whatever a strategy raises
                 self._failed(failure)
                 break
             self.broker.outbox.send_if_due()
@@ -457,7 +457,7 @@ class Engine:
         while self._ready and self._ready[0].end <= end:
             heapq.heappop(self._ready)
 
-    def _failed(self, failure: Exception) -> None:
+    def _failed(self, failure: Exception | SystemExit) -> None:
         """Step no strategy any more; in a replay the record cannot go on."""
         if self.replaying or isinstance(failure, TolaError):
             raise failure
@@ -466,7 +466,7 @@ class Engine:
         self.on_failure(failure)
 
 
-def _raise(failure: Exception) -> None:
+def _raise(failure: Exception | SystemExit) -> None:
     raise failure
 
 

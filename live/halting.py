@@ -33,7 +33,7 @@ class Halt:
             call(*given)
         except TolaError:
             raise
-        except Exception as failure:  # whatever a strategy raises
+        except (Exception, SystemExit) as failure:  # whatever a strategy raises
             self.failure = self.failure or type(failure).__name__
 
     def of(self, kind: type[Any]) -> type[Any]:

@@ -261,7 +261,7 @@ class Session:
                 self.built.cerebro.run()
             except TolaError as failure:
                 self._failure = failure
-            except Exception as failure:  # whatever a strategy raises while it starts or ends
+            except (Exception, SystemExit) as failure:  # of a strategy that starts or ends
                 self._failure = failure
             finally:
                 if self._watchdog is not None:

@@ -105,6 +105,8 @@ def live(
             view.say(line)
         show = (lambda status: None) if quiet else _shower(view, alerts)
         result = Session(asked, show, alerts.send).run()
+    if result.failure is not None and any(plan.strategy is None for plan in result.built.plans):
+        raise _not_begun(result.failure) from result.failure
     folder, summary = _stored(result, asked, whole, draw)
     if result.failure is not None:
         raise _explained(result, folder) from result.failure
@@ -284,16 +286,30 @@ def _explained(result: SessionResult, folder: RunFolder) -> TolaError:
     failure = result.failure
     if isinstance(failure, TolaError):
         return failure
-    import traceback
-
     assert failure is not None
-    frames = traceback.extract_tb(failure.__traceback__)
-    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     bars = [f"{plan.plan_id} bar {len(plan.bars)}" for plan in result.built.plans]
     return StrategyError(
-        f"a strategy raised {type(failure).__name__}: {failure}{place} ({', '.join(bars)}); "
+        f"a strategy raised {_fault(failure)} ({', '.join(bars)}); "
         f"entries stopped, positions were closed; the record is in {folder.path.as_posix()}"
     )
+
+
+def _not_begun(failure: BaseException) -> TolaError:
+    if isinstance(failure, TolaError):
+        return failure
+    return StrategyError(
+        f"a strategy raised {_fault(failure)} before the first bar; nothing was traded"
+    )
+
+
+def _fault(failure: BaseException) -> str:
+    """Return what was raised, and at which line of which file."""
+    import traceback
+
+    said = str(failure)
+    text = f"{type(failure).__name__}: {said}" if said else type(failure).__name__
+    frames = traceback.extract_tb(failure.__traceback__)
+    return f"{text} at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else text
 
 
 def _outcome(result: SessionResult, summary: dict[str, Any], folder: RunFolder) -> Outcome:
@@ -301,8 +317,8 @@ def _outcome(result: SessionResult, summary: dict[str, Any], folder: RunFolder) 
 
     facts = summary["live"]
     built = result.built
-    left = [row for plan in summary["plans"] for row in plan["open_positions"]]
-    state = f"{len(left)} position{'s' * (len(left) != 1)} open" if left else "flat"
+    left = sum(bool(plan.position_steps) for plan in built.broker.plans)
+    state = f"{left} position{'s' * (left != 1)} open" if left else "flat"
     currency = built.request.currency
     lines = [
         f"{result.exit_reason}: {state}, journal closed",

@@ -107,6 +107,20 @@ def test_a_time_that_cannot_be_read_is_told_with_an_example(tola, own, text):
     assert "90s, 2m or 1h" in said.error
 
 
+def test_a_strategy_that_fails_before_the_first_bar_is_named_with_its_line(tola, own, tmp_path):
+    (tmp_path / "early.py").write_text(
+        "import backtrader as bt\n\n\nclass Early(bt.Strategy):\n"
+        "    def __init__(self):\n        self.ratio = 1 / 0\n"
+    )
+    words = list(own)
+    words[words.index("--strategy") + 1] = "early.py:Early"
+
+    said = tola(*words)
+
+    assert said.code == 1
+    assert "ZeroDivisionError: division by zero at early.py:6 before the first bar" in said.err
+
+
 def test_prices_that_have_ended_are_told_with_what_to_do(tola, own):
     tola(*own)
 

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -24,6 +25,9 @@ class EveryBars(bt.Strategy):
 
     def fail(self):
         raise ZeroDivisionError("the strategy's own fault")
+
+    def leave(self):
+        sys.exit(3)
 
     def hang(self):
         while True:

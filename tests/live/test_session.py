@@ -87,6 +87,15 @@ def test_a_strategy_that_raises_ends_the_session_flat_with_its_fault(asked):
     assert not result.built.broker.tickets()
 
 
+def test_a_strategy_that_would_exit_the_process_ends_the_session_flat_and_is_proved(asked):
+    request = asked(["act=leave", "on=55"])
+    result = Session(request).run()
+
+    assert result.exit_reason.endswith("strategy error: SystemExit")
+    assert not any(plan.position_steps for plan in result.built.broker.plans)
+    assert prove(request, result.facts.session_id).findings == []
+
+
 def test_a_session_whose_strategy_raised_is_proved_to_its_end(asked):
     request = asked(["act=fail", "on=155", "every=3"])
     result = Session(request).run()

@@ -17,6 +17,7 @@ from brokers.paper.ledger import AccountRow, PaperLedger
 from brokers.paper.missed import History, PlanBars, play_missed
 from brokers.paper.orders import venue_id
 from brokers.port import Capabilities, OrderChangeRequest, VenueOrder
+from core.calendar import get_calendar
 from core.errors import BrokerError, TolaError, near_name
 from core.events import (
     Event,
@@ -169,11 +170,18 @@ class PaperVenue:
         kept = self._ledger.load()
         if kept is None:
             exchange.turn.is_changed = True
+            self._take_day(now)
         else:
             exchange.restore(AccountRow(**kept))
             self._gateway.restore()
             play_missed(exchange, self._history, self._plans, now)
         self._is_open = True
+
+    def _take_day(self, now: int) -> None:
+        """Let the facts of the day hold from the first order on, which may come before any bar."""
+        for book in self._exchange.books.values() if now else ():
+            calendar = get_calendar(book.instrument.calendar)
+            book.take_day(int(calendar.trading_days(np.array([now], np.int64))[0]), now)
 
     def disconnect(self, timeout_secs: float = 5.0) -> None:
         """Write everything and close the account's file; safe to call again."""

@@ -668,11 +668,17 @@ class Session:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """Let Ctrl-C and a request to terminate end the session in order; a second one at once."""
+        """Let Ctrl-C, a request to terminate and a terminal that closes end the session in order.
+
+        A second one ends it at once. Under nohup a terminal may close.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
         wanted = [signal.SIGINT, getattr(signal, "SIGTERM", signal.SIGINT)]
+        closed = getattr(signal, "SIGHUP", None)  # Windows has none
+        if closed is not None and signal.getsignal(closed) is not signal.SIG_IGN:
+            wanted.append(closed)
         before = {number: signal.getsignal(number) for number in wanted}
 
         def interrupted(number: int, frame: Any) -> None:

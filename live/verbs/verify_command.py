@@ -7,7 +7,7 @@ from typing import Any
 
 from backtests.verbs.outcome import DONE, FAILED, Outcome, command_line
 from core.config_fields import ACCOUNT_LIVE_FIELDS
-from core.errors import ConfigError
+from core.errors import ConfigError, TolaError
 from core.results import find_run
 
 RUNS = Path("runs")
@@ -48,6 +48,12 @@ def verify(wanted: str) -> Outcome:
     journal = open_journal(facts["journal"], facts["account"], read_only=True)
     try:
         chain = starts_of(journal.sessions(), int(facts["session_id"]))
+        # A journal begun anew counts its sessions anew too: the prefix of orders tells them apart.
+        if not chain or chain[-1].document["prefix"] != document["prefix"]:
+            raise TolaError(
+                f"run {folder.name}: {facts['journal']} does not hold its session, another journal "
+                "is there now: restore a copy of the one it wrote"
+            )
         flats = [flats_of(plan, account) for plan in account.plans]
         done = prove(journal, chain, account, flats, whole.settings.calendar)
     finally:

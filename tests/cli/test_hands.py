@@ -91,6 +91,18 @@ def price_of(desk):
     return desk.ask("quote")["quotes"][0]["last_price"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a closed terminal's programs itself")
+def test_a_terminal_that_closes_ends_the_session_in_order(desk):
+    desk.start()
+    desk.say("order", "buy", 2)
+
+    desk.process.send_signal(signal.SIGHUP)
+    out, code = desk.ended()
+
+    assert code == 0
+    assert out.startswith("interrupted: flat, journal closed")
+
+
 def test_a_day_at_the_desk(desk):
     """Orders, closes, limits, pause and stop, each answered with what happened; then the proof."""
     desk.start("--risk", "gold_bot")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 
 import pytest
@@ -105,6 +106,18 @@ def test_a_time_that_cannot_be_read_is_told_with_an_example(tola, own, text):
 
     assert said.code == 2
     assert "90s, 2m or 1h" in said.error
+
+
+def test_a_run_whose_journal_is_another_now_is_not_compared_with_it(tola, own, tmp_path):
+    tola(*own)
+    shutil.rmtree(tmp_path / "accounts")
+    tola(*own)
+
+    said = tola("verify", "0001")
+
+    assert said.code == 1
+    assert "run 0001" in said.error
+    assert "restore a copy" in said.error
 
 
 def test_a_strategy_that_fails_before_the_first_bar_is_named_with_its_line(tola, own, tmp_path):

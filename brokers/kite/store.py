@@ -119,7 +119,7 @@ class KiteStore:
         self._roll = OrderRoll()
         self._makers = TickMaker()
         self._contracts = contracts
-        self._wanted: dict[str, int] = {}
+        self._watched: dict[str, None] = {}
         self._by_token: dict[int, str] = {}
         self._traded: dict[str, Contract] = {}
         self._last_day = 0
@@ -211,12 +211,12 @@ class KiteStore:
             traded = {symbol: self._choose(symbol, found) for symbol in found.symbols}
             with self._lock:
                 self._contracts, self._traded = found, traded
-                for symbol in self._wanted:
-                    self._wanted[symbol] = int(traded[symbol].venue_id)
-                before, self._by_token = (
-                    self._by_token,
-                    {token: symbol for symbol, token in self._wanted.items()},
-                )
+                before = self._by_token
+                self._by_token = {
+                    int(traded[symbol].venue_id): symbol
+                    for symbol in self._watched
+                    if symbol in traded
+                }
         self._change_subscriptions(before)
 
     def _choose(self, symbol: str, found: ContractMaster) -> Contract:
@@ -357,32 +357,35 @@ class KiteStore:
 
     def subscribe(self, symbols: Sequence[str]) -> None:
         """Ask for prices; they come as `Ticks`."""
-        self._asks.put("subscriptions", lambda: self._subscribe(symbols))
+        with self._lock:
+            self._watched.update(dict.fromkeys(symbols))
+        self._asks.put("subscriptions", self._subscribe)
 
-    def _subscribe(self, symbols: Sequence[str]) -> None:
-        tokens = []
-        for symbol in symbols:
-            token = int(self.contract(symbol).venue_id)
-            with self._lock:
-                self._wanted[symbol] = token
-                self._by_token[token] = symbol
-            tokens.append(token)
+    def _subscribe(self) -> None:
+        """Subscribe to what is watched and has a contract; the rest follows with its contract."""
+        try:
+            wanted = {int(self.contract(symbol).venue_id): symbol for symbol in list(self._watched)}
+        except TolaError as fault:
+            logger.info("subscriptions wait for contracts reason=%s", fault)
+            return
+        with self._lock:
+            new = wanted.keys() - self._by_token.keys()
+            self._by_token = wanted
         stream = self._stream
-        if stream is not None and stream.is_open:
-            stream.subscribe(tokens)
+        if stream is not None and stream.is_open and new:
+            stream.subscribe(sorted(new))
 
     def unsubscribe(self, symbols: Sequence[str]) -> None:
         """Stop prices of these."""
-        self._asks.put("subscriptions", lambda: self._unsubscribe(symbols))
-
-    def _unsubscribe(self, symbols: Sequence[str]) -> None:
         with self._lock:
-            tokens = [self._wanted.pop(name) for name in symbols if name in self._wanted]
-            for token in tokens:
-                self._by_token.pop(token, None)
+            for symbol in symbols:
+                self._watched.pop(symbol, None)
+            gone = [token for token, symbol in self._by_token.items() if symbol in symbols]
+            for token in gone:
+                del self._by_token[token]
         stream = self._stream
-        if stream is not None and tokens:
-            stream.unsubscribe(tokens)
+        if stream is not None and gone:
+            stream.unsubscribe(gone)
 
     def contract(self, symbol: str) -> Contract:
         """Return what a symbol is at the venue today.

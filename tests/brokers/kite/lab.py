@@ -60,7 +60,6 @@ class KiteLab(Lab):
     other_symbol = "NFO:BANKNIFTY24SEPFUT"
     lacks: ClassVar = {
         Ability.CUTS: "one stream brings prices and orders alike; it breaks with both",
-        Ability.PARTIAL_FILLS: "the sandbox fills by its fault plan, not by a print's volume",
     }
 
     def __init__(self, folder: Path) -> None:
@@ -79,7 +78,7 @@ class KiteLab(Lab):
         ]
         self.box = Sandbox(
             "kite", prices, start=self.opens, accounts={USER: AccountTerms(self.cash)},
-            settings=KiteSettings(windows=dict.fromkeys(VENUE_WINDOWS, ())),
+            volume_share=1.0, settings=KiteSettings(windows=dict.fromkeys(VENUE_WINDOWS, ())),
         )  # fmt: skip
         self.box.course.history = self._history  # what was printed is history later
         self.box.start()
@@ -168,12 +167,7 @@ class KiteLab(Lab):
         return [BarsEnd(int(bar["end"]), ((self.symbol, bar),))]
 
     def _play(self, steps: list[Any]) -> None:
-        async def some() -> None:
-            for step in steps:
-                self.box.exchange.take(step)
-                await self.box.face.publish(step)
-
-        self.box.run(some())
+        self.box.tell(*steps)
 
     def end_session(self) -> None:
         calendar = self._calendar

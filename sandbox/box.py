@@ -80,12 +80,11 @@ class Sandbox:
         volume_share: float | None = None,
         settings: Any = None,
     ) -> None:
-        if venue not in VENUES:
-            raise ConfigError(f"venue {venue!r} has no sandbox{near_name(venue, VENUES)}")
+        module = face_module(venue)
         if speed is not None and (lock_step or speed <= 0):
             raise ConfigError("speed: expected more than 0, and no lock-step beside it")
         told = [prices] if isinstance(prices, Prices) else list(prices)
-        is_taped = all(item.tape is not None and item.tape.is_discrete for item in told)
+        is_taped = all(item.tape is not None and item.model == "trades" for item in told)
         if volume_share is not None and not (is_taped and 0 < volume_share <= 1):
             raise ConfigError(
                 f"volume_share={volume_share:g}: expected 0 < volume_share <= 1 and tapes of trades"
@@ -113,7 +112,7 @@ class Sandbox:
         self.account_terms = accounts or {"XX0000": AccountTerms()}
         for name, terms in self.account_terms.items():
             self.exchange.open_account(Account(name, terms))
-        self.face: Face = _make_face(venue, self, settings)
+        self.face: Face = module.make_face(self, settings)
         self.hand = Hand(self.exchange, self.face.new_number, self.face.product)
         self.exchange.floor.on_order = self._order_changed
         self.exchange.floor.on_fill = self._filled
@@ -387,9 +386,15 @@ def _first_half(prices: Sequence[Prices]) -> int:
     return int(before["end"][-1])
 
 
-def _make_face(venue: str, box: Sandbox, settings: Any) -> Face:
+def face_module(venue: str) -> Any:
+    """Return the module of a venue's face: its `make_face` and `lasting_settings`.
+
+    Raises
+    ------
+    ConfigError : the venue has no sandbox.
+    """
     from importlib import import_module
 
-    module = import_module(f"sandbox.{venue}.face")
-    made: Face = module.make_face(box, settings)
-    return made
+    if venue not in VENUES:
+        raise ConfigError(f"venue {venue!r} has no sandbox{near_name(venue, VENUES)}")
+    return import_module(f"sandbox.{venue}.face")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from core.instruments import Instrument, fill_spread, get_instrument
 from core.path_ticks import CORNERS, path_ticks
 from core.resampling import resample
 from core.synthetic import GOLD, NIFTY, generate
-from core.ticks import Tape
+from core.ticks import Tape, TickModel
 from core.zones import NS_PER_DAY, NS_PER_MINUTE
 
 Array = np.ndarray[Any, Any]
@@ -37,12 +37,14 @@ class Prices:
 
     series : the finest bars there are; history is built of them, and prices unless there is a tape.
     tape : recorded ticks that are told instead.
+    model : whether the price walks from one to the next (path) or jumps (trades).
     """
 
     instrument: Instrument
     series: Series
     calendar: Calendar
     tape: Tape | None = None
+    model: TickModel = "path"
 
     @property
     def symbol(self) -> str:
@@ -51,7 +53,10 @@ class Prices:
 
 
 def replayed(
-    series: Series, tape: Tape | None = None, instrument: Instrument | None = None
+    series: Series,
+    tape: Tape | None = None,
+    instrument: Instrument | None = None,
+    ticks: TickModel = "path",
 ) -> Prices:
     """Return the prices of bars as they were.
 
@@ -60,9 +65,14 @@ def replayed(
     series : bars of any timeframe below a day, oldest first.
     tape : ticks recorded over the same time, to be told instead of the bars' paths.
     instrument : whose facts hold; by default the bundled ones of the series' symbol.
+    ticks : of bars: path, orders fill at their own price on the way from one price to the next, as
+        in a backtest of the bars; trades, at the first price told that reaches them, as a client
+        sees it that knows the stream alone. A tape has its own.
     """
     if not len(series):
         raise ConfigError(f"{series.symbol}: no bars to replay; give a file that holds some")
+    if ticks not in get_args(TickModel):
+        raise ConfigError(f"ticks={ticks!r}: expected path or trades")
     if series.timeframe_ns >= NS_PER_DAY:
         raise ConfigError(f"{series.symbol}: day bars cannot be replayed; give finer ones")
     instrument = get_instrument(series.symbol) if instrument is None else instrument
@@ -71,7 +81,8 @@ def replayed(
     if not bars["day"].any():
         calendar.annotate(bars, series.timeframe_ns)
     fill_spread(bars, instrument)
-    return Prices(instrument, series.with_bars(bars), calendar, tape)
+    model = ticks if tape is None else tape.model
+    return Prices(instrument, series.with_bars(bars), calendar, tape, model)
 
 
 def generated(symbol: str, first: date, last: date, seed: int = 0) -> Prices:

@@ -79,7 +79,7 @@ class Exchange:
             item.symbol: LiveBook(
                 "", "", item.instrument.without_margin(),
                 constant_rate(item.instrument.quote_currency, "account", 1.0),
-                discrete=item.tape is not None and item.tape.is_discrete,
+                discrete=item.model == "trades",
                 volume_share=volume_share,
             )
             for item in course.prices.values()

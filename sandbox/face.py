@@ -95,6 +95,14 @@ class Face(ABC):
         """Log a user in without the venue's page; return the token that requests carry."""
 
     @abstractmethod
+    def port_options(self, url: str, stream_url: str) -> Mapping[str, str]:
+        """Return the settings that lead a venue port of ours here instead of to the venue."""
+
+    @abstractmethod
+    def credentials(self, token: str) -> Mapping[str, str]:
+        """Return what a venue port of ours needs to be logged in, by its own names."""
+
+    @abstractmethod
     def expire_tokens(self) -> None:
         """Let every login end now."""
 

@@ -8,20 +8,9 @@ from typing import Any
 
 from core.bars import Series
 from core.instruments import Instrument
-from sandbox.account import AccountTerms
-from sandbox.box import Sandbox
-from sandbox.course import replayed
+from core.ticks import TickModel
 
 _ACCOUNT = "XX0000"
-
-
-def _lasting(venue: str) -> Any:
-    """Return settings of a face under which nobody has to log in each morning."""
-    if venue == "kite":
-        from sandbox.kite import KiteSettings
-
-        return KiteSettings(tokens_end=None)
-    return None
 
 
 @dataclass(frozen=True)
@@ -30,24 +19,27 @@ class OpenedSandbox:
 
     Attributes
     ----------
+    box : the sandbox.
     options, credentials : of the venue's port. account : the account's name there.
     clock : the market's time, ns UTC. is_over : whether its prices have come to their end.
+    ticks : what its fills hold a bar's prices to be; orders that went there are proved by it.
     lock_step : where a session keeps step with it, "" where it runs by the clock.
     """
 
-    box: Sandbox
+    box: Any
     options: Mapping[str, Any]
     credentials: Mapping[str, str]
     account: str
     lock_step: str
+    ticks: TickModel = "path"
 
     def clock(self) -> int:
         """Return the market's time, ns UTC."""
-        return self.box.now
+        return int(self.box.now)
 
     def is_over(self) -> bool:
         """Whether its prices have come to their end."""
-        return self.box.is_over
+        return bool(self.box.is_over)
 
     def close(self) -> None:
         """End it."""
@@ -71,8 +63,11 @@ def open_for_session(
 
     Raises
     ------
-    ConfigError : the venue has no sandbox, or does not trade what the plans are about.
+    ConfigError : the venue has no sandbox, does not trade what the plans are about, or the server
+        library is not installed.
     """
+    from sandbox import AccountTerms, Sandbox, face_module, replayed
+
     box = Sandbox(
         venue,
         [replayed(series, instrument=instrument) for series, instrument in prices],
@@ -80,23 +75,13 @@ def open_for_session(
         speed=speed,
         lock_step=speed is None,
         accounts={_ACCOUNT: AccountTerms(cash)},
-        settings=_lasting(venue),
+        settings=face_module(venue).lasting_settings(),
     )
     box.start()
-    face: Any = box.face
-    token = box.call(face.login, _ACCOUNT)
     return OpenedSandbox(
         box,
-        {
-            "api_root": box.url,
-            "stream_root": box.stream_url,
-            "clock_url": f"{box.url}/_box/state",
-        },
-        {
-            "api_key": face.settings.api_key,
-            "api_secret": face.settings.api_secret,
-            "access_token": token,
-        },
+        box.face.port_options(box.url, box.stream_url),
+        box.face.credentials(box.login(_ACCOUNT)),
         _ACCOUNT,
         box.url if speed is None else "",
     )

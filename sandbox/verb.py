@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from core.bars import Series
-from core.errors import ConfigError, near_name
+from core.errors import ConfigError
+from core.ticks import TickModel
 from sandbox.course import Prices, generated, replayed
 from sandbox.faults import FaultPlan, read_plan
 
@@ -28,7 +29,7 @@ class Wanted:
     """What the command line asks for; None where it does not say.
 
     replay : files. instrument : whose bars they hold, where their names do not tell.
-    generate : symbols of made-up prices. first, last : dates.
+    generate : symbols of made-up prices. first, last : dates. ticks : path or trades.
     """
 
     venue: str
@@ -37,6 +38,7 @@ class Wanted:
     generate: Sequence[str] = ()
     first: str | None = None
     last: str | None = None
+    ticks: TickModel = "path"
     speed: float | None = None
     lock_step: bool = False
     step_timeout: float = 30.0
@@ -60,15 +62,9 @@ def serve(wanted: Wanted, load: Load, say: Callable[..., None]) -> tuple[dict[st
     ConfigError : what was asked for does not fit, a file is missing, a port is in use.
     LockStepError : a session did not come to rest.
     """
-    try:
-        from sandbox.account import AccountTerms
-        from sandbox.box import VENUES, Sandbox
-    except ImportError as cause:
-        raise ConfigError(
-            f"the sandbox needs {cause.name}: python -m pip install '.[sandbox]'"
-        ) from cause
-    if wanted.venue not in VENUES:
-        raise ConfigError(f"venue {wanted.venue!r} has no sandbox{near_name(wanted.venue, VENUES)}")
+    from sandbox import AccountTerms, Sandbox, face_module
+
+    face_module(wanted.venue)
     plan = FaultPlan(seed=wanted.seed or 0)
     if wanted.faults is not None:
         plan = read_plan(wanted.faults, wanted.seed)
@@ -108,9 +104,13 @@ def _prices(wanted: Wanted, load: Load) -> tuple[list[Prices], int | None]:
         begin = first or date(2024, 9, 2)
         if begin > end:
             raise ConfigError(f"--from {begin} is after --to {end}")
-        return [generated(name, begin, end, wanted.seed or 0) for name in wanted.generate], None
+        made = [generated(name, begin, end, wanted.seed or 0) for name in wanted.generate]
+        return [replayed(item.series, ticks=wanted.ticks) for item in made], None
     bundled = Path(__file__).resolve().parent.parent / "data" / BUNDLED[wanted.venue]
-    found = [replayed(load(name, wanted.instrument)) for name in wanted.replay or [str(bundled)]]
+    found = [
+        replayed(load(name, wanted.instrument), ticks=wanted.ticks)
+        for name in wanted.replay or [str(bundled)]
+    ]
     if last is not None:
         found = [_until(item, last) for item in found]
     return found, None if first is None else _ns(first)
@@ -119,7 +119,7 @@ def _prices(wanted: Wanted, load: Load) -> tuple[list[Prices], int | None]:
 def _until(prices: Prices, last: date) -> Prices:
     bars = prices.series.bars
     kept = bars[bars["start"] < _ns(last) + 86_400 * 1_000_000_000]
-    return replayed(prices.series.with_bars(kept), prices.tape, prices.instrument)
+    return replayed(prices.series.with_bars(kept), prices.tape, prices.instrument, prices.model)
 
 
 def _date(text: str | None, name: str) -> date | None:

@@ -146,6 +146,18 @@ class KiteFace(Face):
         """Log a user in without the page; return his access token."""
         return self.sessions.login(user).access_token
 
+    def port_options(self, url: str, stream_url: str) -> Mapping[str, str]:
+        """Return the settings that lead a port of ours here."""
+        return {"api_root": url, "stream_root": stream_url, "clock_url": f"{url}/_box/state"}
+
+    def credentials(self, token: str) -> Mapping[str, str]:
+        """Return what a port of ours needs to be logged in."""
+        return {
+            "api_key": self.settings.api_key,
+            "api_secret": self.settings.api_secret,
+            "access_token": token,
+        }
+
     def expire_tokens(self) -> None:
         """Let every login end now; streams end with it."""
         self.sessions.end_all()
@@ -216,6 +228,11 @@ class KiteFace(Face):
         if len(self.stream.connections) >= self.settings.max_connections:
             return error(KiteFault("NetworkException", "Too many connections", 429))
         return await self.stream.serve(request, user, token)
+
+
+def lasting_settings() -> KiteSettings:
+    """Return settings under which nobody has to log in each morning."""
+    return KiteSettings(tokens_end=None)
 
 
 def make_face(box: Sandbox, settings: KiteSettings | None) -> KiteFace:

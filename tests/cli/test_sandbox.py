@@ -70,6 +70,7 @@ def test_it_ends_with_its_prices():
         (["kite", "--generate", "EURUSD"], "no recipe", 2),
         (["kite", "--from", "yesterday"], "expected a date", 2),
         (["kite", "--speed", "-1"], "more than 0", 2),
+        (["kite", "--ticks", "jumps"], "path or trades", 2),
         (["kite", "--ledger", "."], "is there already", 2),
     ],
 )

@@ -103,6 +103,8 @@ def test_made_up_prices_are_the_same_for_the_same_seed():
 
 
 def test_what_cannot_be_told_is_refused():
+    with pytest.raises(ConfigError, match="expected path or trades"):
+        replayed(Series("NIFTY-FUT", MINUTE, minutes([CALM])), ticks="jumps")
     with pytest.raises(ConfigError, match="no recipe"):
         generated("EURUSD", date(2024, 9, 2), date(2024, 9, 3))
     with pytest.raises(ConfigError, match="no bars"):

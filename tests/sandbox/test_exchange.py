@@ -12,7 +12,7 @@ from core.matching.records import FILL_EVENT, read_events
 from core.orders import OrderKind, OrderRequest, Role, Side, TimeInForce
 from sandbox.account import Account, AccountTerms
 from sandbox.board import Board
-from sandbox.course import Course
+from sandbox.course import Course, replayed
 from sandbox.exchange import Exchange
 from sandbox.faults import FaultPlan
 from sandbox.orders import Contract, OrderTerms, Refusal, Refused
@@ -24,8 +24,10 @@ FUT = "FUT"
 class Desk:
     """An exchange with one account, and what it told."""
 
-    def __init__(self, rows, *, hedging=False, cash=10_000_000.0):
-        course = Course([day(rows)], OPEN - 1)
+    def __init__(self, rows, *, hedging=False, cash=10_000_000.0, ticks="path"):
+        made = day(rows)
+        made = replayed(made.series, instrument=made.instrument, ticks=ticks)
+        course = Course([made], OPEN - 1)
         self.exchange = Exchange(course, Board(course, 0), FaultPlan())
         self.exchange.list_contracts([Contract(FUT, "NIFTY-FUT")])
         self.account = Account("me", AccountTerms(cash, hedging))
@@ -66,6 +68,17 @@ def test_a_hedging_account_holds_opposite_positions_beside_each_other():
 
     assert closing.status is OrderStatus.FILLED
     assert [(held.position_id, held.quantity) for held in desk.account.positions()] == [("2", -LOT)]
+
+
+@pytest.mark.parametrize(("ticks", "price"), [("path", 24995.0), ("trades", 24990.0)])
+def test_a_price_walks_to_the_next_one_or_jumps(ticks, price):
+    desk = Desk([CALM], ticks=ticks)
+    desk.go(3)
+    order = desk.place(Side.BUY, LOT, OrderKind.LIMIT, 24995.0)
+
+    desk.go()
+
+    assert order.average == price
 
 
 def test_a_netting_account_holds_the_sum():

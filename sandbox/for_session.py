@@ -8,7 +8,8 @@ from typing import Any
 
 from core.bars import Series
 from core.instruments import Instrument
-from core.ticks import TickModel
+from core.path_ticks import path_ticks
+from core.ticks import Tape, TickModel
 
 _ACCOUNT = "XX0000"
 
@@ -46,6 +47,19 @@ class OpenedSandbox:
         self.box.stop()
 
 
+def _trades(series: Series, instrument: Instrument) -> Tape:
+    """Return the corners of bars as trades: a stream tells prices, not the way between them.
+
+    What fills an order at the venue is then what its session has heard.
+    """
+    from sandbox.course import corner_volumes
+
+    bars = series.bars
+    ticks = path_ticks(bars, instrument.facts(int(bars["day"][0])).tick)
+    ticks["volume"] = corner_volumes(bars["volume"])
+    return Tape(ticks, "trades")
+
+
 def open_for_session(
     venue: str,
     prices: Sequence[tuple[Series, Instrument]],
@@ -70,7 +84,10 @@ def open_for_session(
 
     box = Sandbox(
         venue,
-        [replayed(series, instrument=instrument) for series, instrument in prices],
+        [
+            replayed(series, _trades(series, instrument), instrument)
+            for series, instrument in prices
+        ],
         start=start,
         speed=speed,
         lock_step=speed is None,

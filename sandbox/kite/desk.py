@@ -92,7 +92,8 @@ class Desk:
         try:
             self._exchange.change(
                 user, number, kind=after.kind, quantity=after.quantity, price=after.price,
-                limit_price=after.limit_price,
+                limit_price=after.limit_price, protection=after.protection,
+                reference=after.reference,
             )  # fmt: skip
         except Refused as refused:
             raise of_refusal(refused) from None

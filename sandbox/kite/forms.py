@@ -71,8 +71,14 @@ class Forms:
         if "quantity" in form and not self._settings.quantity_is_total:
             quantity += filled
         price, limit_price = _placed(kind, trigger, limit)
-        after = replace(before, kind=kind, quantity=quantity, price=price, limit_price=limit_price)
         listed = self._contracts.ever(before.contract)
+        protection = before.protection
+        if kind is not before.kind or "market_protection" in form:
+            protection = self._protection(form, kind, listed)
+        after = replace(
+            before, kind=kind, quantity=quantity, price=price, limit_price=limit_price,
+            protection=protection, reference=self._reference(listed),
+        )  # fmt: skip
         self._check(listed, after, self._exchange.facts(listed.symbol))
         return after
 
@@ -100,17 +106,21 @@ class Forms:
         if len(tag) > _LONGEST_TAG:
             raise wrong_input(f"`tag` should be at most {_LONGEST_TAG} characters.")
         protection = self._protection(form, kind, listed)
-        last = self._exchange.last_price(listed.symbol)
         limit = _number(form, "price") if form.get("price") else None
         trigger = _number(form, "trigger_price") if form.get("trigger_price") else None
         price, limit_price = _placed(kind, trigger, limit)
         return listed, OrderTerms(
             key, side, _number(form, "quantity"), kind, price, limit_price,
             time_in_force=TimeInForce.IOC if validity == "IOC" else TimeInForce.DAY,
-            protection=protection, reference=last if last == last else None, product=product,
+            protection=protection, reference=self._reference(listed), product=product,
             tag=tag, fields={"validity": validity, "variety": form.get("variety", "regular"),
                              "protection": _plain(form, "market_protection")},
         )  # fmt: skip
+
+    def _reference(self, listed: Listed) -> float | None:
+        """Return the price that market protection counts from, None before the first."""
+        last = self._exchange.last_price(listed.symbol)
+        return last if last == last else None
 
     def _protection(self, form: Form, kind: OrderKind, listed: Listed) -> float | None:
         """Return the share an order may slip, None for any."""
@@ -179,11 +189,10 @@ class Forms:
                 f"Quantity is above the freeze quantity {facts.freeze_quantity:g}. Use `autoslice`."
             )
         largest = floor(facts.freeze_quantity / facts.lot) * facts.lot
-        whole, rest = divmod(quantity, largest)
-        sizes = [largest] * int(whole) + ([rest] if rest else [])
-        if len(sizes) > _MOST_SLICES:
+        if quantity > _MOST_SLICES * largest:
             raise wrong_input(f"An order may be sliced into {_MOST_SLICES} at most.")
-        return sizes
+        whole, rest = divmod(quantity, largest)
+        return [largest] * int(whole) + ([rest] if rest else [])
 
 
 def _placed(

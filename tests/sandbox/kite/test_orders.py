@@ -72,6 +72,18 @@ def test_an_order_can_be_changed_and_says_so(box, kite, ticker):
     assert [row["status"] for row in stream.orders] == ["UPDATE"]
 
 
+def test_a_limit_becomes_a_market_order_only_with_protection(box, kite):
+    box.play()
+    order_id = place(kite, price=24900.0)
+
+    with pytest.raises(InputException, match="market protection"):
+        kite.modify_order("regular", order_id, order_type="MARKET")
+    kite.modify_order("regular", order_id, order_type="MARKET", market_protection=-1)
+
+    assert last(kite, order_id)["status"] == "COMPLETE"
+    assert last(kite, order_id)["average_price"] == 25000.0
+
+
 def test_a_cancelled_order_shows_its_remainder_twice(box, kite, ticker):
     box.play()
     stream = ticker(box, kite)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.bars import Series
@@ -29,7 +29,7 @@ class OpenedSandbox:
 
     box: Any
     options: Mapping[str, Any]
-    credentials: Mapping[str, str]
+    credentials: Mapping[str, str] = field(repr=False)
     account: str
     lock_step: str
     ticks: TickModel = "path"

@@ -34,6 +34,7 @@ def test_what_it_hands_over_leads_a_client_there_logged_in():
     box.close()
 
     assert net == 250_000.0
+    assert box.credentials["access_token"] not in repr(box)
     assert clock == box.clock() == OPEN - 1
     assert box.lock_step == box.options["api_root"]
     assert (box.is_over(), box.ticks) == (False, "path")

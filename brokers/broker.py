@@ -358,6 +358,20 @@ class LiveBroker(HearingAccount):
         if (plan.position_steps or plan.paired_steps) and int(cell.start) >= plan.flat_at:
             self.close_plan(plan, plan.flat_reason)
 
+    def pass_time(self, now: int) -> None:
+        """Time has passed, with or without a price: leave what is to be flat by now.
+
+        An order to a venue is on its way for a while, and the next price may be long in coming.
+        """
+        self.now = max(self.now, now)
+        for plan in self._plans:
+            is_due = plan.flat_at <= now < int(plan.cell["close_at"][0])
+            if is_due and (plan.position_steps or plan.paired_steps):
+                if plan.leaving:
+                    self._close_again(plan)
+                else:
+                    self.close_plan(plan, plan.flat_reason)
+
     @property
     def _is_locked(self) -> bool:
         return self._supervisor is not None and bool(self._supervisor.limits[0].locked)

@@ -342,6 +342,8 @@ class Engine:
             if now >= slot.cell_end:
                 self._finish(slot)
             self._add_ready(slot, slot.feed.advance(now))
+        if self.matcher is None:  # paper closes at the bar's own beginning, as a backtest does
+            self.broker.pass_time(now)
 
     def _finish(self, slot: FeedSlot) -> None:
         forming = slot.feed.forming

@@ -29,10 +29,10 @@ ENDPOINTS = {
     "quote": ("quote",),
     "history": ("history",),
     "order": ("orders", "orders a minute", "orders a day"),
-    "change": ("orders", "orders a minute"),
+    "change": ("orders", "orders a minute", "other"),
     "other": ("other",),
 }
-"""Which counts a request falls into."""
+"""Which counts a request falls into. No document says whose a change or a cancel is: both."""
 
 _ORDER_WAIT_SECS = 5.0
 """Longest wait of an order for its turn: later it would be another order."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import backtrader as bt
 
+from core.matching.warm import warm_matching
 from live.engine import Engine
 from live.warm import warm_broker, warm_feed
 
@@ -35,6 +36,8 @@ class LiveCerebro(bt.Cerebro):  # type: ignore[misc]
         warm_broker(engine.broker.plans)
         for slot in engine.slots:
             warm_feed(slot.feed.calendar, slot.feed.timeframe_ns)
+        if engine.matcher is not None:
+            warm_matching()
         if self.when_ready is not None:
             self.when_ready()
         # What stands by now stays: without this a full collection looks at half a million objects

@@ -64,6 +64,8 @@ LOOK_SECS = 0.02
 STATUS_SECS = 1.0
 _ALERTED = {"refused": "refused", "locked": "lock", "breach": "lock"}
 """Acts of the guard a person is told of at once, as which kind of alert."""
+LOGIN = "login"
+"""Rule that keeps entries off while the venue wants a login."""
 END_SECS = 20.0
 """How long an ending session may take to be flat."""
 _SECOND_NS = 1_000_000_000
@@ -164,6 +166,7 @@ class Session:
         self.was_live = False
         self._feed_states: dict[str, str] = {}
         self._steps: LockStepClient | None = None
+        self._login_wanted = ""
 
     @property
     def _mode(self) -> str:
@@ -437,6 +440,7 @@ class Session:
             self.command("stop", {"reason": "time is up"})
         self._look_at_venue()
         self._keep_step()
+        self._keep_login()
         self._desk.look()
         self._group.look()
         killed_by = self._group.killed_by
@@ -543,6 +547,8 @@ class Session:
                 self._on_day(due)
         if self._clock is not None and isinstance(event, Ticks):
             self._clock.hear(event)
+        if isinstance(event, Link) and not self.built.engine.replaying:
+            self._hear_link(event)
         if isinstance(event, Command):
             self._foreign.hear(event)
             self._group.hear(event)
@@ -551,6 +557,25 @@ class Session:
                 "command",
                 {"name": event.name, "arguments": dict(event.arguments), "author": event.author},
             )
+
+    def _hear_link(self, event: Link) -> None:
+        """Tell a person what only a person can mend."""
+        if event.state is LinkState.LOGIN_NEEDED:
+            self._login_wanted = event.reason
+            self._alert("token", f"entries are off until somebody logs in: {event.reason}")
+        elif event.state is LinkState.GIVEN_UP:
+            self._alert("error", f"the connection is given up: {event.reason}")
+        elif event.state is LinkState.CONNECTED and event.name not in ("orders",):
+            self._login_wanted = ""
+
+    def _keep_login(self) -> None:
+        """Keep entries off while a login is needed."""
+        is_blocked = LOGIN in self.built.guard.blocks
+        if self._login_wanted and not is_blocked:
+            self.command("block", {"rule": LOGIN, "detail": self._login_wanted})
+        elif is_blocked and not self._login_wanted:
+            self.command("unblock", {"rule": LOGIN})
+            self._alert("token", "logged in again: entries are on")
 
     def _tell_guard(self) -> None:
         """Write down what the guard did since the last event, and alert of it."""

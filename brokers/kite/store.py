@@ -74,6 +74,8 @@ _DAY_NS = 86_400 * _SECOND_NS
 _IST_NS = 19_800 * _SECOND_NS
 """Mumbai's wall clock minus UTC; it has had no change since 1945."""
 _DAY_LOOK_SECS = 5.0
+_TOKENS_END_NS = (6 * 3600 + 300) * _SECOND_NS
+"""Five minutes after tokens die, from midnight in Mumbai."""
 
 
 class KiteStore:
@@ -122,7 +124,7 @@ class KiteStore:
         self._watched: dict[str, None] = {}
         self._by_token: dict[int, str] = {}
         self._traded: dict[str, Contract] = {}
-        self._last_day = 0
+        self._last_day = self._token_day = 0
         self._stream: KiteStream | None = None
         self._keeper: threading.Thread | None = None
         self._closing = threading.Event()
@@ -257,6 +259,22 @@ class KiteStore:
         if known is not None and known.origin.day < today(now):
             self._asks.put("contracts", self._learn_again)
 
+    def _look_at_token(self, now: int) -> None:
+        """Ask each morning whether the token lives: a stream may outlast it."""
+        day = (now + _IST_NS - _TOKENS_END_NS) // _DAY_NS
+        if day > self._token_day:
+            is_first, self._token_day = not self._token_day, day
+            if not is_first:
+                self._asks.put("token", self._check_token)
+
+    def _check_token(self) -> None:
+        try:
+            self._questions.ask(self.client.get_profile)
+        except AuthError as fault:
+            self._login_over(fault)
+        except TolaError as fault:
+            logger.warning("the token cannot be checked error=%s", fault)
+
     def _learn_again(self) -> None:
         try:
             self._learn_contracts()
@@ -284,7 +302,9 @@ class KiteStore:
             return
         if now - self._day_looked_at >= _DAY_LOOK_SECS:
             self._day_looked_at = now
-            self._look_at_day(self._clock())
+            market_time = self._clock()
+            self._look_at_day(market_time)
+            self._look_at_token(market_time)
         silent = now - stream.heard_at
         if silent > self.config.silent_secs:
             stream.close()

@@ -306,3 +306,16 @@ def test_the_tables_come_without_the_sdk():
     )
 
     assert done.stdout.strip() == "[]"
+
+
+# -- days ------------------------------------------------------------------------------------
+
+
+def test_a_token_is_looked_at_each_morning_though_the_stream_outlasts_it(box, open_account):
+    account = open_account().connect()
+    eventually(lambda: account.store._token_day)
+    box.call(box.face.sessions.end_all)
+
+    box.call(lambda: setattr(box.exchange, "now", OPEN + 24 * 3600 * 10**9))
+
+    account.links(LinkState.LOGIN_NEEDED)

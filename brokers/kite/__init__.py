@@ -1,8 +1,8 @@
 """Zerodha Kite Connect v3 through its official SDK: futures and index of NSE, gold of MCX.
 
 `wire` reads and writes what Kite documents and knows nothing else. `KiteStore` holds the one
-connection of an account and stands behind the venue port; `KiteData` and `KiteBroker` are the
-shared feed and broker on it. The SDK is imported where it is used, so tables and settings come
+connection of an account and stands behind the venue port; feed and broker are the shared ones, for
+nothing of them differs here. The SDK is imported where it is used, so tables and settings come
 without it.
 """
 

@@ -165,17 +165,6 @@ class KiteClient:
         """Return the funds by segment."""
         return self._get("margins", lambda sdk: wire.decode_margins(sdk.margins()))
 
-    def get_order_margins(self, orders: Sequence[Mapping[str, Any]]) -> list[wire.OrderMargin]:
-        """Return what orders would block and cost."""
-        return self._get(
-            "order margins",
-            lambda sdk: wire.decode_order_margins(sdk.order_margins([dict(o) for o in orders])),
-        )
-
-    def get_gtts(self) -> list[wire.Gtt]:
-        """Return the account's triggers."""
-        return self._get("triggers", lambda sdk: [wire.decode_gtt(row) for row in sdk.get_gtts()])
-
     # -- orders ------------------------------------------------------------------------------
 
     def place_order(self, terms: Mapping[str, Any]) -> str:
@@ -191,15 +180,6 @@ class KiteClient:
     def cancel_order(self, venue_order_id: str) -> str:
         """Cancel an order."""
         return str(self._send("cancel", lambda sdk: sdk.cancel_order("regular", venue_order_id)))
-
-    def place_gtt(self, terms: Mapping[str, Any]) -> int:
-        """Place a trigger; return its id."""
-        row: Mapping[str, Any] = self._send("trigger", lambda sdk: sdk.place_gtt(**terms))
-        return int(row["trigger_id"])
-
-    def delete_gtt(self, trigger_id: int) -> None:
-        """Remove a trigger."""
-        self._send("trigger", lambda sdk: sdk.delete_gtt(trigger_id))
 
     # -- how ---------------------------------------------------------------------------------
 

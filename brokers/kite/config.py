@@ -31,7 +31,6 @@ class KiteConfig:
     static_ip : the address registered for orders, to be checked before the open.
     ip_echo : an address of your choice that answers with the caller's own IP; None: the address
         this computer uses is looked at alone.
-    gtt : keep a two-leg GTT behind the stop and target of a position that is carried overnight.
     timeout_secs : longest wait for a reply. silent_secs : a stream without a frame for so long is
         dead, though its socket may stand: the SDK never asks.
     roll_sessions : sessions before its expiry on which a future is left.
@@ -47,7 +46,6 @@ class KiteConfig:
     redirect_port: int = 8765
     static_ip: str | None = None
     ip_echo: str | None = None
-    gtt: bool = False
     timeout_secs: float = 7.0
     silent_secs: float = 10.0
     roll_sessions: int = 1

@@ -211,6 +211,9 @@ class KiteStore:
             found = load_contracts(self.config, self._symbols, now, self.client.get_instruments)
             logger.info("contracts known origin=%s", found.origin.describe())
             traded = {symbol: self._choose(symbol, found) for symbol in found.symbols}
+            for symbol in found.symbols:
+                for difference in found.differences(symbol, found.origin.day):
+                    logger.warning("contract %s", difference.describe())
             with self._lock:
                 self._contracts, self._traded = found, traded
                 before = self._by_token

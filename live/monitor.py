@@ -211,7 +211,7 @@ class Status:
 
     Attributes
     ----------
-    mode : paper or live.
+    mode : paper, sandbox or live.
     zone : of the market, in which people read times (an IANA name).
     market_time, wall_time : the market's clock, and the computer's when this was written.
     open_risk : money lost if every open and working entry were stopped out; None: one has no stop.

@@ -23,7 +23,7 @@ def status_of(session: Any) -> Status:
     broker, guard, engine = built.broker, built.guard, built.engine
     account = built.request
     return Status(
-        mode="paper",
+        mode=session.facts.mode,
         venue=built.port.capabilities.venue,
         account=session.folder.name,
         state=_state(session),

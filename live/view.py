@@ -1,7 +1,8 @@
 """The session on a terminal: a panel that is drawn anew, or a line now and then for a pipe.
 
 It is made from the status document alone, so it shows the same in the session's own process and
-in another one (`status --watch`). PAPER or LIVE stands in every line and in the panel's frame.
+in another one (`status --watch`). PAPER, SANDBOX or LIVE stands in every line and in the panel's
+frame.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ EVERY_SECS = 60.0
 _SOONEST_SECS = 1.0
 _REDRAW_SECS = 0.2
 _MOST_ROWS = 5
-_MODES = {"PAPER": "cyan", "LIVE": "red"}
+_MODES = {"PAPER": "cyan", "SANDBOX": "magenta", "LIVE": "red"}
 _BLOCKS, _PLAIN_BLOCKS = "━─", "#."
 _MOST_ALERTS = 3
 _NARROW = 60
@@ -189,7 +190,7 @@ def panel(document: Document, columns: int, blocks: str = _BLOCKS) -> Renderable
         subtitle=Text(clean(foot), color),
         subtitle_align="right",
         border_style=color,
-        box=ROUNDED if mode == "PAPER" else HEAVY,
+        box=HEAVY if mode == "LIVE" else ROUNDED,
         padding=(0, 1),
     )
 

@@ -34,8 +34,8 @@ def line(document: Document) -> str:
 
 
 def mode(document: Document) -> str:
-    """Return PAPER or LIVE; whatever is not paper is called LIVE."""
-    return "PAPER" if document.get("mode") == "paper" else "LIVE"
+    """Return PAPER, SANDBOX or LIVE; whatever is neither of the first is called LIVE."""
+    return {"paper": "PAPER", "sandbox": "SANDBOX"}.get(str(document.get("mode")), "LIVE")
 
 
 def subject(document: Document) -> str:

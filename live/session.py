@@ -228,7 +228,7 @@ class Session:
         sessions = self.journal.sessions()
         self._chain = chain = chain_of(sessions)
         first = chain[0] if chain else None
-        ledger = PaperLedger(self.folder.paper)
+        ledger = PaperLedger(self.folder.paper, numbers_from=self.journal.last_seq)
         document = self._beginning(first, ledger)
         prefix = str(document["prefix"])
         terms = replace(self.request.terms, start=document["start"])

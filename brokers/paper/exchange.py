@@ -115,7 +115,7 @@ class PaperExchange:
         self.on_due: Callable[[int], None] = lambda now: None
         self.walks = False
         self._now = 0
-        self._fill_count = 0
+        self._fill_count = ledger.numbers_from
         self._plans: dict[str, list[LiveBook]] = {}
         self._symbols: dict[str, list[LiveBook]] = {}
         self._has_several = False

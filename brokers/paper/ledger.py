@@ -122,6 +122,8 @@ class PaperLedger:
     path : file; None keeps all in memory, and an account ends with its process.
     synced : what is committed outlives the machine, too; else only the process (and costs less).
     read_only : look at a file that may be in use; nothing can be written.
+    numbers_from : orders and fills of a new account are numbered from beyond this: where a record
+        knows those of an account whose file is gone, a number must not mean two things.
 
     Raises
     ------
@@ -129,9 +131,15 @@ class PaperLedger:
     """
 
     def __init__(
-        self, path: Path | None = None, *, synced: bool = True, read_only: bool = False
+        self,
+        path: Path | None = None,
+        *,
+        synced: bool = True,
+        read_only: bool = False,
+        numbers_from: int = 0,
     ) -> None:
         self.path = path
+        self.numbers_from = numbers_from
         self._synced = synced
         self._is_open = True
         self._writes = not read_only

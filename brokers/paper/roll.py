@@ -28,7 +28,7 @@ class OrderRoll:
         self._orders: dict[int, PaperOrder] = {}
         self._numbers: dict[str, int] = {}
         self.now = 0
-        self.count = 0
+        self.count = ledger.numbers_from
 
     def __iter__(self) -> Iterator[PaperOrder]:
         return iter(self._orders.values())

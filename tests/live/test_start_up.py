@@ -269,3 +269,16 @@ def test_a_remedy_stands_in_the_journal_and_the_session_is_proved_with_it(asked)
     assert verbs.count("close") == 1
     assert names.count("clear") == 1
     assert proof.findings == [] and proof.orders > 0
+
+
+def test_a_paper_account_whose_file_is_gone_does_not_give_its_numbers_again(asked):
+    """An order sent then would be taken for the old one of its number, with the old one's fills."""
+    request = asked(seconds=1.0, at_end="keep")
+    held = Session(request).run().built.broker.plans[0].position_steps
+    for path in request.folder.path.glob(f"{request.folder.paper.name}*"):
+        path.unlink()
+
+    result, _ = run(asked, seconds=1.0, at_end="keep")
+
+    assert any("the venue holds 0" in text for text in result.differences)
+    assert held and abs(result.built.broker.plans[0].position_steps) <= abs(held)

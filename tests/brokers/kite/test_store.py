@@ -7,6 +7,7 @@ import sys
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from brokers.kite.client import WINDOWS
@@ -14,10 +15,13 @@ from brokers.kite.config import KiteConfig, KiteKeys
 from brokers.kite.store import KiteStore
 from brokers.port import VenueOrder
 from brokers.retries import RetryPolicy
+from core.bars import Series
 from core.events import Answer, Link, LinkState, Outcome, Ticks
+from core.instruments import get_instrument
 from core.orders import OrderKind, Role, Side, TimeInForce
+from sandbox import replayed
 from tests.brokers.kite.market import KEY, SECRET, free_port, start_box
-from tests.sandbox.market import LOT, MINUTE, OPEN, eventually
+from tests.sandbox.market import CALM, LOT, MINUTE, OPEN, eventually, minutes
 
 USER = "XX0000"
 WIDE = [replace(window, count=100_000) for window in WINDOWS]
@@ -319,3 +323,47 @@ def test_a_token_is_looked_at_each_morning_though_the_stream_outlasts_it(box, op
     box.call(lambda: setattr(box.exchange, "now", OPEN + 24 * 3600 * 10**9))
 
     account.links(LinkState.LOGIN_NEEDED)
+
+
+@pytest.fixture
+def rolling():
+    """A sandbox on the last day of the September contract and the day after it."""
+    last = int(np.datetime64("2024-09-25T03:45", "ns").astype(np.int64))
+    bars = np.concatenate([minutes([CALM] * 3, last), minutes([CALM] * 4, last + 1440 * MINUTE)])
+    instrument = get_instrument("NIFTY-FUT", {"slippage_ticks": 0})
+    prices = replayed(Series("NIFTY-FUT", MINUTE, bars), instrument=instrument)
+    made = start_box(free_port(), prices, tokens_end=None)
+    account = Account(made)
+    account.connect()
+    yield account
+    account.store.disconnect()
+    made.stop()
+
+
+def test_the_next_contract_is_followed_from_the_day_it_is_traded(rolling):
+    box, store = rolling.box, rolling.store
+    box.play(4 * 3 + 3)
+    rolling.rest()
+    before, heard = store.contract("NIFTY-FUT").venue_symbol, len(rolling.prices())
+
+    box.play(6)
+    rolling.rest()
+    box.play(6)
+    rolling.rest()
+
+    assert (before, store.contract("NIFTY-FUT").venue_symbol) == ("NIFTY24SEPFUT", "NIFTY24OCTFUT")
+    assert len(rolling.prices()) > heard + 5
+    assert [link.state for link in rolling.of(Link)] == [LinkState.CONNECTED]
+
+
+def test_a_contract_that_is_held_is_not_left(rolling):
+    box, store = rolling.box, rolling.store
+    box.play(1)
+    box.place("NFO:NIFTY24SEPFUT", Side.BUY, LOT, product="NRML")
+
+    box.play(4 * 3 + 6)
+    rolling.rest()
+    box.play(3)
+    rolling.rest()
+
+    assert store.contract("NIFTY-FUT").venue_symbol == "NIFTY24SEPFUT"

@@ -525,18 +525,19 @@ def doctor(
 def main(arguments: list[str]) -> int:
     """Run one command line and return its exit code."""
     words = console.open(arguments)
-    try:
-        if words == ["--version"]:
-            from core.environment import version
+    with console.results_alone():
+        try:
+            if words == ["--version"]:
+                from core.environment import version
 
-            console.say(f"Tola {version()}")
-            return 0
-        code = app(words, prog_name="run.py", standalone_mode=False)
-        if code == _TYPERS_CTRL_C:
-            raise KeyboardInterrupt
-        return code if isinstance(code, int) else 0
-    except (Exception, KeyboardInterrupt) as error:
-        return console.explain(error)
+                console.say(f"Tola {version()}")
+                return 0
+            code = app(words, prog_name="run.py", standalone_mode=False)
+            if code == _TYPERS_CTRL_C:
+                raise KeyboardInterrupt
+            return code if isinstance(code, int) else 0
+        except (Exception, KeyboardInterrupt) as error:
+            return console.explain(error)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ import errno
 import io
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from typing import Any, TextIO
 
 import typer
@@ -86,6 +87,7 @@ class Console:
         self.words: list[str] = []
         self._as_json = False
         self._colorless = False
+        self._out: TextIO | None = None
 
     def open(self, arguments: Sequence[str]) -> list[str]:
         """Take the common options out of a command line and return the rest of it."""
@@ -104,11 +106,24 @@ class Console:
         self.words = ours + rest
         return ours + [JSON] * (self._as_json and bool(ours)) + rest
 
+    @contextmanager
+    def results_alone(self) -> Iterator[None]:
+        """With `--json`, let what a user's own code prints go to stderr meanwhile."""
+        if not self._as_json:
+            yield
+            return
+        self._out = sys.stdout
+        try:
+            with redirect_stdout(sys.stderr):
+                yield
+        finally:
+            self._out = None
+
     def show(self, outcome: Outcome, as_json: bool) -> None:
         """Print an outcome, as one JSON object or as lines ending with what to do next."""
         if as_json:
             text = outcome.json()
-            if not can_hold(sys.stdout, text):
+            if not can_hold(self._out or sys.stdout, text):
                 text = json.dumps(json.loads(text), indent=2)
             self.say(text)
             return
@@ -127,7 +142,7 @@ class Console:
         if self._as_json:
             kind = type(error).__name__
             fault = {"error": {"kind": kind, "message": line, "exit_code": code}}
-            self._write(sys.stdout, json.dumps(fault), plain=True)
+            self._write(self._out or sys.stdout, json.dumps(fault), plain=True)
         return code
 
     def progress(self) -> Progress:
@@ -136,7 +151,7 @@ class Console:
 
     def say(self, *lines: str) -> None:
         """Print lines on stdout."""
-        self._write(sys.stdout, "\n".join(lines), plain=self._as_json)
+        self._write(self._out or sys.stdout, "\n".join(lines), plain=self._as_json)
 
     def _write(self, stream: TextIO, text: str, *, plain: bool = False) -> None:
         """Write a text; a reader that has gone (`| head`) has had enough, that is no fault.

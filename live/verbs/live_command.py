@@ -79,6 +79,8 @@ def live(
     from live.view import View
 
     remedy = _remedy(adopt, flatten)
+    if account == "":
+        raise ConfigError("--account: a name is missing")
     whole, names, flags = _routed(names, flags, config, account)
     chosen, left_out = _one_account(whole, names)
     seconds = None if lasts is None else parse_duration(lasts)
@@ -104,13 +106,26 @@ def live(
         for line in left_out:
             view.say(line)
         show = (lambda status: None) if quiet else _shower(view, alerts)
-        result = Session(asked, show, alerts.send).run()
+        result = _run(Session(asked, show, alerts.send))
     if result.failure is not None and any(plan.strategy is None for plan in result.built.plans):
         raise _not_begun(result.failure) from result.failure
     folder, summary = _stored(result, asked, whole, draw)
     if result.failure is not None:
         raise _explained(result, folder) from result.failure
     return _outcome(result, summary, folder)
+
+
+def _run(session: Session) -> SessionResult:
+    """Run a session; say what a second Ctrl-C leaves behind."""
+    try:
+        return session.run()
+    except KeyboardInterrupt as cause:
+        name = session.folder.name
+        raise TolaError(
+            f"account {name}: broken off before it was flat: a position may be open; its record is "
+            "kept, and the next start goes on from it: "
+            + command_line(["live", "--account", name])
+        ) from cause
 
 
 def _on_market(

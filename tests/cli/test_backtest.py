@@ -108,6 +108,16 @@ def test_json_is_one_document_with_every_field_and_nothing_else(tola, own):
                         "next": document["next"]}  # fmt: skip
 
 
+def test_what_a_strategy_prints_is_no_part_of_the_json(tola, own):
+    source = Path("my.py").read_text()
+    Path("my.py").write_text(source.replace("def next(self):", "def next(self):\n        print(7)"))
+
+    said = tola(*own, "--json")
+
+    assert json.loads(said.out)["bars"] > 0
+    assert said.err.startswith("7\n7\n")
+
+
 def test_json_of_a_wrong_command_is_an_error_object(tola, own):
     said = tola(*own, "--set", "hodl=3", "--json")
 

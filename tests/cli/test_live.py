@@ -134,6 +134,25 @@ def test_a_strategy_that_fails_before_the_first_bar_is_named_with_its_line(tola,
     assert "ZeroDivisionError: division by zero at early.py:6 before the first bar" in said.err
 
 
+def test_a_session_that_is_broken_off_says_what_it_may_have_left(tola, own, tmp_path):
+    source = (tmp_path / "my.py").read_text()
+    (tmp_path / "my.py").write_text(
+        source.replace("def next(self):", "def next(self):\n        raise KeyboardInterrupt")
+    )
+
+    said = tola(*own)
+
+    assert said.code == 1
+    assert "broken off before it was flat: a position may be open; its record is kept" in said.err
+    assert "python run.py live --account" in said.err
+
+
+def test_an_empty_account_name_is_no_account(tola, own):
+    said = tola(*own, "--account", "")
+
+    assert (said.code, said.err) == (2, "error: --account: a name is missing\n")
+
+
 def test_prices_that_have_ended_are_told_with_what_to_do(tola, own):
     tola(*own)
 

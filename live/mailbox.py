@@ -91,6 +91,7 @@ class Mailbox:
         Raises
         ------
         ConfigError : there is no such account here, or the request holds a secret.
+        TolaError : the request cannot be written: a full disk, a folder that may not be written.
         """
         sent = self._now()
         request_id = f"{sent:020d}-{uuid.uuid4().hex[:12]}"
@@ -100,10 +101,15 @@ class Mailbox:
             raise ConfigError(f"{name}: a secret cannot be sent to a session; set it in .env")
         try:
             self._write(request_id + _SENT, text)
-        except OSError as cause:
+        except FileNotFoundError as cause:
             raise ConfigError(
                 f"{self._folder.as_posix()}: no request can be put there ({cause.strerror}): "
                 "has this account run here?"
+            ) from cause
+        except OSError as cause:
+            raise TolaError(
+                f"{self._folder.as_posix()}: no request can be put there ({cause.strerror}): make "
+                "room or allow it, then ask again"
             ) from cause
         return request_id
 

@@ -206,10 +206,8 @@ class Session:
         for what, (switch, option) in switches.items():
             if switch.is_pressed:
                 note = switch.note()
-                raise TolaError(
-                    f"{what} is killed ({note.reason or 'no reason given'}, {note.time}): "
-                    f"python run.py release {option}"
-                )
+                why = ", ".join(filter(None, (note.reason or "no reason given", note.time)))
+                raise TolaError(f"{what} is killed ({why}): python run.py release {option}")
 
     @property
     def _root(self) -> Path:

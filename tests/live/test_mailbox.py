@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import ConfigError
+from core.errors import ConfigError, TolaError
 from core.log import forget_secrets, register_secrets
 from live.mailbox import KEPT_SECS, LARGEST_BYTES, Mailbox, Unanswered
 
@@ -273,3 +273,12 @@ def test_a_request_file_is_whole_json_that_other_programs_can_read(box, tmp_path
         "arguments": {"until": "09:30"},
         "author": "ann",
     }
+
+
+def test_a_folder_that_takes_no_letters_is_not_taken_for_a_missing_one(tmp_path):
+    (tmp_path / "commands").write_text("in the way")
+
+    with pytest.raises(TolaError, match="no request can be put there .* then ask again") as told:
+        Mailbox(tmp_path / "commands").send("pause", {}, "ann")
+
+    assert not isinstance(told.value, ConfigError)

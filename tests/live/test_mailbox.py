@@ -278,7 +278,7 @@ def test_a_request_file_is_whole_json_that_other_programs_can_read(box, tmp_path
 def test_a_folder_that_takes_no_letters_is_not_taken_for_a_missing_one(tmp_path):
     (tmp_path / "commands").write_text("in the way")
 
-    with pytest.raises(TolaError, match="no request can be put there .* then ask again") as told:
+    with pytest.raises(TolaError, match=r"no request can be put there .* then ask again") as told:
         Mailbox(tmp_path / "commands").send("pause", {}, "ann")
 
     assert not isinstance(told.value, ConfigError)

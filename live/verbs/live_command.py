@@ -123,8 +123,7 @@ def _run(session: Session) -> SessionResult:
         name = session.folder.name
         raise TolaError(
             f"account {name}: broken off before it was flat: a position may be open; its record is "
-            "kept, and the next start goes on from it: "
-            + command_line(["live", "--account", name])
+            "kept, and the next start goes on from it: " + command_line(["live", "--account", name])
         ) from cause
 
 

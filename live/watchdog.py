@@ -62,7 +62,7 @@ class Watchdog:
     hangs_secs : float
         How long without a cycle is too long.
     wake : interrupts the engine once it was rescued. give_up : called where that did not help.
-    steady : the clock of `beat`: seconds that never run backwards.
+    steady : the clock of `beat`: seconds that never run backwards; None: this process' own.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Watchdog:
         *,
         wake: Callable[[], None] = lambda: None,
         give_up: Callable[[], None] = lambda: None,
-        steady: Callable[[], float] = time.monotonic,
+        steady: Callable[[], float] | None = None,
     ) -> None:
         self._wake = wake
         self._give_up = give_up
@@ -84,7 +84,7 @@ class Watchdog:
         self._note = note
         self._alert = alert
         self._hangs_secs = hangs_secs
-        self._steady = steady
+        self._steady = steady or time.monotonic
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
         self.has_acted = False

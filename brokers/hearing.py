@@ -213,7 +213,11 @@ class HearingAccount(TellingAccount):
         return self.settling.hear(snapshot)
 
     def hear_cash(self, event: CashFlow) -> None:
-        """Book money that belongs to no fill."""
+        """Book money that belongs to no fill, once."""
+        if event.flow_id:
+            if event.flow_id in self._flows:
+                return
+            self._flows.add(event.flow_id)
         self._balance -= event.paid
         plan = self.plan_named(event.plan_id)
         if plan is not None:

@@ -69,6 +69,7 @@ class LiveAccount(TradedAccount):
         self._by_ref: dict[int, LiveTicket] = {}
         self._order_count = 0
         self.venue_account: AccountUpdate | None = None
+        self._flows: set[str] = set()
         self.venue_positions: dict[tuple[str, str], PositionUpdate] = {}
 
     # -- plans and orders --------------------------------------------------------------------

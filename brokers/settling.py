@@ -79,6 +79,10 @@ class Settling:
         for execution in snapshot.executions:
             if not self._is_history(execution):
                 account.hear(execution)
+        for flow in snapshot.flows:
+            # What is of an instrument was earned by our positions; a payment is another's act.
+            if flow.symbol and flow.ts_event > (self.began or 0):
+                account.hear_cash(flow)
         for update in snapshot.orders:
             account.hear(update)
         account.venue_positions.clear()

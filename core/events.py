@@ -227,12 +227,14 @@ class CashFlow(Event):
     """Money the venue took (or gave, if negative) for no fill: a swap, a fee, a correction.
 
     plan_id, symbol : whose position it is for, "" where the venue does not say.
+    flow_id : by which it counts once, however often it is told; "" where the venue gives none.
     """
 
     kind: str
     paid: float
     symbol: str = ""
     plan_id: str = ""
+    flow_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +254,7 @@ class Snapshot(Event):
     """All a venue holds of the account at one moment: the answer to a snapshot request.
 
     asked_at : when it was asked, ns UTC: what was sent later may be missing in it.
+    flows : money that belongs to no fill, since the time asked for.
     error : why it failed, "" for none. A failed snapshot is unknown, never flat.
     """
 
@@ -262,6 +265,7 @@ class Snapshot(Event):
     positions: tuple[PositionUpdate, ...] = ()
     executions: tuple[Execution, ...] = ()
     error: str = ""
+    flows: tuple[CashFlow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from brokers.paper.ledger import AccountRow, PaperLedger
-from brokers.paper.orders import Author, PaperOrder
+from brokers.paper.orders import Author, PaperOrder, flow_id
 from brokers.paper.roll import OrderRoll
 from brokers.paper.turn import Turn
 from core.bars import NEVER_NS
@@ -116,6 +116,7 @@ class PaperExchange:
         self.walks = False
         self._now = 0
         self._fill_count = ledger.numbers_from
+        self._flow_count = 0
         self._plans: dict[str, list[LiveBook]] = {}
         self._symbols: dict[str, list[LiveBook]] = {}
         self._has_several = False
@@ -453,7 +454,9 @@ class PaperExchange:
         self._pay("deposit" if amount > 0 else "withdrawal", -amount)
 
     def _pay(self, kind: str, paid: float, plan_id: str = "", symbol: str = "") -> None:
-        self.turn.note_cash(CashFlow(kind, paid, symbol, plan_id, ts_event=self._now))
+        self._flow_count += 1
+        name = flow_id(self._now, self._flow_count)
+        self.turn.note_cash(CashFlow(kind, paid, symbol, plan_id, name, ts_event=self._now))
 
     def book_of(self, order: PaperOrder) -> LiveBook:
         """Return the book in which an order that has not ended stands."""
@@ -542,6 +545,7 @@ class PaperExchange:
         self.cash, self.balance = row.cash, row.balance
         self.pass_time(row.now)
         self._fill_count = row.fills
+        self._flow_count = len(self.ledger.cash())
         self.roll.restore(row.orders)
         kept = [KeptBook(*found) for found in self.ledger.books()]
         is_open = len(self.roll) > 0 or any(item.is_open for item in kept)

@@ -82,6 +82,11 @@ class PaperOrder:
         )
 
 
+def flow_id(ts: int, number: int) -> str:
+    """Return the exchange's id of money that belongs to no fill: its time and place among such."""
+    return f"{ts}-{number}"
+
+
 def venue_id(number: int) -> str:
     """Return the id of an order as the exchange tells it, "" for none."""
     return f"P{number}" if number else ""

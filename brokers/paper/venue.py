@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,11 +15,12 @@ from brokers.paper.gateway import PaperGateway
 from brokers.paper.hand import OtherHand
 from brokers.paper.ledger import AccountRow, PaperLedger
 from brokers.paper.missed import History, PlanBars, play_missed
-from brokers.paper.orders import venue_id
+from brokers.paper.orders import flow_id, venue_id
 from brokers.port import Capabilities, OrderChangeRequest, VenueOrder
 from core.calendar import get_calendar
 from core.errors import BrokerError, TolaError, near_name
 from core.events import (
+    CashFlow,
     Event,
     Execution,
     HistoryBars,
@@ -248,6 +249,7 @@ class PaperVenue:
                     tuple(order.update(exchange.now) for order in exchange.roll.since(since)),
                     tuple(exchange.positions()),
                     tuple(map(_execution, self._ledger.fills(since))),
+                    flows=tuple(flow for flow in _flows(self._ledger) if flow.ts_event >= since),
                     ts_event=exchange.now,
                 )
             except BrokerError as failure:
@@ -301,6 +303,16 @@ class PaperVenue:
         with self._lock:
             self._exchange.finish_bar(plan_id, bar)
             self._exchange.settle()
+
+
+def _flows(ledger: PaperLedger) -> Iterator[CashFlow]:
+    """Yield money that belonged to no fill, as it was told."""
+    for number, row in enumerate(ledger.cash(), start=1):
+        ts = int(row["ts"])
+        yield CashFlow(
+            row["kind"], row["paid"], row["symbol"], row["plan_id"], flow_id(ts, number),
+            ts_event=ts,
+        )  # fmt: skip
 
 
 def _execution(row: dict[str, Any]) -> Execution:

@@ -300,6 +300,9 @@ class LiveBook:
         self.price = float(bar.close)
         self.seen_in_bar += 1
         self.finish_bar(bar)
+        # A later start plays from here on: orders taken by then must not meet this bar's prices.
+        self.last_ts, self.seen_at_last = int(bar.end) - 1, 0
+        self._resume = (self.last_ts, 0)
         self.changed = True
 
     def _take_day(self, day: int, ts: int) -> None:

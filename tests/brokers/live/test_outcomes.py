@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.events import OrderUpdate, Outcome, Snapshot, Verb
+from core.events import CashFlow, OrderUpdate, Outcome, Snapshot, Verb
 from tests.brokers.live.desk import BUY, CHILDREN, SELL, Desk, S, able
 
 
@@ -370,3 +370,19 @@ def test_what_was_decided_before_a_restart_leaves_late_only_if_it_reduces_or_is_
     assert [order.order_id for order in desk.venue.submitted] == [desk.id_of(stop)]
     assert desk.venue.given_up == [(desk.id_of(stale), "too_late")]
     assert entry.getstatusname() == "Completed"
+
+
+def test_swap_that_was_told_to_nobody_is_learned_from_a_snapshot_once():
+    """A payment is another's act, which is named as a difference; swap is our positions' own."""
+    desk = Desk()
+    later = desk.now + 1
+    swap = CashFlow("swap", 12.5, "MGC", "plan0", flow_id="1-1", ts_event=later)
+    paid = CashFlow("withdrawal", 100.0, flow_id="1-2", ts_event=later)
+    desk.snapshot()
+    before = desk.broker.balance
+
+    for _ in range(2):
+        desk.snapshot(flows=(swap, paid), after=1.0)
+    desk.broker.hear_cash(swap)
+
+    assert desk.broker.balance == before - 12.5

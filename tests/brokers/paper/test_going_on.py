@@ -256,3 +256,18 @@ def test_a_run_whose_course_is_told_twice_over_tells_the_same(tmp_path):
         heard.append(events)
 
     assert heard[0] == heard[1] and len(heard[0]) > 50
+
+
+@pytest.mark.parametrize("hedging", [False, True])
+def test_an_order_sent_after_a_restart_does_not_meet_the_prices_before_it(tmp_path, hedging):
+    desk = Desk(tmp_path / "paper.db", discrete=False, hedging=hedging)
+    desk.bar((2000.0, 2004.0, 1998.0, 2002.0))
+    for _ in range(3):
+        desk.add_bar((2002.0, 2006.0, 1999.0, 2003.0))
+    desk.restart()
+
+    desk.submit(order("1", "buy", 1))
+    desk.restart()
+
+    assert fills_in(desk.told) == []
+    assert list(desk.working) == ["1"]

@@ -247,7 +247,7 @@ class Session:
         document |= {
             "start": self.built.source.start,
             "continues": chain[-1].session_id if chain else None,
-            "ticks": "path" if market is None else "trades",
+            "ticks": "path" if market is None and not terms.discrete else "trades",
         }
         venue = "paper" if market is None else market.venue
         self.facts = SessionFacts(self._mode, venue, self.folder.name, document)

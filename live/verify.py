@@ -28,7 +28,7 @@ from core.bars import BAR, Series, parse_timeframe
 from core.calendar import get_calendar
 from core.errors import TolaError
 from core.events import Answer, Bars, Command, Event, Outcome, Ticks, Verb
-from core.ledger import TradeFill
+from core.ledger import Trade, TradeFill
 from core.orders import Role
 from core.results import iso_time
 from core.schedule import FlatRule, apply_flat_times
@@ -116,16 +116,26 @@ class Finding:
 
 @dataclass
 class Verified:
-    """What the proof came to. withheld : entries that were decided and never reached the venue."""
+    """What the proof came to.
+
+    Attributes
+    ----------
+    withheld : entries that were decided and never reached the venue. made : the backtest's trades.
+    """
 
     findings: list[Finding]
     withheld: list[Finding]
     bars: int
     orders: int
-    trades: int
+    made: Sequence[Trade]
     fills: int
     missed: int
     commands: int
+
+    @property
+    def trades(self) -> int:
+        """How many trades the backtest made."""
+        return len(self.made)
 
     @property
     def is_identical(self) -> bool:
@@ -176,7 +186,7 @@ def verify(
         [_as_finding(orders[order_id].first, why) for order_id, why in withheld.items()],
         sum(len(bars) for name, bars in record.bars.items() if "/" not in name),
         sum(item.verb == "submit" for item in intents),
-        len(run.broker.ledger.trades),
+        run.broker.ledger.trades,
         len(fills),
         sum(sum(late) for name, late in record.late.items() if "/" not in name),
         sum(command.author != "session" for _, command in record.commands),

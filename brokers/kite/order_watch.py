@@ -1,0 +1,179 @@
+"""What Kite tells of orders, fills, positions and money, in our words.
+
+What the stream says of an order is a reason to ask: its messages repeat, come late, are not sent
+for a mere placement, and hold no fills.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from brokers.errors import AuthError
+from brokers.kite import wire
+from brokers.kite.client import KiteClient
+from brokers.kite.mapping import SIDES, SentTerms
+from brokers.kite.order_roll import OrderRoll
+from brokers.kite.trading_day import TradingDay
+from brokers.lanes import Lanes
+from brokers.retries import Questions
+from core.errors import TolaError
+from core.events import AccountUpdate, Event, PositionUpdate, Snapshot
+
+logger = logging.getLogger(__name__)
+
+_SECOND_NS = 1_000_000_000
+
+
+class OrderWatch:
+    """Sees to it that everything that becomes of an account's orders is told.
+
+    Parameters
+    ----------
+    asks, questions : where questions are asked, and how often.
+    emit : takes each event, from any thread. clock : the market's time, ns UTC.
+    login_over : is told that the token died.
+
+    Attributes
+    ----------
+    roll : the orders known at the venue.
+    """
+
+    def __init__(
+        self,
+        day: TradingDay,
+        client: KiteClient,
+        asks: Lanes,
+        questions: Questions,
+        emit: Callable[[Event], None],
+        clock: Callable[[], int],
+        login_over: Callable[[AuthError], None],
+    ) -> None:
+        self.roll = OrderRoll()
+        self._day = day
+        self._client = client
+        self._asks = asks
+        self._questions = questions
+        self._emit = emit
+        self._clock = clock
+        self._login_over = login_over
+
+    def request_snapshot(self, request_id: int, since: int) -> None:
+        """Ask for account, orders and positions now and executions since a time (ns UTC)."""
+        asked_at = self._clock()
+
+        def ask() -> None:
+            try:
+                snapshot = self._questions.ask(lambda: self._snapshot(request_id, asked_at, since))
+            except TolaError as fault:
+                snapshot = Snapshot(request_id, asked_at, error=str(fault), ts_event=asked_at)
+            self._emit(snapshot)
+
+        self._asks.put("snapshot", ask)
+
+    def _snapshot(self, request_id: int, asked_at: int, since: int) -> Snapshot:
+        # Orders before fills: a fill in between is one more, never one that is missing.
+        client = self._client
+        orders, trades = client.get_orders(), client.get_trades()
+        positions, margins = client.get_positions(), client.get_margins()
+        updates = tuple(self._order_update(order, is_book=True) for order in orders)
+        executions = [
+            self._executions([trade])[0]
+            for trade in trades
+            if trade.fill_timestamp + _SECOND_NS > since  # the venue's times are of a second
+        ]
+        return Snapshot(
+            request_id,
+            asked_at,
+            _account_of(margins),
+            updates,
+            tuple(self._positions(positions)),
+            tuple(executions),
+            ts_event=self._clock(),
+        )
+
+    def _positions(self, books: wire.Positions) -> list[PositionUpdate]:
+        """Return what is held by symbol, all products of a contract together."""
+        held: dict[str, list[tuple[float, float]]] = {}
+        for row in books.net:
+            symbol, units = self._day.symbol_of(row.exchange, row.tradingsymbol)
+            held.setdefault(symbol, []).append((row.quantity / units, row.average_price))
+        found = []
+        for symbol, parts in held.items():
+            quantity = sum(part for part, _ in parts)
+            weight = sum(abs(part) for part, _ in parts)
+            price = sum(abs(part) * at for part, at in parts) / weight if weight else 0.0
+            found.append(PositionUpdate(symbol, quantity, price if quantity else 0.0))
+        return found
+
+    def poll(self) -> None:
+        """Look at the order book: what the stream did not tell is told now."""
+        try:
+            orders = self._client.get_orders()
+        except TolaError as fault:
+            logger.warning("the order book cannot be read error=%s", fault)
+            if isinstance(fault, AuthError):
+                self._login_over(fault)
+            return
+        for order in orders:
+            self.tell(order, is_book=True)
+
+    def look_at(self, venue_order_id: str) -> None:
+        """Look at one order: the stream does not tell of what is merely placed.
+
+        One that the exchange has not spoken of yet is seen again with the next look at the book.
+        """
+        try:
+            order = self._client.get_order(venue_order_id)
+        except TolaError as fault:
+            logger.warning("an order cannot be read order=%s error=%s", venue_order_id, fault)
+            return
+        self.tell(order, is_book=True)
+
+    def tell(self, order: wire.Order, *, is_book: bool = False) -> None:
+        """Tell how an order stands, and ask for the fills it lacks."""
+        self._emit(self._order_update(order, is_book=is_book))
+        if self.roll.lacks_fills(order):
+            self._asks.put(f"fills {order.order_id}", lambda: self._ask_fills(order))
+
+    def _ask_fills(self, order: wire.Order) -> None:
+        if not self.roll.lacks_fills(order):
+            return
+        try:
+            trades = self._questions.ask(lambda: self._client.get_order_trades(order.order_id))
+        except TolaError as fault:
+            logger.warning("fills cannot be read order=%s error=%s", order.order_id, fault)
+            return
+        for execution in self._executions(trades):
+            self._emit(execution)
+
+    def _order_update(self, order: wire.Order, *, is_book: bool = False) -> Any:
+        symbol, units = self._day.symbol_of(order.exchange, order.tradingsymbol)
+        contract = self._day.named(order.exchange, order.tradingsymbol)
+        update = self.roll.heard(order, symbol, units, is_book=is_book)
+        if update.order_id and contract is not None and order.order_type != "MARKET":
+            side = SIDES[order.transaction_type]
+            self.roll.learn_terms(
+                update.order_id,
+                SentTerms(order.order_type, side, contract, self._day.tick(contract)),
+            )
+        return update
+
+    def _executions(self, trades: Sequence[wire.Trade]) -> list[Any]:
+        found = []
+        for trade in trades:
+            symbol, units = self._day.symbol_of(trade.exchange, trade.tradingsymbol)
+            found += self.roll.executions([trade], symbol, units)
+        return found
+
+
+def _account_of(margins: dict[str, wire.MarginSegment]) -> AccountUpdate:
+    """Return the money of all segments that are in use, rupees.
+
+    What was blocked for orders is still the account's: free money and blocked money together.
+    """
+    used = [segment for segment in margins.values() if segment.enabled]
+    free = sum(segment.net for segment in used)
+    blocked = sum(segment.utilised.get("debits", 0.0) for segment in used)
+    return AccountUpdate(free + blocked, margin_used=blocked)

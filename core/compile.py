@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-KERNEL_PACKAGES = ("core", "indicators", "strategies", "feeds", "backtests")
+KERNEL_PACKAGES = ("core", "indicators", "risk", "strategies", "feeds", "backtests")
 """Packages whose sources may hold compiled functions; all of them enter the cache's name."""
 
 
@@ -151,6 +151,18 @@ def inner(function: _Function) -> _Function:
     called from Python it ends the process (uncompiled it is a plain function).
     """
     return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def shared(function: _Function) -> _Function:
+    """Let kernels compile a plain function into themselves; for Python it stays what it is.
+
+    The rules are those of `kernel`. It serves arithmetic that Python objects and compiled loops
+    both do: attributes are read and written by name, so an object and a record serve alike. A
+    call from Python costs no dispatch, and nothing is compiled for it.
+    """
+    from numba import extending
+
+    return cast(_Function, cast(Any, extending).register_jitable(function))
 
 
 @contextmanager

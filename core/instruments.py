@@ -30,6 +30,7 @@ from core.fact_tables import (
     constant,
     load_entries,
 )
+from core.sizing import margin_per_unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class InstrumentFacts:
 
     def margin_per_unit(self, price: float) -> float:
         """Return the initial margin per 1.0 of quantity at a price, in quote currency."""
-        return self.margin_fixed + self.margin_rate * price * self.multiplier
+        return margin_per_unit(self.margin_fixed, self.margin_rate, price, self.multiplier)
 
     def margin_per_lot(self, price: float) -> float:
         """Return the initial margin of one quantity step at a price, in quote currency."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.compile import shared
 from core.orders import Fill, Role, Side
 from core.results import iso_time
 
@@ -183,6 +184,39 @@ class OpenTrade:
         }
 
 
+@shared
+def enter(trade: Any, quantity: float, price: float) -> None:
+    """Add an entry fill to an open trade (an `OpenTrade`, or a record of the same fields)."""
+    trade.open_quantity += quantity
+    trade.average += (price - trade.average) * (quantity / trade.open_quantity)
+    trade.entered += quantity
+    trade.entry_price += (price - trade.entry_price) * (quantity / trade.entered)
+
+
+@shared
+def leave(trade: Any, quantity: float, price: float, value: float) -> float:
+    """Take an exit fill off an open trade; return what it realised before costs.
+
+    value : account money per 1.0 price move of 1.0 quantity now.
+    """
+    moved = (price - trade.average) * trade.direction
+    gross = moved * quantity * value
+    trade.gross += gross
+    trade.open_quantity -= quantity
+    trade.left += quantity
+    trade.exit_price += (price - trade.exit_price) * (quantity / trade.left)
+    trade.legs += 1
+    trade.adverse = min(trade.adverse, moved)
+    trade.favourable = max(trade.favourable, moved)
+    return float(gross)
+
+
+@shared
+def is_open(trade: Any) -> bool:
+    """Say whether more of a trade is open than the dust of adding lot steps."""
+    return bool(trade.open_quantity > _DUST * trade.entered)
+
+
 @dataclass
 class Ledger:
     """All fills of an account's run, as trades.
@@ -262,24 +296,13 @@ class Ledger:
                 entry_time=fill.ts_event,
             )
             self.open[key] = trade
-        trade.open_quantity += quantity
-        trade.average += (fill.price - trade.average) * (quantity / trade.open_quantity)
-        trade.entered += quantity
-        trade.entry_price += (fill.price - trade.entry_price) * (quantity / trade.entered)
+        enter(trade, quantity, fill.price)
         self._note(trade, fill, quantity, 0, 0.0, value)
 
     def _leave(self, trade: OpenTrade, fill: Fill, quantity: float, value: float) -> Trade | None:
-        moved = (fill.price - trade.average) * trade.direction
-        gross = moved * quantity * value
-        trade.gross += gross
-        trade.open_quantity -= quantity
-        trade.left += quantity
-        trade.exit_price += (fill.price - trade.exit_price) * (quantity / trade.left)
-        trade.legs += 1
-        trade.adverse = min(trade.adverse, moved)
-        trade.favourable = max(trade.favourable, moved)
+        gross = leave(trade, quantity, fill.price, value)
         self._note(trade, fill, quantity, trade.legs, gross, value)
-        if trade.open_quantity > _DUST * trade.entered:
+        if is_open(trade):
             return None
         del self.open[trade.plan_id, trade.symbol]
         closed = _closed(trade, fill)

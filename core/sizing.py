@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.compile import kernel
+from core.compile import kernel, shared
 from core.prices import quantity_to_steps
 
 
@@ -40,6 +40,12 @@ def size_steps(
     if margin_per_unit > 0.0:
         steps = min(steps, quantity_to_steps(free_margin / margin_per_unit, lot))
     return max(steps, 0)
+
+
+@shared
+def margin_per_unit(fixed: float, rate: float, price: float, multiplier: float) -> float:
+    """Return the initial margin per 1.0 of quantity at a price, in quote currency."""
+    return fixed + rate * price * multiplier
 
 
 def cash_needed(

@@ -24,14 +24,13 @@ from strategies.bracket import Bracket, DayTally
 from strategies.drawings import draw
 from strategies.exits import STOP_RULES, moved_stop, parse_legs
 from strategies.funnel import KIND_NAMES, SetupRow, count_steps
+from strategies.handling import Handling
 from strategies.machine import Machine
 from strategies.machine_line import BarReader, MachineLine
 from strategies.management import refusal, withdrawal
 from strategies.settings import Setting, read_settings
 from strategies.terms import Terms
 from strategies.words import (
-    BLOCK_DXY,
-    BLOCK_TREND,
     CANCELS,
     KEEP,
     OPPOSITE_CLOSE,
@@ -101,8 +100,6 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
     warmup_bars: ClassVar[int] = 0
     flat_reason: ClassVar[str] = "flat_time"
     range_names: ClassVar[tuple[str, str]] = ("range high", "range low")
-    day_orders: bool = True
-    """Entries never fill on a bar of another trading day, nor from the flat time on."""
 
     params = backtrader_params(COMMON_SETTINGS)
 
@@ -128,25 +125,10 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
         """Raise ConfigError where settings and instrument do not fit each other."""
         parse_legs(values["legs"])
 
-    def time_refusal(self, bar: Any, pattern: int) -> int:
-        """Return TIME or WINDOW if no entry may be made at this bar's close, else TAKEN."""
-        return TAKEN
-
-    def time_cancel(self, bar: Any, pattern: int) -> int:
-        """Return the cancel code if no entry may work beyond this bar's close, else KEEP."""
-        return KEEP
-
-    def order_bars(self, pattern: int) -> int:
-        """Return how many bars an entry of this pattern may work; 0 without end."""
-        return 0
-
-    def watches_choch(self) -> bool:
-        """Say whether a change of character against it withdraws a working entry."""
-        return False
-
-    def filters(self) -> int:
-        """Return the bits of the filters that are switched on."""
-        return BLOCK_TREND | BLOCK_DXY
+    @classmethod
+    def handling(cls, values: Mapping[str, Any]) -> Handling:
+        """Return what is done with setups besides the common settings."""
+        return Handling()
 
     # -- classes as data --------------------------------------------------------------------
 
@@ -220,6 +202,7 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
     def take_settings(self) -> None:
         """Work out what follows from `values`: at the start, and when one of them changes."""
         self._terms = Terms(self.instrument, self.p.fx, self.values)
+        self._handling = self.handling(self.values)
 
     def change(self, name: str, value: Any) -> tuple[Any, Any]:
         """Give a management setting another value, for setups to come; return the old and the new.
@@ -392,8 +375,8 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
             bracket.sweep_extreme,
             index - bracket.sent_at,
             bracket.order_bars,
-            int(facts.choch) if self.watches_choch() else 0,
-            self.time_cancel(bar, bracket.pattern),
+            int(facts.choch) if self._handling.watches_choch else 0,
+            self._handling.hours.cancel(bar, bracket.pattern),
         )
         if code != KEEP:
             bracket.row.cancel = CANCELS[code]
@@ -461,9 +444,9 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
             self.values["max_trades_day"],
             self._losses_in_row.of(day),
             self.values["max_losses_row"],
-            self.time_refusal(bar, int(setup.pattern)),
+            self._handling.hours.refusal(bar, int(setup.pattern)),
             bool(facts.special),
-            int(blocked) & self.filters(),
+            int(blocked) & self._handling.filters,
         )
         limit = self.values["max_spread_risk"]
         if code == TAKEN and limit > 0.0 and bar.spread > limit * setup.risk:
@@ -472,7 +455,11 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
 
     def _closes_opposite(self, setup: Any) -> bool:
         """Leave on a setup against the position where the strategy says so."""
-        return False
+        is_against = self.position.size * setup.direction < 0
+        if not (self._handling.closes_opposite and is_against) or self._leaving:
+            return False
+        self._leave("opposite")
+        return True
 
     def _leave(self, reason: str) -> None:
         """Close the position at the next open and withdraw its children."""
@@ -493,15 +480,15 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
             row=row,
             direction=int(setup.direction),
             pattern=int(setup.pattern),
-            plan=self._terms.exit_plan(setup, target, quantity, bar, self.day_orders),
+            plan=self._terms.exit_plan(setup, target, quantity, bar, self._handling.day_orders),
             quantity=quantity,
             risk=float(setup.risk),
             target=target,
             sweep_extreme=float(setup.sweep_extreme),
             sent_at=index,
-            order_bars=0 if setup.kind == MARKET_SETUP else self.order_bars(int(setup.pattern)),
+            order_bars=0 if setup.kind == MARKET_SETUP else self._handling.order_bars,
             stop_price=float(setup.stop),
-            day_only=self.day_orders,
+            day_only=self._handling.day_orders,
             flat_reason=self.flat_reason,
         )
         row.taken = True

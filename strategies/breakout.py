@@ -18,6 +18,7 @@ from indicators.sessions import in_window
 from strategies import breakout_machine
 from strategies.base import SetupStrategy, backtrader_params, with_common
 from strategies.clock import parse_clock
+from strategies.handling import Handling, Hours
 from strategies.machine import Machine
 from strategies.settings import Setting
 from strategies.words import TAKEN, WINDOW
@@ -95,26 +96,27 @@ class Breakout(SetupStrategy):
         super().check(values, instrument)
         session_window(values["session"])
 
-    def take_settings(self) -> None:
-        """Read the window; without a flat time orders outlive the day."""
-        super().take_settings()
-        self._window = session_window(self.values["session"])
-        self.day_orders = bool(self.values["flat_time"])
+    @classmethod
+    def handling(cls, values: Mapping[str, Any]) -> Handling:
+        """Return entries within the session window; without a flat time they outlive the day."""
+        window = session_window(values["session"])
+        return Handling(
+            day_orders=bool(values["flat_time"]),
+            closes_opposite=values["close_on_opposite"],
+            hours=Hours() if window is None else SessionHours(*window),
+        )
 
-    def time_refusal(self, bar: Any, pattern: int) -> int:
-        """Return WINDOW for a bar that starts outside the session window."""
-        if self._window is None or in_window(int(bar.minute), *self._window):
-            return TAKEN
-        return WINDOW
 
-    def _closes_opposite(self, setup: Any) -> bool:
-        size = self.position.size
-        if not (self.values["close_on_opposite"] and size * setup.direction < 0):
-            return False
-        if self._leaving:
-            return False
-        self._leave("opposite")
-        return True
+class SessionHours(Hours):
+    """Entries only on bars that start within a window of the local day."""
+
+    def __init__(self, start: int, end: int) -> None:
+        self.start = start
+        self.end = end
+
+    def refusal(self, bar: Any, pattern: int) -> int:
+        """Return WINDOW for a bar that starts outside the window."""
+        return TAKEN if in_window(int(bar.minute), self.start, self.end) else WINDOW
 
 
 def session_window(text: str) -> tuple[int, int] | None:

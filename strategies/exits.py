@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from core.compile import kernel
+from core.compile import kernel, shared
 from core.errors import ConfigError
 from core.orders import ExitPlan, StopRule, StopRuleKind, Target
 from core.prices import quantity_to_steps, round_down, round_up, steps_to_quantity
@@ -116,11 +116,22 @@ def leg_quantities(quantity: float, shares: tuple[float, ...], lot: float) -> tu
     Each leg is rounded down; where the shares sum to 1 the last leg takes what is left. A leg
     may come out as 0: the position was too small to be split so.
     """
-    steps = quantity_to_steps(quantity, lot)
-    parts = [quantity_to_steps(quantity * share, lot) for share in shares]
-    if parts and sum(shares) > 1.0 - 1e-9:
-        parts[-1] = steps - sum(parts[:-1])
-    return tuple(steps_to_quantity(part, lot) for part in parts)
+    parts = np.zeros(len(shares), np.int64)
+    split_steps(quantity, np.array(shares), len(shares), lot, parts)
+    return tuple(steps_to_quantity(int(part), lot) for part in parts)
+
+
+@shared
+def split_steps(quantity: float, shares: Any, count: int, lot: float, parts: Any) -> None:
+    """Write how many lot steps leave by each of the first `count` legs (`leg_quantities`)."""
+    taken = 0
+    total = 0.0
+    for k in range(count):
+        parts[k] = quantity_to_steps(quantity * shares[k], lot)
+        total += shares[k]
+        taken += parts[k]
+    if count > 0 and total > 1.0 - 1e-9:
+        parts[count - 1] += quantity_to_steps(quantity, lot) - taken
 
 
 @kernel
@@ -175,6 +186,7 @@ def stop_after(
     return wanted if stop > wanted and wanted > close else stop
 
 
+@shared
 def break_even_offset(costs: float, quantity: float, point_value: float, tick: float) -> float:
     """Return the price distance that pays a round trip's costs, rounded up to the tick.
 

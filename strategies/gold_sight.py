@@ -7,7 +7,7 @@ from typing import Any
 from indicators.sessions import in_window
 from strategies import gold_blocks, gold_sweep
 from strategies.clock import parse_clock
-from strategies.gold_smc import kill_zones, shut_reason
+from strategies.gold_smc import GoldHours, kill_zones
 from strategies.management import rounded_limit, rounded_stop
 from strategies.sight import (
     SIDES,
@@ -95,10 +95,10 @@ def _filters(moment: Moment) -> list[Filter]:
         hours = ", ".join(_hours(zone) for zone in values["killzones"])
         window = f"outside the kill zones ({hours}): a sweep starts nothing"
     found = [Filter("window", window)]
-    zones = kill_zones(values["killzones"]) if values["killzones"] else None
     friday = parse_clock("gold_smc", "friday_end", values["friday_end"])
+    opening = GoldHours(kill_zones(values["killzones"]), friday)
     shut = {
-        PATTERNS[code]: shut_reason(moment.bar, code, zones, friday)
+        PATTERNS[code]: opening.reason(moment.bar, code)
         for code in (SWEEP_CHOCH, BREAKER)
         if PATTERNS[code] in values["patterns"]
     }

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from core.compile import kernel, shared
 from core.errors import ConfigError
 from core.instruments import Instrument
 from core.schedule import FlatRule
@@ -19,6 +20,7 @@ from indicators.sweeps import RECENT_BARS
 from strategies import gold_blocks, gold_machine, gold_sweep
 from strategies.base import SetupStrategy, backtrader_params, with_common
 from strategies.clock import parse_clock
+from strategies.handling import Codes, Handling, Hours
 from strategies.machine import Machine
 from strategies.management import near_kill_zone
 from strategies.settings import Setting
@@ -31,6 +33,15 @@ REOPENING, REOPENED = 18 * 60, 18 * 60 + 15
 KILL_ZONE_GRACE = 60
 """Minutes after a kill zone for which an entry of pattern 1 may still work."""
 NO_CLOCK = -1
+
+SHUT = (
+    "",
+    "late on Friday",
+    "from the flat time on",
+    "at the reopening",
+    "far from the kill zones",
+)
+"""Why the clock lets no entry be made, by the code of `shut_code`."""
 
 SETTINGS = with_common(
     Setting("left", 3, "bars lower on the left of a swing high", 1, 15, structural=True),
@@ -198,52 +209,75 @@ class GoldSmc(SetupStrategy):
             )
         parse_clock("gold_smc", "friday_end", values["friday_end"])
 
-    def take_settings(self) -> None:
-        """Read the clocks."""
-        super().take_settings()
-        self._zones = kill_zones(self.values["killzones"])
-        self._friday_end = parse_clock(self.name, "friday_end", self.values["friday_end"])
-
-    def order_bars(self, pattern: int) -> int:
-        """Return how many bars a limit may work."""
-        return int(self.values["order_bars"])
-
-    def watches_choch(self) -> bool:
-        """Withdraw a working limit on a change of character against it."""
-        return True
-
-    def filters(self) -> int:
-        """Return the dollar filter's bit if it is on."""
-        return BLOCK_DXY if self.values["dxy"] else 0
-
-    def time_refusal(self, bar: Any, pattern: int) -> int:
-        """Return TIME late on Friday, from the flat time to the reopening, far from kill zones."""
-        return TIME if self._is_shut(bar, pattern) else TAKEN
-
-    def time_cancel(self, bar: Any, pattern: int) -> int:
-        """Return CANCEL_TIME on the same bars."""
-        return CANCEL_TIME if self._is_shut(bar, pattern) else KEEP
-
-    def _is_shut(self, bar: Any, pattern: int) -> bool:
-        zones = self._zones if self.values["killzones"] else None
-        return bool(shut_reason(bar, pattern, zones, self._friday_end))
+    @classmethod
+    def handling(cls, values: Mapping[str, Any]) -> Handling:
+        """Return limits for so many bars, withdrawn on a change of character against them."""
+        friday_end = parse_clock(cls.name, "friday_end", values["friday_end"])
+        return Handling(
+            order_bars=values["order_bars"],
+            watches_choch=True,
+            filters=BLOCK_DXY if values["dxy"] else 0,
+            hours=GoldHours(kill_zones(values["killzones"]), friday_end),
+        )
 
 
-def shut_reason(bar: Any, pattern: int, zones: np.ndarray[Any, Any] | None, friday_end: int) -> str:
-    """Return why no entry may be made at a bar's close, "" if one may.
+@shared
+def shut_code(bar: Any, pattern: int, zones: Any, friday_end: int) -> int:
+    """Return why no entry may be made at a bar's close (an index into SHUT), 0 if one may.
 
     Parameters
     ----------
-    zones : kill zones that pattern 1 keeps near to, as `kill_zones` gives them; None for none.
+    zones : kill zones that pattern 1 keeps near to, as `kill_zones` gives them; none: anywhere.
     friday_end : minute of New York's Friday from which there are no entries, NO_CLOCK for none.
     """
-    minute = int(bar.end_minute)
-    if bar.end_weekday == FRIDAY and NO_CLOCK < friday_end <= minute:
-        return "late on Friday"
+    minute = bar.end_minute
+    if bar.end_weekday == FRIDAY and friday_end > NO_CLOCK and friday_end <= minute:
+        return 1
     if bar.end >= bar.flat_at:
-        return "from the flat time on"
-    if REOPENING <= minute < REOPENED:
-        return "at the reopening"
-    if pattern != SWEEP_CHOCH or zones is None:
-        return ""
-    return "" if near_kill_zone(minute, zones, KILL_ZONE_GRACE) else "far from the kill zones"
+        return 2
+    if minute >= REOPENING and minute < REOPENED:
+        return 3
+    if pattern != SWEEP_CHOCH or zones[0, 0] < 0:
+        return 0
+    return 0 if near_kill_zone(minute, zones, KILL_ZONE_GRACE) else 4
+
+
+@kernel
+def _shut_bars(bars: Any, pattern: int, zones: Any, friday_end: int, code: int, out: Any) -> None:
+    """Write a code at every bar at whose close no entry may be made."""
+    for i in range(bars.shape[0]):
+        if shut_code(bars[i], pattern, zones, friday_end) != 0:
+            out[i] = code
+
+
+class GoldHours(Hours):
+    """No entry late on Friday, from the flat time to the reopening, far from the kill zones."""
+
+    def __init__(self, zones: np.ndarray[Any, Any], friday_end: int) -> None:
+        self.zones = zones
+        self.friday_end = friday_end
+
+    def reason(self, bar: Any, pattern: int) -> str:
+        """Return why no entry may be made at a bar's close, "" if one may."""
+        return SHUT[shut_code(bar, pattern, self.zones, self.friday_end)]
+
+    def refusal(self, bar: Any, pattern: int) -> int:
+        """Return TIME where no entry may be made."""
+        return TIME if self.reason(bar, pattern) else TAKEN
+
+    def cancel(self, bar: Any, pattern: int) -> int:
+        """Return CANCEL_TIME on the same bars."""
+        return CANCEL_TIME if self.reason(bar, pattern) else KEEP
+
+    def refusals(self, bars: Any, pattern: int) -> Codes:
+        """Return `refusal` of every bar."""
+        return self._codes(bars, pattern, TIME)
+
+    def cancels(self, bars: Any, pattern: int) -> Codes:
+        """Return `cancel` of every bar."""
+        return self._codes(bars, pattern, CANCEL_TIME)
+
+    def _codes(self, bars: Any, pattern: int, code: int) -> Codes:
+        out = np.zeros(len(bars), np.int8)
+        _shut_bars(bars, pattern, self.zones, self.friday_end, code, out)
+        return out

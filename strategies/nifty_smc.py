@@ -18,6 +18,7 @@ from indicators.sweeps import RECENT_BARS
 from strategies import nifty_machine
 from strategies.base import SetupStrategy, backtrader_params, with_common
 from strategies.clock import parse_clock
+from strategies.handling import Codes, Handling, Hours
 from strategies.machine import Machine
 from strategies.settings import Setting
 from strategies.words import BLOCK_TREND, CANCEL_WINDOW, KEEP, TAKEN, WINDOW
@@ -152,23 +153,38 @@ class NiftySmc(SetupStrategy):
         if faults:
             raise ConfigError("; ".join(faults))
 
-    def take_settings(self) -> None:
-        """Read the clock."""
-        super().take_settings()
-        self._entry_end = _clock(self.values, "entry_end")
+    @classmethod
+    def handling(cls, values: Mapping[str, Any]) -> Handling:
+        """Return limits for so many bars, within the entry window."""
+        return Handling(
+            order_bars=values["ob_touch_bars"],
+            filters=BLOCK_TREND if values["trend"] else 0,
+            hours=EntryWindow(_clock(values, "entry_end")),
+        )
 
-    def order_bars(self, pattern: int) -> int:
-        """Return how many bars a limit may work."""
-        return int(self.values["ob_touch_bars"])
 
-    def filters(self) -> int:
-        """Return the trend filter's bit if it is on."""
-        return BLOCK_TREND if self.values["trend"] else 0
+class EntryWindow(Hours):
+    """No entry from a minute of the local day on, by a bar's END."""
 
-    def time_refusal(self, bar: Any, pattern: int) -> int:
+    def __init__(self, entry_end: int) -> None:
+        self.entry_end = entry_end
+
+    def is_over(self, bars: Any) -> Any:
+        """Say of one bar, or of each, whether the window is over at its close."""
+        return bars["end_minute"] >= self.entry_end
+
+    def refusal(self, bar: Any, pattern: int) -> int:
         """Return WINDOW from the end of the entry window on."""
-        return WINDOW if bar.end_minute >= self._entry_end else TAKEN
+        return WINDOW if self.is_over(bar) else TAKEN
 
-    def time_cancel(self, bar: Any, pattern: int) -> int:
+    def cancel(self, bar: Any, pattern: int) -> int:
         """Return CANCEL_WINDOW from the end of the entry window on."""
-        return CANCEL_WINDOW if bar.end_minute >= self._entry_end else KEEP
+        return CANCEL_WINDOW if self.is_over(bar) else KEEP
+
+    def refusals(self, bars: Any, pattern: int) -> Codes:
+        """Return `refusal` of every bar."""
+        return np.where(self.is_over(bars), WINDOW, TAKEN).astype(np.int8)
+
+    def cancels(self, bars: Any, pattern: int) -> Codes:
+        """Return `cancel` of every bar."""
+        return np.where(self.is_over(bars), CANCEL_WINDOW, KEEP).astype(np.int8)

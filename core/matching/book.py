@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from core.bars import NEVER_NS
+from core.compile import shared
 from core.instruments import InstrumentFacts
 from core.matching.bar import drop_ended, start_events, walk_bars
 from core.matching.brackets import end_tree, slot_of
@@ -18,9 +19,11 @@ from core.matching.records import (
     CANCEL_EVENT,
     EVENT,
     INTRABAR,
+    LIMIT_ORDER,
     MARKET,
     PRICE_SIDES,
     REQUESTED_FLAT,
+    TARGET,
     WAITING,
     WORKING,
     Slot,
@@ -92,15 +95,21 @@ def market_record(
     return market
 
 
+@shared
+def price_on_tick(price: float, kind: int, role: int, side: int, tick: float) -> float:
+    """Return an order's price on the tick (see `order_price`); nan stays nan."""
+    if price != price:
+        return price
+    down = side > 0
+    if kind != LIMIT_ORDER or role == TARGET:
+        down = not down
+    return round_down(price, tick) if down else round_up(price, tick)
+
+
 def order_price(price: float | None, kind: OrderKind, role: Role, side: Side, tick: float) -> float:
     """Return a price as it is sent, on the tick: entry limits never worse than asked, targets
     toward the entry, stops away from the market; nan for None."""
-    if price is None or math.isnan(price):
-        return math.nan
-    down = side is Side.BUY
-    if kind is not OrderKind.LIMIT or role is Role.TARGET:
-        down = not down
-    return round_down(price, tick) if down else round_up(price, tick)
+    return math.nan if price is None else price_on_tick(price, kind, role, side, tick)
 
 
 class Book:

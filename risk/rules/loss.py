@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.orders import Fill, OrderRequest
+from risk.arithmetic import (
+    floor_of_day,
+    floor_of_trail,
+    given,
+    has_fallen,
+    has_lost,
+    has_won,
+    least_limit,
+)
 from risk.rules.base import Headroom, Refusal, Rule
 from risk.settings import RiskSettings
 
@@ -51,19 +60,17 @@ class DailyLoss(Rule):
 
     def limit(self, context: GuardContext) -> float:
         """Return the loss allowed today, account currency."""
-        limits = [] if self.money is None else [self.money]
-        limits += [] if self.percent is None else [self.base(context) * self.percent / 100.0]
-        return min(limits)
+        return least_limit(given(self.money), given(self.percent), self.base(context))
 
     def floor(self, context: GuardContext) -> float:
         """Return the equity at or below which the limit is met."""
-        return self.base(context) - self.limit(context)
+        return floor_of_day(self.base(context), self.limit(context))
 
     def check(self, request: OrderRequest, context: GuardContext) -> Refusal | None:
         """Refuse when the loss is there already (a run that starts below the floor)."""
-        lost = self.base(context) - context.equity
-        limit = self.limit(context)
-        return Refusal(self.name, limit, lost) if lost >= limit else None
+        base, equity, limit = self.base(context), context.equity, self.limit(context)
+        is_lost = has_lost(base, equity, limit)
+        return Refusal(self.name, limit, base - equity) if is_lost else None
 
     def headroom(self, context: GuardContext) -> Headroom:
         """Return today's loss against the limit."""
@@ -118,7 +125,7 @@ class TrailingDrawdown(Rule):
 
     def floor(self) -> float:
         """Return the equity at or below which the account is finished."""
-        return min(self.peak - self.amount, self.lock_level)
+        return floor_of_trail(self.peak, self.amount, self.lock_level)
 
     def before_day(self, limits: np.ndarray[Any, Any], context: GuardContext) -> None:
         """Take over the peak the engine saw inside the bars of the day that ends."""
@@ -133,7 +140,7 @@ class TrailingDrawdown(Rule):
     def check(self, request: OrderRequest, context: GuardContext) -> Refusal | None:
         """Refuse when equity is at the floor already."""
         equity, floor = context.equity, self.floor()
-        return Refusal(self.name, floor, equity) if equity <= floor else None
+        return Refusal(self.name, floor, equity) if has_fallen(equity, floor) else None
 
     def headroom(self, context: GuardContext) -> Headroom:
         """Return the fall from the peak against the amount between peak and floor."""
@@ -197,8 +204,9 @@ class Consistency(Rule):
 
     def check(self, request: OrderRequest, context: GuardContext) -> Refusal | None:
         """Refuse when the day, open profit included, has won enough."""
-        won = context.equity - context.day_start_equity
-        return Refusal(self.name, self.largest, won) if won >= self.largest else None
+        start, equity = context.day_start_equity, context.equity
+        is_won = has_won(start, equity, self.largest)
+        return Refusal(self.name, self.largest, equity - start) if is_won else None
 
     def headroom(self, context: GuardContext) -> Headroom:
         """Return today's profit against the largest one."""

@@ -6,13 +6,12 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from core.orders import Fill, OrderKind, OrderRequest
+from risk.arithmetic import MINUTE_NS, distance_pct, is_collared
 from risk.rules.base import Headroom, Refusal, Rule
 from risk.settings import RiskSettings
 
 if TYPE_CHECKING:
     from risk.context import GuardContext
-
-_MINUTE_NS = 60_000_000_000
 
 
 class TradesPerDay(Rule):
@@ -87,7 +86,7 @@ class OrderRate(Rule):
 
     def recent(self, context: GuardContext) -> int:
         """Return the orders sent in the last 60 s."""
-        while self._sent and self._sent[0][0] <= context.now - _MINUTE_NS:
+        while self._sent and self._sent[0][0] <= context.now - MINUTE_NS:
             self._sent.popleft()
         return sum(orders for _, orders in self._sent)
 
@@ -126,8 +125,8 @@ class PriceCollar(Rule):
         away = 0.0
         for price in (request.price, request.limit_price):
             if price is not None and last:
-                away = max(away, abs(price - last) / abs(last) * 100.0)
-        return Refusal(self.name, self.percent, away) if away > self.percent + 1e-9 else None
+                away = max(away, distance_pct(price, last))
+        return Refusal(self.name, self.percent, away) if is_collared(away, self.percent) else None
 
 
 class OppositePlans(Rule):

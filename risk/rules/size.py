@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.orders import OrderRequest, Role
+from risk.arithmetic import exceeds, falls_short, given, least_limit, stop_risk
 from risk.groups import trail_distance
 from risk.rules.base import Headroom, Refusal, Rule
 from risk.settings import RiskSettings
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
 
     from risk.context import GuardContext
     from risk.groups import Group
-
-_CENT = 1e-6
-"""Money (and quantity) by which float dust may pass a limit."""
 
 
 def stop_distance(
@@ -31,7 +29,7 @@ def stop_distance(
         entry = _entry_price(request, context)
         if stop.price is None:
             return trail_distance(stop, entry)
-        return (entry - stop.price) * int(request.side)
+        return stop_risk(entry, stop.price, int(request.side))
     if assume_ticks is not None:
         return assume_ticks * context.tick(request.symbol)
     return None
@@ -69,9 +67,7 @@ class _StopRisk(Rule):
 
     def limit(self, context: GuardContext) -> float:
         """Return the largest risk allowed now, the stricter of the two, account currency."""
-        limits = [] if self.money is None else [self.money]
-        limits += [] if self.percent is None else [context.equity * self.percent / 100.0]
-        return min(limits)
+        return least_limit(given(self.money), given(self.percent), context.equity)
 
     def _amounts(self) -> str:
         parts = [] if self.money is None else [f"{self.money:g}"]
@@ -111,7 +107,7 @@ class TradeRisk(_StopRisk):
         if distance <= 0.0:
             return Refusal("wrong_stop", limit, float("inf"), _wrong_stop(request, context))
         risk = distance * request.quantity * context.symbol_point_value(request.symbol)
-        return Refusal(self.name, limit, risk) if risk > limit + _CENT else None
+        return Refusal(self.name, limit, risk) if exceeds(risk, limit) else None
 
 
 class PositionSize(Rule):
@@ -165,13 +161,13 @@ class PositionSize(Rule):
         weight = self.weight(symbol)
         own = context.plan_positions(symbol).get(request.plan_id, 0.0) * side
         alone = (own + request.quantity) * weight
-        if self.least is not None and alone < self.least - _CENT:
+        if self.least is not None and falls_short(alone, self.least):
             return Refusal(self.name, self.least, alone, "below the least size")
         working = working_entries(context.live_groups(), request)
         after = max(context.position(symbol) * side + request.quantity + working, 0.0) * weight
         if self.is_account_wide:
             after += self._elsewhere(symbol, context)
-        if self.largest is not None and after > self.largest + _CENT:
+        if self.largest is not None and exceeds(after, self.largest):
             return Refusal(self.name, self.largest, after)
         return None
 
@@ -249,7 +245,7 @@ class OpenRisk(_StopRisk):
             return Refusal("no_stop", limit, float("inf"), "the entry has no stop")
         risk = max(distance, 0.0) * request.quantity * context.symbol_point_value(request.symbol)
         total = risk + self.open_risk(context)
-        return Refusal(self.name, limit, total) if total > limit + _CENT else None
+        return Refusal(self.name, limit, total) if exceeds(total, limit) else None
 
     def open_risk(self, context: GuardContext) -> float:
         """Return the risk of what is open and working now, account currency."""

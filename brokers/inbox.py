@@ -34,7 +34,9 @@ class Inbox:
     def put(self, event: Event) -> None:
         """Add an event and wake the engine."""
         self._events.append(event)
-        self._bell.set()
+        # A bell that rings already is heard after this: it is stilled before events are taken.
+        if not self._bell.is_set():
+            self._bell.set()
 
     def put_all(self, events: Iterable[Event]) -> None:
         """Add events that belong together and wake the engine once."""

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from brokers.kite import wire
 from brokers.kite.client import KiteClient
 from brokers.kite.history import fetch_pages
 from brokers.kite.prices import TickMaker
@@ -66,14 +65,16 @@ class KiteData:
         if tokens:
             stream.subscribe(tokens)
 
-    def heard(self, ticks: Sequence[wire.Tick]) -> None:
-        """Turn packets into ticks of our symbols."""
-        for tick in ticks:
-            symbol = self._by_token.get(tick.instrument_token)
-            made = None if symbol is None else self._makers.make(tick)
-            if symbol is not None and made is not None:
-                ts_event, ts_init = made["ts_event"].item(0), made["ts_init"].item(0)
-                self._emit(Ticks(symbol, made, ts_event=ts_event, ts_init=ts_init))
+    def heard(self, told: np.ndarray[Any, Any]) -> None:
+        """Turn the packets of a frame (`wire.SNAPSHOT`) into ticks of our symbols."""
+        tokens, ticks = self._makers.make(told)
+        emit, symbols = self._emit, self._by_token
+        times = zip(tokens, ticks["ts_event"].tolist(), ticks["ts_init"].tolist(), strict=True)
+        for place, (token, ts_event, ts_init) in enumerate(times):
+            symbol = symbols.get(token)
+            if symbol is not None:
+                one = ticks[place : place + 1]
+                emit(Ticks(symbol, one, ts_event=ts_event, ts_init=ts_init))
 
     def contracts_changed(self) -> None:
         """Watch the contracts of another day."""

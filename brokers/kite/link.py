@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
 
 from brokers.errors import AuthError, Disconnected
 from brokers.kite import wire
@@ -36,8 +38,8 @@ class Linked(Protocol):
     def stream_opened(self, stream: KiteStream) -> None:
         """The stream stands: subscribe anew."""
 
-    def stream_ticks(self, ticks: Sequence[wire.Tick]) -> None:
-        """Packets of one frame came."""
+    def stream_ticks(self, told: np.ndarray[Any, Any]) -> None:
+        """Packets of one frame came, as an array of `wire.SNAPSHOT`."""
 
     def stream_order(self, order: wire.Order) -> None:
         """An order of the user changed."""
@@ -206,10 +208,10 @@ class KiteLink:
         self._tell(LinkState.CONNECTED)
         self._reconnector.connected(time.monotonic())
 
-    def heard_ticks(self, stream: KiteStream, ticks: Sequence[wire.Tick]) -> None:
+    def heard_ticks(self, stream: KiteStream, told: np.ndarray[Any, Any]) -> None:
         """Pass on what the stream that counts says of prices."""
         if stream is self._stream:
-            self._owner.stream_ticks(ticks)
+            self._owner.stream_ticks(told)
 
     def heard_order(self, stream: KiteStream, order: wire.Order) -> None:
         """Pass on what the stream that counts says of an order."""

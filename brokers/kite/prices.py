@@ -1,9 +1,8 @@
-"""From Kite's snapshots of an instrument to ticks of ours: what was traded since the last one."""
+"""From Kite's snapshots of instruments to ticks of ours: what was traded since the last ones."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,16 +10,11 @@ import numpy as np
 from brokers.kite import wire
 from core.ticks import TICK, TRADE
 
-_NAN = float("nan")
+_Array = np.ndarray[Any, Any]
 
-
-@dataclass(slots=True)
-class _Last:
-    """What was told of an instrument last. time : the latest its ticks have had."""
-
-    volume: int
-    price: float
-    time: int = 0
+_LAST = np.dtype([("volume", "i8"), ("price", "f8"), ("time", "i8"), ("is_index", "?")])
+"""What was told of an instrument last. time : the latest its ticks have had."""
+_ROOM = 64
 
 
 class TickMaker:
@@ -35,41 +29,66 @@ class TickMaker:
     """
 
     def __init__(self) -> None:
-        self._last: dict[int, _Last] = {}
+        self._places: dict[int, int] = {}
+        self._last = np.zeros(_ROOM, _LAST)
 
     def forget(self) -> None:
         """Begin anew: packets were missed."""
-        self._last.clear()
+        self._places.clear()
 
-    def make(self, tick: wire.Tick) -> np.ndarray[Any, Any] | None:
-        """Return a packet as a one-item array of TICK, None where it is none."""
-        if not tick.exchange_time:
-            return None
-        last = self._last.get(tick.instrument_token)
-        if last is None:
-            self._last[tick.instrument_token] = _Last(tick.volume, tick.last_price)
-            return None
-        traded, volume = _traded(last, tick)
-        ts = (tick.last_trade_time if traded else 0) or tick.exchange_time
-        last.time = ts = max(ts, last.time)
-        last.price, last.volume = tick.last_price, tick.volume
-        made = np.zeros(1, TICK)
-        bid, ask = _best(tick.buy), _best(tick.sell)
-        made[0] = (
-            ts, time.time_ns(), tick.last_price, volume, bid, ask, _NAN, TRADE if traded else 0,
-        )  # fmt: skip
+    def make(self, told: _Array) -> tuple[list[int], _Array]:
+        """Return the ticks in what packets say, and whose they are.
+
+        Parameters
+        ----------
+        told : of one frame, an array of `wire.SNAPSHOT`.
+
+        Returns
+        -------
+        tokens : of each tick. ticks : an array of TICK, in the packets' order.
+        """
+        told = told[told["exchange_time"] != 0]
+        tokens: list[int] = told["token"].tolist()
+        if len(set(tokens)) < len(tokens):  # each must see the one before
+            each = [self.make(told[at : at + 1]) for at in range(len(told))]
+            known = [token for some, _ in each for token in some]
+            return known, np.concatenate([made for _, made in each])
+        places = np.fromiter((self._places.get(token, -1) for token in tokens), np.intp, len(told))
+        is_known = places >= 0
+        if not is_known.all():
+            self._begin(told[~is_known])
+            told, places = told[is_known], places[is_known]
+            tokens = told["token"].tolist()
+        return tokens, self._ticks(told, places)
+
+    def _begin(self, told: _Array) -> None:
+        """Note where instruments stand that are told of for the first time."""
+        first = len(self._places)
+        end = first + len(told)
+        if end > len(self._last):
+            self._last = np.concatenate([self._last, np.zeros(end, _LAST)])
+        for place, token in enumerate(told["token"].tolist(), first):
+            self._places[token] = place
+        last = self._last[first:end]
+        last["volume"], last["price"], last["time"] = told["volume"], told["last_price"], 0
+        last["is_index"] = [wire.is_index(token) for token in told["token"].tolist()]
+
+    def _ticks(self, told: _Array, places: _Array) -> _Array:
+        """Return what packets of instruments known already say since the ones before."""
+        last = self._last[places]
+        price, volume = told["last_price"], told["volume"]
+        is_new_day = volume < last["volume"]
+        grown = np.where(is_new_day, volume, volume - last["volume"])
+        grown[last["is_index"]] = 0
+        is_trade = np.where(last["is_index"], price != last["price"], grown > 0)
+        of_trade = np.where(is_trade, told["last_trade_time"], 0)
+        time_told = np.where(of_trade > 0, of_trade, told["exchange_time"])
+        last["time"] = np.maximum(time_told, last["time"])
+        last["price"], last["volume"] = price, volume
+        self._last[places] = last
+        made = np.zeros(len(told), TICK)
+        made["ts_event"], made["ts_init"] = last["time"], time.time_ns()
+        made["price"], made["volume"] = price, grown
+        made["bid"], made["ask"], made["spread"] = told["bid"], told["ask"], np.nan
+        made["flags"] = np.where(is_trade, TRADE, 0)
         return made
-
-
-def _traded(last: _Last, tick: wire.Tick) -> tuple[bool, int]:
-    """Return whether something was traded since the last packet, and how much."""
-    if wire.is_index(tick.instrument_token):
-        return tick.last_price != last.price, 0
-    if tick.volume < last.volume:  # another day began
-        return tick.volume > 0, tick.volume
-    return tick.volume > last.volume, tick.volume - last.volume
-
-
-def _best(levels: tuple[wire.DepthLevel, ...]) -> float:
-    """Return the first price of a side of the book, nan where nobody stands there."""
-    return levels[0].price if levels and levels[0].quantity else _NAN

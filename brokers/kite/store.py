@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from brokers.contracts import Contract
 from brokers.errors import AuthError
 from brokers.kite import kite_capabilities, wire
@@ -180,14 +182,14 @@ class KiteStore:
         """Renew all subscriptions."""
         self._data.renew(stream)
 
-    def stream_ticks(self, ticks: Sequence[wire.Tick]) -> None:
+    def stream_ticks(self, told: np.ndarray[Any, Any]) -> None:
         """Take in prices; those of another day bring other contracts."""
-        latest = max(tick.exchange_time for tick in ticks)
+        latest = int(told["exchange_time"].max())
         day = (latest + _IST_NS) // _DAY_NS
         if day > self._last_day:
             self._last_day = day
             self._look_at_day(latest)
-        self._data.heard(ticks)
+        self._data.heard(told)
 
     def stream_order(self, order: wire.Order) -> None:
         """Tell of a changed order, and ask for the fills it lacks."""

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
 from brokers.errors import AuthError, Disconnected, RateLimited
 from brokers.kite import reactor, wire
 from brokers.kite.config import KiteConfig, KiteKeys
@@ -27,8 +29,8 @@ class Listener(Protocol):
     def opened(self, stream: KiteStream) -> None:
         """It stands."""
 
-    def heard_ticks(self, stream: KiteStream, ticks: Sequence[wire.Tick]) -> None:
-        """Packets of one frame came."""
+    def heard_ticks(self, stream: KiteStream, told: np.ndarray[Any, Any]) -> None:
+        """Packets of one frame came, as an array of `wire.SNAPSHOT`."""
 
     def heard_order(self, stream: KiteStream, order: wire.Order) -> None:
         """An order of the user changed."""
@@ -146,9 +148,9 @@ class KiteStream:
 
     def _read(self, payload: bytes, is_binary: bool) -> None:
         if is_binary:
-            ticks = wire.decode_frame(payload)
-            if ticks:
-                self._tell(self._listener.heard_ticks, self, ticks)
+            told = wire.read_frame(payload)
+            if len(told):
+                self._tell(self._listener.heard_ticks, self, told)
             return
         message = wire.decode_message(payload)
         if isinstance(message, wire.OrderMessage):

@@ -70,9 +70,11 @@ class TradingDay:
         """
         with self._learning:
             now = self._clock()
-            if not self._symbols or (self.contracts is not None and not self.is_over(now)):
+            known = None if self.is_over(now) else self.contracts
+            if not self._symbols or (known is not None and self.traded):
                 return
-            found = load_contracts(self._config, self._symbols, now, self._client.get_instruments)
+            fetch = self._client.get_instruments
+            found = known or load_contracts(self._config, self._symbols, now, fetch)
             logger.info("contracts known origin=%s", found.origin.describe())
             traded = {symbol: self._choose(symbol, found) for symbol in found.symbols}
             for symbol in found.symbols:

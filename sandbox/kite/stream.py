@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from aiohttp import WSMsgType, web
 
 from brokers.kite.wire import (
+    FULL,
     HEARTBEAT,
     QUOTE,
     SetMode,
@@ -185,7 +186,11 @@ class Stream:
         self._crowd.move()
         made: dict[tuple[int, str], bytes | None] = {}
         for link in list(self.connections):
-            await self._send(link, [token for token in link.modes if token in self._crowd], made)
+            wanted = {token: mode for token, mode in link.modes.items() if token in self._crowd}
+            full = [token for token, mode in wanted.items() if mode == FULL]
+            await self._send(link, [token for token in wanted if wanted[token] != FULL], made)
+            if full:
+                await link.outlet.put(PRICE, self._crowd.full_frame(full, self._now()))
 
     async def publish(self, symbols: Iterable[str]) -> None:
         """Send what has moved to those who asked for it, all of it in one frame."""

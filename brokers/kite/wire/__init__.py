@@ -25,6 +25,7 @@ from brokers.kite.wire.envelopes import (
     verdict_of,
 )
 from brokers.kite.wire.errors import WireError
+from brokers.kite.wire.frames import FULL_PACKET, SNAPSHOT, frame_of, read_frame
 from brokers.kite.wire.instruments import (
     InstrumentRow,
     decode_instrument,
@@ -100,12 +101,14 @@ from brokers.kite.wire.times import (
 __all__ = [
     "ERROR_STATUS",
     "FULL",
+    "FULL_PACKET",
     "HEARTBEAT",
     "INTERVALS",
     "IST",
     "LTP",
     "MAX_DAYS",
     "QUOTE",
+    "SNAPSHOT",
     "Candle",
     "DepthLevel",
     "ErrorMessage",
@@ -164,6 +167,7 @@ __all__ = [
     "encode_request",
     "encode_success",
     "encode_trade",
+    "frame_of",
     "host_local_ns",
     "is_index",
     "ist_ns",
@@ -171,6 +175,7 @@ __all__ = [
     "login_checksum",
     "next_expiry",
     "price_divisor",
+    "read_frame",
     "split_frame",
     "tick_of_sdk",
     "verdict_of",

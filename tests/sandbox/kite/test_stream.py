@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from brokers.kite.wire import decode_frame, split_frame
+from brokers.kite.wire import decode_frame, encode_frame, encode_packet, split_frame
 from tests.sandbox.kite.client import Ticker, connect
 from tests.sandbox.kite.test_orders import place
 from tests.sandbox.market import OPEN, eventually
@@ -180,3 +180,14 @@ def test_a_crowd_ticks_beside_what_trades(start):
     assert {tick["volume_traded"] for tick in stream.ticks[-300:]} == {2}
     assert {tick["instrument_token"] for tick in stream.ticks} == set(tokens)
     stream.close()
+
+
+def test_a_crowd_sends_full_packets_as_each_alone_would_be(start):
+    box = start(settings={"crowd": 5})
+    crowd, now = box.face.crowd, box.now
+    crowd.move()
+
+    frame = crowd.full_frame(crowd.tokens[1:4], now)
+
+    alone = [encode_packet(crowd.tick(token, "full", now)) for token in crowd.tokens[1:4]]
+    assert frame == encode_frame(alone)

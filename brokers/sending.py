@@ -91,8 +91,10 @@ class Sender:
         if ticket.cancel_wanted or ticket.child is not None:
             return False
         sent = self.time_in_force(ticket.request)
-        close_at = int(ticket.plan.cell["close_at"][0])
-        is_after = bool(close_at) and self._account.now >= close_at
+        cell = ticket.plan.cell
+        close_at = int(cell["close_at"][0])
+        is_another_day = int(cell["day"][0]) > ticket.sent_day >= 0  # it may be heard of late
+        is_after = is_another_day or (bool(close_at) and self._account.now >= close_at)
         return sent is TimeInForce.IOC or (sent is TimeInForce.DAY and is_after)
 
     # -- new orders --------------------------------------------------------------------------

@@ -23,9 +23,12 @@ def time_is_over(ticket: LiveTicket, cell: Any, locked: bool) -> str:
     ends = request.expires if request.time_in_force is TimeInForce.GTD else None
     if ends is not None and int(cell["end"]) > ends:
         return "expired"
+    is_another_day = int(cell["day"]) != ticket.sent_day and ticket.sent_day >= 0
+    if request.time_in_force is TimeInForce.DAY and is_another_day:
+        return "expired"
     if request.reduces:
         return ""
-    if request.day_only and int(cell["day"]) != ticket.sent_day and ticket.sent_day >= 0:
+    if request.day_only and is_another_day:
         return "another_day"
     if int(cell["start"]) >= (request.flat_at or NEVER_NS):
         return "flat_time"

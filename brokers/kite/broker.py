@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from brokers.contracts import Contract
-from brokers.errors import AuthError, Disconnected, OutcomeUnknown, RateLimited
+from brokers.errors import Disconnected, OutcomeUnknown, RateLimited
 from brokers.kite import wire
 from brokers.kite.client import KiteClient
 from brokers.kite.config import KiteConfig
@@ -38,7 +38,6 @@ class KiteBroker:
     orders, asks : where requests about orders are done, and questions are asked.
     emit : takes each event, from any thread. clock : the market's time, ns UTC.
     closing : set once the account's store is being closed.
-    login_over : is told that the token died.
     """
 
     def __init__(
@@ -52,7 +51,6 @@ class KiteBroker:
         emit: Callable[[Event], None],
         clock: Callable[[], int],
         closing: threading.Event,
-        login_over: Callable[[AuthError], None],
     ) -> None:
         self.config = config
         self._day = day
@@ -63,7 +61,6 @@ class KiteBroker:
         self._emit = emit
         self._clock = clock
         self._closing = closing
-        self._login_over = login_over
 
     def submit(self, request_id: int, order: VenueOrder) -> None:
         """Send an order. It is placed at most once, whatever becomes of the answer."""
@@ -174,8 +171,6 @@ class KiteBroker:
                 answer = replace(answer, reason=str(fault))
             except (TolaError, ValueError) as fault:  # refused, or never sent
                 answer = replace(answer, outcome=Outcome.REFUSED, reason=str(fault))
-                if isinstance(fault, AuthError):
-                    self._login_over(fault)
             except Exception as fault:  # an error of ours: it may have been sent
                 logger.exception("a request failed verb=%s order=%s", verb.name, order_id)
                 answer = replace(answer, reason=f"an error of ours: {type(fault).__name__}")
@@ -183,7 +178,9 @@ class KiteBroker:
                 venue_id = answer.venue_order_id or self._watch.roll.venue_id(order_id)
                 now = self._clock()
                 self._emit(replace(answer, venue_order_id=venue_id, ts_event=now))
-            if verb in (Verb.SUBMIT, Verb.MODIFY) and venue_id:
+            # What cannot be cancelled has ended, or filled.
+            is_news = verb is not Verb.CANCEL or answer.outcome is Outcome.REFUSED
+            if venue_id and is_news and verb is not Verb.CLOSE:
                 self._asks.put(f"order {venue_id}", lambda: self._watch.look_at(venue_id))
 
         if not self._orders.put(lane or order_id, do):

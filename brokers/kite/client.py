@@ -45,6 +45,7 @@ class KiteClient:
     ----------
     keys : returns the account's keys, read anew where the token was renewed.
     windows : the venue's limits.
+    login_over : is told where the venue takes the token no more and there is no newer one.
 
     Raises
     ------
@@ -56,8 +57,10 @@ class KiteClient:
         config: KiteConfig,
         keys: Callable[[], KiteKeys],
         windows: Sequence[Window] = WINDOWS,
+        login_over: Callable[[AuthError], None] = lambda fault: None,
     ) -> None:
         self._config = config
+        self._login_over = login_over
         self._keys = keys
         self._lock = threading.Lock()
         self._limiter = RateLimiter(windows, ENDPOINTS)
@@ -188,20 +191,37 @@ class KiteClient:
     ) -> _Answer:
         sdk = self._ready()
         self._limiter.wait(endpoint)
-        return asked(lambda: call(sdk), operation)
+        return self._asked(sdk, call, operation)
 
     def _send(
         self, operation: str, call: Callable[[Any], _Answer], endpoint: str = "change"
     ) -> _Answer:
         sdk = self._ready()
         self._limiter.wait(endpoint, urgent=True, timeout_secs=_ORDER_WAIT_SECS)
-        return asked(lambda: call(sdk), operation, sends_order=True)
+        return self._asked(sdk, call, operation, sends_order=True)
+
+    def _asked(
+        self,
+        sdk: Any,
+        call: Callable[[Any], _Answer],
+        operation: str,
+        *,
+        sends_order: bool = False,
+    ) -> _Answer:
+        try:
+            return asked(lambda: call(sdk), operation, sends_order=sends_order)
+        except AuthError as fault:
+            if sdk.access_token == self._keys().access_token:
+                self._login_over(fault)
+            raise
 
     def _ready(self) -> Any:
         """Return the SDK with today's token."""
         keys = self._keys()
         if not keys.access_token:
-            raise AuthError(f"there is no token of today: log in: {LOGIN}", venue=VENUE)
+            fault = AuthError(f"there is no token of today: log in: {LOGIN}", venue=VENUE)
+            self._login_over(fault)
+            raise fault
         with self._lock:
             if self._sdk is None or keys.access_token != self._token:
                 self._sdk, self._token = self._make_sdk(keys), keys.access_token

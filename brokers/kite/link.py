@@ -121,7 +121,8 @@ class KiteLink:
 
     def login_renewed(self) -> None:
         """Look for a new token at once: somebody has logged in."""
-        self._looked_at = 0.0
+        if self._reconnector.state is LinkState.LOGIN_NEEDED:
+            self._take_new_token()
 
     def login_over(self, fault: AuthError) -> None:
         """The token died while the stream stands: it will not be opened again with it."""
@@ -160,13 +161,18 @@ class KiteLink:
 
     def _look_for_login(self, now: float) -> None:
         """Go on by itself once somebody has logged in."""
-        if now - self._looked_at < _LOGIN_LOOK_SECS:
-            return
-        self._looked_at = now
+        if now - self._looked_at >= _LOGIN_LOOK_SECS:
+            self._looked_at = now
+            self._take_new_token()
+
+    def _take_new_token(self) -> bool:
+        """Go on with a token that was not used yet; False where there is none."""
         token = self._keys().access_token
-        if token and token != self._token:
-            self._token = token
-            self._reconnector.logged_in(now)
+        if not token or token == self._token:
+            return False
+        self._token = token
+        self._reconnector.logged_in(time.monotonic())
+        return True
 
     def _watch(self, stream: KiteStream, now: float) -> None:
         """End a stream that is dead though its socket stands."""
@@ -178,8 +184,13 @@ class KiteLink:
         self._owner.tend(now)
 
     def _failed(self, fault: Exception) -> None:
-        """A connection could not be begun, or is over."""
+        """A connection could not be begun, or is over.
+
+        A token that was refused although there is a newer one asks nobody to log in.
+        """
         state = self._reconnector.failed(time.monotonic(), fault)
+        if state is LinkState.LOGIN_NEEDED and self._take_new_token():
+            state = LinkState.RETRYING
         self._tell(state, fault)
 
     def _lost(self, stream: KiteStream, fault: Exception) -> None:

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from brokers.errors import AuthError
 from brokers.kite import wire
 from brokers.kite.client import KiteClient
 from brokers.kite.mapping import SIDES, SentTerms
@@ -33,7 +32,6 @@ class OrderWatch:
     ----------
     asks, questions : where questions are asked, and how often.
     emit : takes each event, from any thread. clock : the market's time, ns UTC.
-    login_over : is told that the token died.
 
     Attributes
     ----------
@@ -48,7 +46,6 @@ class OrderWatch:
         questions: Questions,
         emit: Callable[[Event], None],
         clock: Callable[[], int],
-        login_over: Callable[[AuthError], None],
     ) -> None:
         self.roll = OrderRoll()
         self._day = day
@@ -57,7 +54,6 @@ class OrderWatch:
         self._questions = questions
         self._emit = emit
         self._clock = clock
-        self._login_over = login_over
 
     def request_snapshot(self, request_id: int, since: int) -> None:
         """Ask for account, orders and positions now and executions since a time (ns UTC)."""
@@ -113,8 +109,6 @@ class OrderWatch:
             orders = self._client.get_orders()
         except TolaError as fault:
             logger.warning("the order book cannot be read error=%s", fault)
-            if isinstance(fault, AuthError):
-                self._login_over(fault)
             return
         for order in orders:
             self.tell(order, is_book=True)

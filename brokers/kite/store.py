@@ -73,7 +73,7 @@ class KiteStore:
     ) -> None:
         policy = policy or RetryPolicy()
         self.config = config
-        self.client = KiteClient(config, keys, windows)
+        self.client = KiteClient(config, keys, windows, self._login_over)
         self._capabilities = kite_capabilities(config.product)
         self._clock = clock
         self._orders = Lanes("kite-orders", _ORDER_THREADS)
@@ -83,15 +83,13 @@ class KiteStore:
         self._day = day = TradingDay(
             config, self.client, symbols, clock, contracts, self._contracts_changed
         )
-        self._watch = OrderWatch(
-            day, self.client, self._asks, self._questions, emit, clock, link.login_over
-        )
+        self._watch = OrderWatch(day, self.client, self._asks, self._questions, emit, clock)
         self._data = KiteData(
             day, self.client, lambda: link.stream, self._asks, self._questions, emit, clock
         )
         self._broker = KiteBroker(
             config, day, self.client, self._watch, self._orders, self._asks, emit, clock,
-            link.closing, link.login_over,
+            link.closing,
         )  # fmt: skip
         self._last_day = self._token_day = 0
         self._polled_at = self._day_looked_at = 0.0
@@ -179,8 +177,10 @@ class KiteStore:
         self._day.learn()
 
     def stream_opened(self, stream: KiteStream) -> None:
-        """Renew all subscriptions."""
+        """Renew all subscriptions; see what became of orders meanwhile."""
         self._data.renew(stream)
+        if self._watch.roll.has_working:
+            self._asks.put("poll", self._watch.poll)
 
     def stream_ticks(self, told: np.ndarray[Any, Any]) -> None:
         """Take in prices; those of another day bring other contracts."""
@@ -189,6 +189,7 @@ class KiteStore:
         if day > self._last_day:
             self._last_day = day
             self._look_at_day(latest)
+            self._look_at_token(latest)
         self._data.heard(told)
 
     def stream_order(self, order: wire.Order) -> None:
@@ -222,6 +223,9 @@ class KiteStore:
     def _contracts_changed(self) -> None:
         self._data.contracts_changed()
 
+    def _login_over(self, fault: AuthError) -> None:
+        self._link.login_over(fault)
+
     def _look_at_token(self, now: int) -> None:
         """Ask each morning whether the token lives: a stream may outlast it."""
         day = (now + _IST_NS - _TOKENS_END_NS) // _DAY_NS
@@ -233,7 +237,5 @@ class KiteStore:
     def _check_token(self) -> None:
         try:
             self._questions.ask(self.client.get_profile)
-        except AuthError as fault:
-            self._link.login_over(fault)
         except TolaError as fault:
             logger.warning("the token cannot be checked error=%s", fault)

@@ -386,6 +386,22 @@ class SessionEnds:
         assert our.states("a")[-1] == "Expired"
         assert lab.truth().ours == [] and our.working == set()
 
+    def test_the_end_of_a_day_order_that_is_heard_of_the_next_morning_is_its_times(self, lab, our):
+        lab.needs(Ability.ENDS_SESSION)
+        lab.needs(Ability.HOLDS)
+        our.show(lab.at(0))
+        our.do("order", side="buy", size=our.lots(1), kind="limit", price=lab.at(-90), day=True)
+
+        lab.hold()
+        lab.end_session()
+        lab.let_through()
+        our.settle()
+        our.wait(2)
+        our.ask()
+
+        assert our.states("a")[-1] == "Expired"
+        assert lab.truth().ours == [] and our.working == set()
+
     def test_a_position_and_its_stop_outlive_the_session(self, lab, our):
         lab.needs(Ability.ENDS_SESSION)
         our.show(lab.at(0))

@@ -16,7 +16,16 @@ from brokers.kite.store import KiteStore
 from brokers.port import VenueOrder
 from brokers.retries import RetryPolicy
 from core.bars import Series
-from core.events import Answer, Link, LinkState, Outcome, Ticks
+from core.events import (
+    Answer,
+    HistoryBars,
+    Link,
+    LinkState,
+    OrderStatus,
+    OrderUpdate,
+    Outcome,
+    Ticks,
+)
 from core.instruments import get_instrument
 from core.orders import OrderKind, Role, Side, TimeInForce
 from sandbox import replayed
@@ -145,6 +154,29 @@ def test_a_dead_token_stops_the_tries_until_somebody_logged_in(box, open_account
     assert account.token not in needed.reason
 
 
+def test_a_token_that_dies_when_there_is_a_newer_one_asks_nobody_to_log_in(box, open_account):
+    account = open_account().connect()
+    before = account.token
+
+    account.token = box.call(box.face.login, USER)  # it ends the one before
+    box.play(5)
+    account.links(LinkState.CONNECTED, 2)
+
+    assert before != account.token
+    assert LinkState.LOGIN_NEEDED not in [link.state for link in account.of(Link)]
+
+
+def test_a_question_of_a_dead_token_finds_out_that_a_login_is_needed(box, open_account):
+    account = open_account().connect()
+
+    box.call(box.face.sessions.end_all)
+    account.store.request_history(1, "NIFTY-FUT", MINUTE, OPEN - 10**15, OPEN)
+
+    account.links(LinkState.LOGIN_NEEDED)
+    (page,) = [event for event in account.of(HistoryBars) if event.is_last]
+    assert "python run.py login kite" in page.error
+
+
 def test_a_venue_that_is_down_at_the_start_is_given_up_after_its_tries(box, open_account):
     account = open_account(api_root=f"http://127.0.0.1:{free_port()}", max_retries=2)
 
@@ -253,6 +285,26 @@ def test_requests_about_one_order_go_in_turn(box, open_account):
     assert (first.request_id, first.outcome) == (1, Outcome.ACCEPTED)
     assert (second.request_id, second.outcome) == (2, Outcome.ACCEPTED)
     assert [row["status"] for row in sent(box)] == ["CANCELLED"]
+
+
+def test_an_order_that_can_no_longer_be_cancelled_is_looked_at(box, open_account):
+    account = open_account().connect()
+    box.play(1)
+    wish = order(kind=OrderKind.LIMIT, price=24_900.0)
+    account.store.submit(1, wish)
+    answers(account)
+    account.rest()
+    box.add_fault("drop", on="order")  # nobody tells of its end
+    box.call(box.hand.cancel, USER, 0)
+    heard = len(account.of(OrderUpdate))
+
+    account.store.cancel(2, wish.order_id, "")
+    answers(account, 2)
+    account.rest()
+
+    assert account.of(Answer)[-1].outcome is Outcome.REFUSED
+    (told,) = account.of(OrderUpdate)[heard:]
+    assert told.status is OrderStatus.CANCELLED
 
 
 def test_a_burst_stays_within_the_venues_limits_and_orders_go_first(open_account, box):

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-GROUPS = ("command", "load", "smc", "t1", "live")
+GROUPS = ("command", "load", "smc", "t1", "live", "kite")
 
 
 @dataclass(frozen=True)

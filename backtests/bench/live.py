@@ -6,54 +6,16 @@ figures against their targets.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 from backtests.bench import Row, Task
-from backtests.bench.session import ROOT, Session
-
-Told = Mapping[str, Any]
-_PATIENCE_SECS = 1800.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """A module of `live.bench`, its rows, and its sizes: full ones and those of QUICK."""
-
-    module: str
-    title: str
-    tasks: tuple[Task, ...]
-    full: Mapping[str, float]
-    quick: Mapping[str, float]
-    rows: Callable[[Told], Iterator[Row]]
+from backtests.bench.jobs import Job, Told, around, measure_jobs, pair
+from backtests.bench.session import Session
 
 
 def measure(session: Session, wanted: frozenset[str]) -> Iterator[Row]:
     """Yield the wanted rows, job by job."""
-    for job in JOBS:
-        if not wanted & {task.name for task in job.tasks}:
-            continue
-        session.tell(job.title)
-        told = _run(job.module, job.quick if session.quick else job.full)
-        yield from (row for row in job.rows(told) if row.task in wanted)
-
-
-def _run(module: str, sizes: Mapping[str, float]) -> Told:
-    """Run a job; return what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", f"live.bench.{module}", json.dumps(sizes)],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=_PATIENCE_SECS,
-    )
-    told: Told = json.loads(done.stdout.strip().splitlines()[-1])
-    return told
+    yield from measure_jobs(JOBS, session, wanted)
 
 
 def _ticks(told: Told) -> Iterator[Row]:
@@ -170,16 +132,6 @@ def _recovery(told: Told) -> Iterator[Row]:
         "events, strategies stepped again",
         note=f"{told['us_per_event']:.0f} us an event, {told['trades']} trades",
     )  # fmt: skip
-
-
-def pair(told: Told) -> str:
-    """Return p50 and p99 in words."""
-    return f"{told['p50']:.2f} / {told['p99']:.2f} ms"
-
-
-def around(told: Told) -> str:
-    """Return what a latency depends on besides us."""
-    return f"a bare sync of this disk {pair(told['disk'])}; load {told.get('load', '?')}"
 
 
 JOBS = (

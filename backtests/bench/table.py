@@ -39,6 +39,15 @@ README_TASKS = (
     ("session_bars_holding", "live: a paper session, in a position"),
     ("session_memory", "live: growth in a month of minute bars, two trades a day"),
     ("recovery_100k", "live: a restart through 100,000 recorded events"),
+    ("kite_full_3000", "Kite: 3,000 instruments in full mode, a tick a second, share of a core"),
+    ("kite_full_3000_memory", "the same, growth of memory"),
+    ("kite_full_3000_rate", "the same, highest rate held"),
+    (
+        "kite_tick_to_order",
+        "Kite: a tick to its order request at the venue, journal synced, median",
+    ),
+    ("kite_tick_to_order_p99", "the same, 99 of 100"),
+    ("kite_burst_500", "Kite: 500 mixed calls at once, within the venue's limits"),
 )
 """What the README shows, in its words."""
 

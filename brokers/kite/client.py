@@ -34,6 +34,9 @@ ENDPOINTS = {
 }
 """Which counts a request falls into. No document says whose a change or a cancel is: both."""
 
+URGENT = ("order", "change")
+"""Requests that go before all others."""
+
 _ORDER_WAIT_SECS = 5.0
 """Longest wait of an order for its turn: later it would be another order."""
 
@@ -63,7 +66,7 @@ class KiteClient:
         self._login_over = login_over
         self._keys = keys
         self._lock = threading.Lock()
-        self._limiter = RateLimiter(windows, ENDPOINTS)
+        self._limiter = RateLimiter(windows, ENDPOINTS, URGENT)
         self._sdk: Any = None
         self._token = ""
 
@@ -86,10 +89,11 @@ class KiteClient:
         """Trade a request token for an access token."""
         keys = self._keys()
         sdk = self._make_sdk(KiteKeys(keys.api_key, ""))
-        self._limiter.wait("other")
-        return asked(
-            lambda: wire.decode_login(sdk.generate_session(request_token, keys.api_secret)), "login"
-        )
+        with self._limiter.turn("other"):
+            return asked(
+                lambda: wire.decode_login(sdk.generate_session(request_token, keys.api_secret)),
+                "login",
+            )
 
     def get_profile(self) -> str:
         """Return the user's id at the venue; the cheapest call that needs a login."""
@@ -190,15 +194,15 @@ class KiteClient:
         self, operation: str, call: Callable[[Any], _Answer], endpoint: str = "other"
     ) -> _Answer:
         sdk = self._ready()
-        self._limiter.wait(endpoint)
-        return self._asked(sdk, call, operation)
+        with self._limiter.turn(endpoint):
+            return self._asked(sdk, call, operation)
 
     def _send(
         self, operation: str, call: Callable[[Any], _Answer], endpoint: str = "change"
     ) -> _Answer:
         sdk = self._ready()
-        self._limiter.wait(endpoint, urgent=True, timeout_secs=_ORDER_WAIT_SECS)
-        return self._asked(sdk, call, operation, sends_order=True)
+        with self._limiter.turn(endpoint, timeout_secs=_ORDER_WAIT_SECS):
+            return self._asked(sdk, call, operation, sends_order=True)
 
     def _asked(
         self,

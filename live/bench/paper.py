@@ -50,15 +50,17 @@ def session_request(
     )  # fmt: skip
 
 
-def loaded_plan(strategy: type[Any], plan_id: str, count: int, seed: int = 1) -> LoadedPlan:
-    """Return a plan of a strategy with so many made-up minute bars."""
-    instrument = get_instrument(SYMBOL)
-    rate = constant_rate(instrument.quote_currency, "USD", 1.0)
+def loaded_plan(
+    strategy: type[Any], plan_id: str, count: int, seed: int = 1, symbol: str = SYMBOL
+) -> LoadedPlan:
+    """Return a plan of a strategy with so many made-up minute bars, in its own currency."""
+    instrument = get_instrument(symbol)
+    currency = instrument.quote_currency
     plan = PlanRequest(
-        Plan(plan_id, strategy.__name__, SYMBOL, "1m"), plan_id, strategy, {}, instrument, rate,
-        synthetic=True,
+        Plan(plan_id, strategy.__name__, symbol, "1m"), plan_id, strategy, {}, instrument,
+        constant_rate(currency, currency, 1.0), synthetic=True,
     )  # fmt: skip
     calendar, bars = get_calendar(instrument.calendar), t1_bars(count, seed)
     fill_spread(bars, instrument)
     schedule = apply_flat_times(bars, calendar, [])
-    return LoadedPlan(plan, Series(SYMBOL, NS_PER_MINUTE, bars), {}, calendar, schedule)
+    return LoadedPlan(plan, Series(symbol, NS_PER_MINUTE, bars), {}, calendar, schedule)

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from backtests.bench import live
+from backtests.bench import jobs as rows_of_jobs
+from backtests.bench import kite, live
 from backtests.bench.session import Session
 from backtests.bench.table import readme_table, screen_line
 from live.bench import job as jobs
@@ -14,10 +15,13 @@ TINY = {
     "ticks": {"ours": 20_000, "stock": 1_000, "repeats": 1},
     "tick_to_next": {"ticks": 3, "gap_ms": 2.0, "stock_secs": 1.2, "numbers": [1, 8]},
     "orders": {"rounds": 2},
-    "idle": {"seconds": 2.5, "bars": 20},
+    "idle": {"seconds": 3.5, "bars": 20},
     "session_bars": {"idle": 30, "holding": 30, "trading": 30, "profiled": 20},
     "memory": {"days": 2, "day_bars": 60},
     "recovery": {"events": 300},
+    "kite_crowd": {"count": 60, "seconds": 1.0, "rates": [2], "rate_secs": 1.0},
+    "kite_orders": {"rounds": 2},
+    "kite_burst": {"orders": 2, "histories": 6, "quotes": 1, "snapshots": 1},
 }
 
 
@@ -26,7 +30,7 @@ def scratch(tmp_path, monkeypatch):
     monkeypatch.setattr(jobs, "SCRATCH", tmp_path)
 
 
-@pytest.mark.parametrize("job", live.JOBS, ids=lambda job: job.module)
+@pytest.mark.parametrize("job", [*live.JOBS, *kite.JOBS], ids=lambda job: job.module)
 def test_a_job_runs_and_gives_its_rows(job):
     told = importlib.import_module(f"live.bench.{job.module}").measure(**TINY[job.module])
 
@@ -50,7 +54,7 @@ def test_jobs_are_processes_of_their_own_that_print_one_document(tmp_path, monke
 
 
 def test_only_jobs_whose_rows_are_wanted_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(live, "_run", lambda module, sizes: pytest.fail(module))
+    monkeypatch.setattr(rows_of_jobs, "run_job", lambda module, sizes: pytest.fail(module))
 
     assert list(live.measure(Session(True, tmp_path), frozenset({"t1_mask_dense"}))) == []
 

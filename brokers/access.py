@@ -10,7 +10,7 @@ from typing import Any
 
 from brokers.logins import ExamineRequest, account_credentials
 from brokers.registry import Credentials, Venue, get_venue
-from core.config import Config, load
+from core.config import Account, Config, load
 from core.errors import ConfigError, near_name
 from core.secrets import LookUp, secret_lookup
 from core.tokens import TokenStore
@@ -20,7 +20,8 @@ from core.tokens import TokenStore
 class Access:
     """One account at a venue, as a command means it.
 
-    account : its name in the settings, "" where they name none. options : of [venues.NAME].
+    account : its name in the settings, "" where they name none. options : of [venues.NAME], those
+    of the account over them. entry : the account as the settings have it, None without a name.
     """
 
     venue: Venue
@@ -28,6 +29,7 @@ class Access:
     options: Mapping[str, Any]
     look_up: LookUp
     tokens: TokenStore
+    entry: Account | None = None
 
     def credentials(self) -> Credentials:
         """Return what is found of the account's credentials now."""
@@ -64,8 +66,9 @@ def access_to(
     entry = get_venue(venue)
     name = _account_at(entry, account, config)
     look_up = secret_lookup(config.settings.secrets, config.credentials)
-    options = config.venues.get(venue, {})
-    return Access(entry, name, options, look_up, TokenStore(tokens))
+    known = config.accounts.get(name)
+    options = {**config.venues.get(venue, {}), **(known.options if known else {})}
+    return Access(entry, name, options, look_up, TokenStore(tokens), known)
 
 
 def _account_at(venue: Venue, account: str | None, config: Config) -> str:

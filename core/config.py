@@ -170,6 +170,9 @@ class LiveSettings:
         A stop that another hand moved to more risk goes back; else it is only told of.
     balance_tolerance : float or None
         Account money by which the venue's balance may differ from ours; None: not compared.
+    slippage_ticks : float or None
+        Ticks by which a fill of a real account may be worse than the model before `verify` fails;
+        None: it is only told.
     settle_secs : float
         An order that was never answered has never arrived once two snapshots in a row, asked for
         so long after it was sent, lack it.
@@ -207,6 +210,7 @@ class LiveSettings:
     foreign: str = "pause"
     restores_stops: bool = True
     balance_tolerance: float | None = 1.0
+    slippage_ticks: float | None = None
     settle_secs: float = 10.0
     mend_secs: float = 2.0
     close_retry_secs: float = 5.0

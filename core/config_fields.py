@@ -339,6 +339,7 @@ LIVE_FIELDS: dict[str, Reader] = {
     "foreign": choice("count", "pause", "halt"),
     "restores_stops": flag,
     "balance_tolerance": tolerance,
+    "slippage_ticks": tolerance,
     "settle_secs": not_negative,
     "mend_secs": not_negative,
     "close_retry_secs": not_negative,

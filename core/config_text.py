@@ -100,6 +100,7 @@ _SETTINGS = """\
 # foreign = "pause"           # another hand trades here: count, pause that instrument, or halt
 # restores_stops = true       # a stop moved by hand to more risk goes back
 # balance_tolerance = 1.0     # money by which the venue's balance may differ; "off": not compared
+# slippage_ticks = "off"      # ticks by which a real fill may be worse before verify fails; or 4
 # reconnect_interval = 5      # seconds before a lost connection is tried again, doubled each time
 # max_retries = 10            # tries in a row, and repetitions of one question
 # retry_delay = 1             # seconds before a question is repeated, doubled each time

@@ -92,6 +92,7 @@ class LiveOutbox:
     unsent : what the replay asked for beyond the record: decided, and never sent.
     on_refused : called with the order's id and why, where an entry could not be written.
     on_send : called with the verb and the order's id once a request may leave.
+    on_match : called in a replay with each recorded intent and what is asked for in its place.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class LiveOutbox:
         self.unsent: list[Request] = []
         self.on_refused: Callable[[str, str], None] = lambda order_id, why: None
         self.on_send: Callable[[str, str], None] = lambda verb, order_id: None
+        self.on_match: Callable[[Intent, Intent], None] = lambda recorded, asked: None
 
     # -- what the broker asks for ------------------------------------------------------------
 
@@ -313,6 +315,7 @@ class LiveOutbox:
         expected, asked = recorded.popleft(), request.intent
         if (expected.verb, expected.order_id) != (asked.verb, asked.order_id):
             raise self._diverged(expected, f"asks to {asked.verb} {asked.order_id}")
+        self.on_match(expected, asked)
         self.unanswered.append(request)
 
     def _diverged(self, expected: Intent, instead: str) -> Diverged:

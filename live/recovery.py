@@ -61,8 +61,14 @@ def starts_of(sessions: Sequence[SessionFacts], session_id: int) -> list[Session
     return chain[::-1]
 
 
-def recover(built: Any, journal: Journal, chain: Sequence[SessionFacts]) -> Recovered:
+def recover(
+    built: Any, journal: Journal, chain: Sequence[SessionFacts], until: int | None = None
+) -> Recovered:
     """Run a chain's record through a session that stands but has consumed nothing.
+
+    Parameters
+    ----------
+    until : number of the last event of the record; None: all there is.
 
     Raises
     ------
@@ -76,6 +82,8 @@ def recover(built: Any, journal: Journal, chain: Sequence[SessionFacts]) -> Reco
     count = 0
     try:
         for seq, event in journal.events(chain[0].first_seq):
+            if until is not None and seq > until:
+                break
             engine.replay(seq, event)
             count += 1
             if isinstance(event, Answer):

@@ -226,12 +226,14 @@ class Session:
         sessions = self.journal.sessions()
         self._chain = chain = chain_of(sessions)
         first = chain[0] if chain else None
-        ledger = PaperLedger(self.folder.paper, numbers_from=self.journal.last_seq)
+        market = self.request.market
+        fills_here = market is None or market.fills_on_paper
+        numbers_from = self.journal.last_seq
+        ledger = PaperLedger(self.folder.paper, numbers_from=numbers_from) if fills_here else None
         document = self._beginning(first, ledger)
         prefix = str(document["prefix"])
         terms = replace(self.request.terms, start=document["start"])
         account = replace(self.request.account, cash=float(document["cash"]))
-        market = self.request.market
         build = build_paper if market is None else partial(build_on_market, market=market)
         self.built = build(
             account,
@@ -269,17 +271,17 @@ class Session:
                     self._watchdog.stop()
         return self._ended()
 
-    def _beginning(self, first: SessionFacts | None, ledger: PaperLedger) -> dict[str, Any]:
+    def _beginning(self, first: SessionFacts | None, ledger: PaperLedger | None) -> dict[str, Any]:
         """Return what the record begins with: as it did, or where the account stands now.
 
-        A new session of a known account goes on in its market time, with its balance and with
-        what the guard remembers of the trading day.
+        A new session of a known account goes on in its market time, with its balance (a venue's
+        money is in the request) and with what the guard remembers of the trading day.
         """
         document = dict(self.request.document)
         if first is not None:
             names = ("prefix", "start", "cash", "guard")
             return document | {name: first.document[name] for name in names}
-        known = ledger.load()
+        known = None if ledger is None else ledger.load()
         return document | {
             "prefix": secrets.token_hex(3) + "-",
             "start": self.request.terms.start if known is None else int(known["now"]) or None,
@@ -625,7 +627,7 @@ class Session:
         order_id = self.built.broker.order_id_of(fill.order_id)
         self.journal.execution(
             BookedFill(
-                number, "paper", order_id, fill.plan_id,
+                number, self.facts.venue, order_id, fill.plan_id,
                 fill.symbol, fill.side, fill.quantity, fill.price, fill.ts_event, fill.costs,
                 self.built.engine.seq,
             )

@@ -27,7 +27,7 @@ from brokers.orders import NEVER_ARRIVED
 from core.bars import BAR, Series, parse_timeframe
 from core.calendar import get_calendar
 from core.errors import TolaError
-from core.events import Answer, Bars, Command, Event, Outcome, Ticks, Verb
+from core.events import Answer, Bars, Clock, Command, Event, HistoryBars, Outcome, Ticks, Verb
 from core.ledger import Trade, TradeFill
 from core.orders import Role
 from core.results import iso_time
@@ -56,13 +56,15 @@ _PRICES = ("open", "high", "low", "close")
 class Record:
     """A session's sequence, sorted by what the proof needs.
 
-    bars, late : of each feed by its name in Cerebro. groups : number and END of each delivery of
-    bars. ticks : by symbol, seqs : the number in the record of each tick. commands : with theirs.
+    bars, late, asked : of each feed by its name in Cerebro; which came too late for an entry, and
+    which from the history of the venue rather than from ticks. groups : number and END of each
+    delivery of bars. ticks : by symbol, seqs : the number of each tick. commands : with theirs.
     refusals : why an order was not taken, by its id.
     """
 
     bars: dict[str, list[Any]] = field(default_factory=dict)
     late: dict[str, list[bool]] = field(default_factory=dict)
+    asked: dict[str, list[bool]] = field(default_factory=dict)
     groups: list[tuple[int, int]] = field(default_factory=list)
     ticks: dict[str, list[Any]] = field(default_factory=dict)
     seqs: dict[str, list[Any]] = field(default_factory=dict)
@@ -83,8 +85,13 @@ class Record:
 def read_record(events: Iterator[tuple[int, Event]]) -> Record:
     """Sort a journal's events."""
     record = Record()
+    answered: frozenset[int] = frozenset()
     for seq, event in events:
         record.events += 1
+        if isinstance(event, HistoryBars):
+            answered |= frozenset(event.bars["start"].tolist())
+        elif isinstance(event, Ticks | Clock):
+            answered = frozenset()
         if isinstance(event, Ticks):
             record.ticks.setdefault(event.symbol, []).append(event.ticks)
             record.seqs.setdefault(event.symbol, []).append(np.full(len(event.ticks), seq))
@@ -93,6 +100,7 @@ def read_record(events: Iterator[tuple[int, Event]]) -> Record:
             for name, late, bar in zip(event.names, event.late, event.bars, strict=True):
                 record.bars.setdefault(name, []).append(bar)
                 record.late.setdefault(name, []).append(late)
+                record.asked.setdefault(name, []).append(int(bar["start"]) in answered)
         elif isinstance(event, Command):
             record.commands.append((seq, event))
         elif isinstance(event, Answer) and (event.verb, event.outcome) == _REFUSED:
@@ -167,10 +175,10 @@ def verify(
             "a strategy hung in that session, and would again: nothing can be proved; why it hung "
             "stands in the account's watchdog.jsonl"
         )
-    stop = _end_of(journal, last)
+    stop = end_of(journal, last)
     events = ((seq, event) for seq, event in journal.events(first.first_seq) if seq <= stop)
     record = read_record(events)
-    findings = list(_built_again(record, account, calendar_file))
+    findings = list(built_again(record, account, calendar_file))
     ids = {item.session_id for item in chain}
     intents = [item for facts in chain for item in journal.intents(facts.session_id)]
     orders = _orders_of(intents)
@@ -193,7 +201,8 @@ def verify(
     )
 
 
-def _end_of(journal: Journal, last: SessionFacts) -> int:
+def end_of(journal: Journal, last: SessionFacts) -> int:
+    """Return the number of the last event of a start."""
     later = [item.first_seq for item in journal.sessions() if item.session_id > last.session_id]
     return min(later) - 1 if later else journal.last_seq
 
@@ -201,7 +210,7 @@ def _end_of(journal: Journal, last: SessionFacts) -> int:
 # -- bars from ticks -------------------------------------------------------------------------
 
 
-def _built_again(
+def built_again(
     record: Record, account: AccountRequest, calendar_file: str | None
 ) -> Iterator[Finding]:
     """Build each plan's bars from the recorded ticks and compare them with those delivered."""
@@ -213,14 +222,17 @@ def _built_again(
         calendar = get_calendar(plan.instrument.calendar, calendar_file)
         step = parse_timeframe(plan.plan.timeframe)
         ticks = np.concatenate(parts)
-        builder = BarBuilder(calendar, step)
-        built = np.concatenate([builder.take(ticks), builder.close(int(told[-1]["end"]))])
+        built = _built(ticks, np.concatenate(record.seqs[plan.instrument.symbol]), record.groups,
+                       BarBuilder(calendar, step))  # fmt: skip
         by_start = {int(bar["start"]): bar for bar in built}
-        for bar, late in zip(told, record.late[plan.plan_id], strict=True):
+        others = zip(record.late[plan.plan_id], record.asked[plan.plan_id], strict=True)
+        for bar, (late, asked) in zip(told, others, strict=True):
+            if late or asked:
+                continue
             start = int(bar["start"])
             own = by_start.get(start)
             if own is None:
-                if not late and start >= int(ticks["ts_event"][0]):
+                if start >= int(ticks["ts_event"][0]):
                     yield Finding(iso_time(start), plan.plan_id, "its ticks are missing")
                 continue
             words = [
@@ -228,8 +240,18 @@ def _built_again(
                 for name in _PRICES
                 if float(bar[name]) != float(own[name])
             ]
-            if words and not late:
+            if words:
                 yield Finding(iso_time(start), plan.plan_id, ", ".join(words))
+
+
+def _built(ticks: Any, seqs: Any, groups: Sequence[tuple[int, int]], builder: BarBuilder) -> Any:
+    """Return the bars of ticks; what came for a bar that had been delivered is left out of it."""
+    done, at = [], 0
+    for seq, end in groups:
+        before = int(np.searchsorted(seqs, seq))
+        done += [builder.take(ticks[at:before]), builder.close(end)]
+        at = before
+    return np.concatenate([*done, builder.take(ticks[at:])])
 
 
 # -- the backtest over the record ------------------------------------------------------------

@@ -26,6 +26,8 @@ class KiteConfig:
     stop_order : SL-M, or SL with a limit `stop_limit_ticks` beyond the trigger.
     units : by symbol, how many of the venue's units 1.0 of our quantity is, where it is not 1. The
         contract list does not tell what an MCX lot means.
+    names : by symbol, the venue's own name of the contract that is meant, where it is not the
+        front month.
     redirect_port : where a login comes back to on this computer; the app's redirect address in the
         developer console must be http://127.0.0.1:PORT/.
     static_ip : the address registered for orders, to be checked before the open.
@@ -43,6 +45,7 @@ class KiteConfig:
     stop_order: str = "SL-M"
     stop_limit_ticks: int = 100
     units: Mapping[str, float] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
     redirect_port: int = 8765
     static_ip: str | None = None
     ip_echo: str | None = None
@@ -97,10 +100,11 @@ class KiteConfig:
         return cls(**given)
 
 
+_TABLES = {"units": "a table of numbers", "names": "a table of texts"}
 _KINDS = {
     item.name: {
         "int": "a whole number", "float": "a number", "bool": "true or false",
-    }.get(str(item.type), "a table of numbers" if item.name == "units" else "a text")
+    }.get(str(item.type), _TABLES.get(item.name, "a text"))
     for item in fields(KiteConfig)
 }  # fmt: skip
 
@@ -112,6 +116,8 @@ def _is_like(value: Any, default: Any, name: str) -> bool:
         return isinstance(value, Mapping) and all(
             isinstance(item, int | float) and not isinstance(item, bool) for item in value.values()
         )
+    if kind == "a table of texts":
+        return isinstance(value, Mapping) and all(isinstance(item, str) for item in value.values())
     if isinstance(value, bool) or kind == "true or false":
         return isinstance(value, bool) and isinstance(default, bool)
     if kind == "a number":

@@ -58,7 +58,9 @@ def load_contracts(
 
     def mapping(row: wire.InstrumentRow) -> Contract | None:
         symbol = symbol_of(row)
-        return None if symbol is None else contract_of(row, config.units.get(symbol, 1.0))
+        if symbol is None or config.names.get(symbol, row.tradingsymbol) != row.tradingsymbol:
+            return None
+        return contract_of(row, config.units.get(symbol, 1.0))
 
     def ask() -> ContractMaster:
         places = sorted({EXCHANGES[symbol] for symbol in wanted})
@@ -67,14 +69,18 @@ def load_contracts(
         missing = [symbol for symbol in wanted if symbol not in master.symbols]
         if missing:
             raise OutcomeUnknown(
-                f"the list of {day_date(day)} has no contract of {', '.join(missing)}",
+                f"the list of {day_date(day)} has no contract of "
+                + ", ".join(f"{name} ({config.names.get(name, 'any')})" for name in missing),
                 venue="kite",
                 operation="instruments",
             )
         return master
 
-    units = ",".join(f"{name}={value:g}" for name, value in sorted(config.units.items()))
-    cache = MasterCache("kite", scope_of(config), f"{MAPPING_VERSION} {units}".strip(), folder)
+    own = [f"{name}={value:g}" for name, value in sorted(config.units.items())]
+    own += [f"{name}={value}" for name, value in sorted(config.names.items())]
+    cache = MasterCache(
+        "kite", scope_of(config), f"{MAPPING_VERSION} {','.join(own)}".strip(), folder
+    )
     return load_master(
         cache, day, wanted, ask, make=lambda told, items: ContractMaster(told, items, rule)
     )

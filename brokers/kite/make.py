@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from brokers.kite.clock import market_clock
 from brokers.kite.config import KiteConfig, KiteKeys
 from brokers.kite.store import KiteStore
@@ -16,7 +18,7 @@ def make_port(request: PortRequest) -> KiteStore:
     ------
     ConfigError : a setting of [venues.kite] is wrong.
     """
-    config = KiteConfig.of(request.options)
+    config = replace(KiteConfig.of(request.options), names=dict(request.account.symbols))
     return KiteStore(
         config,
         lambda: KiteKeys.of(request.credentials()),

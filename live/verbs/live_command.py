@@ -12,11 +12,12 @@ from typing import Any
 
 from backtests.request import AccountRequest, BacktestRequest
 from backtests.verbs.outcome import DONE, FAILED, Outcome, command_line
+from brokers.access import access_to
 from core.config import load
 from core.errors import ConfigError, StrategyError, TolaError
 from core.results import RunFolder, RunWriter
 from live.account_folder import account_folder
-from live.gate import Asked, admit, is_real_account, known_accounts, paper_folder
+from live.gate import Admission, Asked, admit, is_real_account, known_accounts, paper_folder
 from live.group_limits import GroupLimits
 from live.group_watch import limits_of
 from live.session import Session, SessionRequest, SessionResult
@@ -26,10 +27,12 @@ from live.verbs.venue_market import (
     DEFAULT_VENUE,
     SANDBOX,
     OpenSandbox,
+    check_venue,
     on_market,
     open_for,
-    paper_market,
     sandbox_market,
+    venue_market,
+    with_venue_cash,
 )
 
 RUNS = Path("runs")
@@ -88,18 +91,18 @@ def live(
         Asked(account, paper, confirm, ask, flags), whole.origins, has_rules=bool(chosen.limits),
         look_up=_credential(config),
     )  # fmt: skip
-    if admission.venue is not None:
-        raise ConfigError(
-            f"venue {admission.venue.name}: this version runs no session on a real account yet; "
-            "--paper for paper fills"
-        )
     name = admission.folder or account or _own_folder(chosen, whole)
-    asked = _session_request(whole, chosen, names, flags, config, name, seconds)
+    at_end = "flatten" if admission.venue is None else "keep"
+    asked = _session_request(whole, chosen, names, flags, config, name, seconds, at_end)
     asked = replace(asked, remedy=remedy)
     with ExitStack() as stack:
-        asked = _on_market(asked, whole, account, venue, open_sandbox, config, stack)
-        asked.folder.make()
         configure("WARNING", brief=True)
+        if admission.venue is not None:
+            asked, told = _for_real(asked, whole, admission, venue, open_sandbox, config)
+            left_out += told
+        else:
+            asked = _on_market(asked, whole, account, venue, open_sandbox, config, stack)
+        asked.folder.make()
         mode = "PAPER" if asked.market is None else asked.market.mode.upper()
         alerts = stack.enter_context(Alerts.of(whole.alerts, f"{mode} {asked.folder.name}"))
         view = stack.enter_context(View())
@@ -148,7 +151,30 @@ def _on_market(
         raise ConfigError("account sandbox: --sandbox starts the sandbox it is at")
     if venue is None:
         return asked
-    return on_market(asked, paper_market(venue, account, config, whole.live))
+    access = access_to(venue, account, config)
+    return on_market(asked, venue_market(access, whole.live, fills_on_paper=True))
+
+
+def _for_real(
+    asked: SessionRequest,
+    whole: BacktestRequest,
+    admission: Admission,
+    venue: str | None,
+    open_sandbox: OpenSandbox | None,
+    config: str,
+) -> tuple[SessionRequest, list[str]]:
+    """Return the request on the venue of a real account, and what a person should read first."""
+    assert admission.venue is not None and admission.account is not None
+    name, at = admission.account.name, admission.venue.name
+    if open_sandbox is not None:
+        raise ConfigError(f"account {name} is a real one: --sandbox has its own account")
+    if venue is not None and venue != at:
+        raise ConfigError(f"account {name} is at {at}, not at {venue}: leave --venue out")
+    access = access_to(at, name, config)
+    market = venue_market(access, whole.live, fills_on_paper=False)
+    told = check_venue(access)
+    asked, cash = with_venue_cash(on_market(asked, market), market, access)
+    return asked, [*told, cash]
 
 
 def _routed(
@@ -251,7 +277,9 @@ def _session_request(
     config: str,
     name: str,
     seconds: float | None,
+    at_end: str,
 ) -> SessionRequest:
+    """Return what a session is made of; `at_end` is what becomes of positions unless told."""
     from backtests.runner import flats_of, load_account
 
     settings = settings_of(whole.live, whole.origins, _account_of(chosen))
@@ -263,7 +291,7 @@ def _session_request(
         session_terms(settings, whole.origins),
         account_folder(name),
         whole.settings.database_url,
-        settings.at_end or "flatten",
+        settings.at_end or at_end,
         seconds,
         groups=_groups(whole),
         document={

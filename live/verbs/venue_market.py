@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from backtests.loading import LoadedPlan
-from brokers.access import access_to
+from backtests.verbs.outcome import command_line
+from brokers.access import Access
 from brokers.registry import Credentials, PortRequest, get_venue
 from core.bars import Series
 from core.config import Account, LiveSettings
@@ -17,6 +18,7 @@ from core.instruments import Instrument
 from live.build import SessionTerms, start_of
 from live.market import VenueMarket
 from live.session import SessionRequest
+from live.venue_money import ask_account
 
 SANDBOX = "sandbox"
 """The account at a sandbox: its orders go there."""
@@ -90,27 +92,27 @@ def open_for(
     return open_sandbox(venue, list(prices.values()), start=start, speed=speed, cash=cash)
 
 
-def paper_market(venue: str, account: str | None, config: str, live: LiveSettings) -> VenueMarket:
-    """Return a venue as a market on whose prices paper fills.
+def venue_market(access: Access, live: LiveSettings, *, fills_on_paper: bool) -> VenueMarket:
+    """Return a venue as a market, whose orders go there or are filled on paper.
 
     Raises
     ------
     ConfigError : what the venue needs is not installed, not set, or nobody logged in.
     """
-    access = access_to(venue, account, config)
-    access.venue.load(access.venue.port)  # names what is not installed, before anything begins
+    venue = access.venue
+    venue.load(venue.port)  # names what is not installed, before anything begins
     found = access.credentials()
     if found.missing:
         raise ConfigError(
-            f"venue {venue}: set {', '.join(found.missing)} in the environment or in .env"
+            f"venue {venue.name}: set {', '.join(found.missing)} in the environment or in .env"
         )
     if found.needs_login:
-        raise ConfigError(f"venue {venue}: nobody is logged in: python run.py login {venue}")
+        raise ConfigError(f"venue {venue.name}: nobody is logged in: {_login(access)}")
 
     def open_port(emit: Any, symbols: Sequence[str]) -> Any:
-        return access.venue.make_port(
+        return venue.make_port(
             PortRequest(
-                Account(access.account or "paper", venue),
+                access.entry or Account("paper", venue.name),
                 live,
                 tuple(symbols),
                 emit,
@@ -120,7 +122,54 @@ def paper_market(venue: str, account: str | None, config: str, live: LiveSetting
         )
 
     is_real_time = abs(access.now() - time.time_ns()) < _NEAR_NS
-    return VenueMarket(venue, open_port, True, False, access.now, is_real_time=is_real_time)
+    return VenueMarket(
+        venue.name, open_port, fills_on_paper, False, access.now, is_real_time=is_real_time
+    )
+
+
+def check_venue(access: Access) -> list[str]:
+    """Return what is worth knowing before orders go to a venue; nothing is placed.
+
+    Raises
+    ------
+    ConfigError : something that trading needs is missing; names all of it.
+    """
+    if not access.venue.examine:
+        return []
+    findings = access.venue.load(access.venue.examine)(access.examined())
+    grave = [item for item in findings if item.is_grave]
+    if grave:
+        lines = [f"{item.name}: {item.text}: {item.remedy}" for item in grave]
+        raise ConfigError(
+            f"venue {access.venue.name} is not ready, nothing was started\n" + "\n".join(lines)
+        )
+    return [f"{item.name}: {item.text}: {item.remedy}" for item in findings if item.remedy]
+
+
+def with_venue_cash(
+    asked: SessionRequest, market: VenueMarket, access: Access
+) -> tuple[SessionRequest, str]:
+    """Return the request with the money that is at the venue, and a line that says so.
+
+    Cash in the account's settings is the most that is made use of.
+    """
+    symbols = [plan.request.instrument.symbol for plan in asked.loaded]
+    money = ask_account(market, symbols, access.account).balance
+    most = None if access.entry is None else access.entry.cash
+    cash = money if most is None else min(most, money)
+    currency = asked.account.currency
+    if not cash > 0.0:
+        raise ConfigError(
+            f"account {access.account}: the venue tells {money:,.2f} {currency}: nothing to trade"
+        )
+    of = f" of {money:,.2f}" if cash < money else ""
+    text = f"cash {cash:,.2f}{of} {currency}, as {access.venue.title} tells"
+    return replace(asked, account=replace(asked.account, cash=cash)), text
+
+
+def _login(access: Access) -> str:
+    own = ["--account", access.account] if access.account else []
+    return command_line(["login", access.venue.name, *own])
 
 
 def on_market(asked: SessionRequest, market: VenueMarket) -> SessionRequest:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backtests.verbs.outcome import DONE, FAILED, Outcome, command_line
 from core.config_fields import ACCOUNT_LIVE_FIELDS
 from core.errors import ConfigError, TolaError
 from core.results import find_run
+
+if TYPE_CHECKING:
+    from backtests.request import AccountRequest, BacktestRequest
+    from core.schedule import FlatRule
+    from live.journal import Journal, SessionFacts
 
 RUNS = Path("runs")
 SHOWN = 10
@@ -55,10 +62,56 @@ def verify(wanted: str) -> Outcome:
                 "is there now: restore a copy of the one it wrote"
             )
         flats = [flats_of(plan, account) for plan in account.plans]
+        if facts["mode"] == "live":
+            return _fed(journal, chain, whole, account, flats, folder.name)
         done = prove(journal, chain, account, flats, whole.settings.calendar)
     finally:
         journal.close()
     return _outcome(done, folder.name)
+
+
+def _fed(
+    journal: Journal,
+    chain: Sequence[SessionFacts],
+    whole: BacktestRequest,
+    account: AccountRequest,
+    flats: Sequence[Sequence[FlatRule]],
+    name: str,
+) -> Outcome:
+    """Prove a session on a real account: decisions must follow, slippage stay in the band."""
+    from backtests.runner import load_account
+    from live.settings import session_terms, settings_of
+    from live.verify_fed import verify_fed
+
+    settings = settings_of(whole.live, whole.origins, account.plans[0].plan.account)
+    done = verify_fed(
+        journal, chain, account, load_account(account, whole), flats,
+        session_terms(settings, whole.origins), whole.settings.calendar,
+    )  # fmt: skip
+    most = settings.slippage_ticks
+    beyond = [row for row in done.slippage if most is not None and not row.ticks <= most]
+    document = {
+        "identical": done.is_identical,
+        "bars": done.bars,
+        "orders": done.orders,
+        "fills": done.fills,
+        "findings": [vars(item) for item in done.findings],
+        "slippage_ticks": most,
+        "beyond": len(beyond),
+        "slippage": [asdict(row) for row in done.slippage],
+    }
+    counts = f"{done.bars:,} bars, {done.orders} orders, {done.fills} fills of the venue"
+    lines = [f"{'IDENTICAL' if done.is_identical else 'DIFFERENT'} decisions  {counts}"]
+    lines += [f"  {item.describe()}" for item in done.findings[:SHOWN]]
+    ticks = sorted(row.ticks for row in done.slippage)
+    if ticks:
+        band = "no band is set" if most is None else f"at most {most:g} allowed"
+        middle = ticks[len(ticks) // 2]
+        lines.append(f"slippage   median {middle:+.1f} ticks, worst {ticks[-1]:+.1f}; {band}")
+    lines += [f"  {row.describe()}" for row in (beyond or done.slippage)[:SHOWN]]
+    failed = not done.is_identical or bool(beyond)
+    step = ["why", name] if failed else ["runs", "show", name]
+    return Outcome(document, lines, command_line(step), exit_code=FAILED if failed else DONE)
 
 
 def _changed(before: dict[str, Any], now: Any) -> list[str]:

@@ -180,7 +180,9 @@ def test_where_the_venues_number_of_the_account_is_known_that_is_typed(real, mon
     assert "MERIDIAN_ACCOUNT_ID__MAIN" in refused(
         real("gold", "--account", "main", "--confirm", "7755")
     )
-    assert "runs no session" in refused(real("gold", "--account", "main", "--confirm", "8866"))
+    assert "set MERIDIAN_CLIENT_ID" in refused(
+        real("gold", "--account", "main", "--confirm", "8866")
+    )
 
 
 def test_with_the_suffix_typed_or_given_the_gate_is_passed(real, monkeypatch):
@@ -195,8 +197,8 @@ def test_with_the_suffix_typed_or_given_the_gate_is_passed(real, monkeypatch):
         given
         == typed
         == (
-            "venue meridian: this version runs no session on a real account yet; "
-            "--paper for paper fills"
+            "venue meridian: set MERIDIAN_CLIENT_ID, MERIDIAN_ACCOUNT_ID in the environment or "
+            "in .env"
         )
     )
     assert questions == [
@@ -240,7 +242,9 @@ def test_flags_that_only_paper_follows_are_refused_by_name(real):
 def test_settings_of_every_session_hold_on_a_real_account_too(real):
     add("\n[live]\nhistory_bars = 500\nstale_secs = 20\n")
 
-    assert "runs no session" in refused(real("gold", "--account", "main", "--confirm", "main"))
+    assert "set MERIDIAN_CLIENT_ID" in refused(
+        real("gold", "--account", "main", "--confirm", "main")
+    )
 
 
 def test_an_environment_must_be_chosen_and_be_one_the_venue_has(real):
@@ -267,7 +271,7 @@ def test_a_real_account_without_risk_rules_is_refused(real):
              "--account", "main", "--confirm", "main")  # fmt: skip
 
     assert "no risk rules, and a real account needs some: --risk PRESET" in refused(real(*words))
-    assert "runs no session" in refused(real(*words, "--risk", "gold_bot"))
+    assert "set MERIDIAN_CLIENT_ID" in refused(real(*words, "--risk", "gold_bot"))
 
 
 def test_a_name_that_is_nearly_a_real_accounts_is_no_paper_account(real):
@@ -287,7 +291,7 @@ def test_an_account_that_no_plan_names_needs_a_plan(real):
 
 
 def test_without_a_plan_those_of_the_account_are_meant(real):
-    assert "runs no session" in refused(real("--account", "main", "--confirm", "main"))
+    assert "set MERIDIAN_CLIENT_ID" in refused(real("--account", "main", "--confirm", "main"))
 
 
 def test_a_venue_that_is_misspelt_suggests_the_right_one(real):

@@ -34,12 +34,12 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def start_box(port, prices=None, **settings):
+def start_box(port, prices=None, speed=None, **settings):
     """Return a running sandbox whose app comes back to a port of this computer."""
     settings.setdefault("windows", dict.fromkeys(WINDOWS, ()))
     wanted = KiteSettings(redirect_url=f"http://127.0.0.1:{port}/", **settings)
     prices = day([CALM] * 30) if prices is None else prices
-    return Sandbox("kite", prices, start=OPEN, settings=wanted).start()
+    return Sandbox("kite", prices, start=OPEN, speed=speed, settings=wanted).start()
 
 
 def settings_text(box, port):

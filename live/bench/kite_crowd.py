@@ -120,7 +120,10 @@ class _Client:
             if time.monotonic() > until:
                 raise RuntimeError(f"{self._ticks} of {len(self._symbols)} instruments ticked")
             self._market.ask("tick", per_second=5.0, seconds=0.4)
-        time.sleep(0.5)  # what is still on its way counts for nothing
+        seen = -1
+        while seen < self._ticks:  # what is still on its way counts for nothing
+            seen = self._ticks
+            time.sleep(0.5)
         self._ticks, self._taken = 0, []
 
     def follow(self, per_second: float, seconds: float) -> list[float]:

@@ -46,6 +46,7 @@ class TurnAbout(Looker):
         super().__init__()
         self.asked: list[float] = []
         self.protection: Any = None
+        self.leaves = False
 
     def next(self) -> None:
         """Look, and act."""
@@ -58,9 +59,13 @@ class TurnAbout(Looker):
 
     def _act(self) -> None:
         if self.position:
+            if self.leaves:
+                return
+            self.leaves = True
             self.close()
             self.cancel(self.protection)
         elif not self.broker.get_orders_open():
+            self.leaves = False
             stop = self.data.close[0] - self.p.reach
             _, self.protection, _ = self.buy_bracket(
                 size=self.p.size, exectype=bt.Order.Market, stopprice=stop, limitexec=None,

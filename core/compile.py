@@ -150,7 +150,7 @@ def inner(function: _Function) -> _Function:
     The rules are those of `kernel`. Without an entry for Python it compiles a quarter faster;
     called from Python it ends the process (uncompiled it is a plain function).
     """
-    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False)
 
 
 def shared(function: _Function) -> _Function:
@@ -163,6 +163,15 @@ def shared(function: _Function) -> _Function:
     from numba import extending
 
     return cast(_Function, cast(Any, extending).register_jitable(function))
+
+
+def unmanaged(function: _Function) -> _Function:
+    """Compile a kernel that allocates nothing, without counting references to its arrays.
+
+    The rules are those of `kernel`. A call that hands on twenty arrays would count each of them,
+    atomically, up and down; in a loop over bars that costs more than the loop's own work.
+    """
+    return _compiled(function, _nrt=False)
 
 
 @contextmanager

@@ -115,6 +115,35 @@ def brokerage(cost: Any, quantity: float, unit_value: float) -> float:
 
 
 @kernel
+def each_charge(
+    cost: Any, is_buy: bool, quantity: float, price: float, multiplier: float
+) -> tuple[float, float, float, float, float, float, float, float]:
+    """Return one fill's charges in the order of COST_KINDS (see `charge_by_kind`)."""
+    turnover = quantity * price * multiplier
+    commission = round_money(
+        cost.commission_per_unit * quantity + cost.commission_rate * turnover, cost.round_charge
+    )
+    broker = brokerage(cost, quantity, price * multiplier)
+    stt = cost.stt_buy_rate if is_buy else cost.stt_sell_rate
+    ctt = cost.ctt_buy_rate if is_buy else cost.ctt_sell_rate
+    exchange = round_money(
+        cost.exchange_rate * turnover + cost.exchange_per_unit * quantity, cost.round_charge
+    )
+    sebi = round_money(cost.sebi_rate * turnover, cost.round_charge)
+    stamp = cost.stamp_buy_rate if is_buy else 0.0
+    return (
+        commission,
+        broker,
+        round_money(stt * turnover, cost.round_tax),
+        round_money(ctt * turnover, cost.round_tax),
+        exchange,
+        sebi,
+        round_money(stamp * turnover, cost.round_stamp),
+        round_money(cost.gst_rate * (broker + exchange + sebi), cost.round_charge),
+    )
+
+
+@kernel
 def charge_by_kind(
     cost: Any, is_buy: bool, quantity: float, price: float, multiplier: float, out: Any
 ) -> float:
@@ -128,32 +157,20 @@ def charge_by_kind(
     multiplier : quote money per 1.0 price move of 1.0 quantity.
     out : ndarray of float64, shape (8,), in the order of COST_KINDS, quote currency, >= 0 = paid.
     """
-    turnover = quantity * price * multiplier
-    out[0] = round_money(
-        cost.commission_per_unit * quantity + cost.commission_rate * turnover, cost.round_charge
-    )
-    out[1] = brokerage(cost, quantity, price * multiplier)
-    stt = cost.stt_buy_rate if is_buy else cost.stt_sell_rate
-    out[2] = round_money(stt * turnover, cost.round_tax)
-    ctt = cost.ctt_buy_rate if is_buy else cost.ctt_sell_rate
-    out[3] = round_money(ctt * turnover, cost.round_tax)
-    out[4] = round_money(
-        cost.exchange_rate * turnover + cost.exchange_per_unit * quantity, cost.round_charge
-    )
-    out[5] = round_money(cost.sebi_rate * turnover, cost.round_charge)
-    stamp = cost.stamp_buy_rate if is_buy else 0.0
-    out[6] = round_money(stamp * turnover, cost.round_stamp)
-    out[7] = round_money(cost.gst_rate * (out[1] + out[4] + out[5]), cost.round_charge)
     total = 0.0
-    for kind in range(8):
-        total += out[kind]
+    for kind, paid in enumerate(each_charge(cost, is_buy, quantity, price, multiplier)):
+        out[kind] = paid
+        total += paid
     return total
 
 
 @kernel
 def charge(cost: Any, is_buy: bool, quantity: float, price: float, multiplier: float) -> float:
     """Return all charges of one fill in quote currency (the sum of `charge_by_kind`)."""
-    return charge_by_kind(cost, is_buy, quantity, price, multiplier, np.zeros(8))
+    total = 0.0
+    for paid in each_charge(cost, is_buy, quantity, price, multiplier):
+        total += paid
+    return total
 
 
 @kernel

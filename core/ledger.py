@@ -305,7 +305,8 @@ class Ledger:
         if is_open(trade):
             return None
         del self.open[trade.plan_id, trade.symbol]
-        closed = _closed(trade, fill)
+        reason = "opposite" if fill.role is Role.ENTRY else fill.reason
+        closed = closed_trade(trade, fill.bar_start, fill.ts_event, reason)
         self.trades.append(closed)
         return closed
 
@@ -374,7 +375,8 @@ class Ledger:
         return [trade.row(*marks[key]) for key, trade in sorted(self.open.items())]
 
 
-def _closed(trade: OpenTrade, fill: Fill) -> Trade:
+def closed_trade(trade: OpenTrade, exit_bar: int, exit_time: int, reason: str) -> Trade:
+    """Return the closed trade that an open one has become with its last fill."""
     pnl = trade.gross - trade.costs
     planned = trade.planned
     risk = money = None
@@ -386,9 +388,9 @@ def _closed(trade: OpenTrade, fill: Fill) -> Trade:
         plan_id=trade.plan_id,
         symbol=trade.symbol,
         entry_bar=trade.entry_bar,
-        exit_bar=fill.bar_start,
+        exit_bar=exit_bar,
         entry_time=trade.entry_time,
-        exit_time=fill.ts_event,
+        exit_time=exit_time,
         side=trade.side,
         quantity=_clean(trade.entered),
         entry_price=trade.entry_price,
@@ -402,7 +404,7 @@ def _closed(trade: OpenTrade, fill: Fill) -> Trade:
         mfe_r=None if risk is None else trade.favourable / risk,
         legs=trade.legs,
         pattern=planned.pattern,
-        exit_reason="opposite" if fill.role is Role.ENTRY else fill.reason,
+        exit_reason=reason,
         ambiguous=trade.ambiguous,
         planned_risk=money,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import ceil, floor, gcd
 
-from core.compile import kernel
+from core.compile import kernel, shared
 
 TICK_TOLERANCE = 1e-6
 """A price within this share of a step of a tick is on the tick."""
@@ -69,6 +69,7 @@ def steps_to_quantity(steps: int, lot: float) -> float:
     return steps * lot
 
 
+@shared
 def common_step(one: float, other: float) -> float:
     """Return the largest quantity step that both are whole multiples of."""
     scale = 10**9

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.compile import inner, kernel
+from core.compile import inner, kernel, unmanaged
 from core.costs import swap
 from core.matching.brackets import end_tree
 from core.matching.events import add_event
@@ -341,7 +341,7 @@ def restore_state(row: int, books: Any, orders: Any, limits: Any, trials: Any) -
         orders[0, k] = orders[row, k]
 
 
-@kernel
+@unmanaged
 def walk_bars(
     bars: Any,
     first: int,

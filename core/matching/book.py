@@ -53,6 +53,17 @@ NO_MARKS = np.zeros((2, 0))
 """What `walk_bars` takes where there is no finer file, no swap, nothing to mark."""
 
 
+@shared
+def count_in(market: Any, step: float, margin_fixed: float) -> None:
+    """Let a MARKET record count in steps of this quantity.
+
+    margin_fixed : quote money per 1.0 of quantity.
+    """
+    market.lot = step
+    market.step_value = step * market.multiplier * market.fx
+    market.margin_fixed = margin_fixed * step * market.fx
+
+
 def market_record(
     facts: InstrumentFacts,
     *,
@@ -77,15 +88,9 @@ def market_record(
     market = np.zeros(1, MARKET)
     record = market[0]
     buy_share, sell_share = PRICE_SIDES[facts.price_side]
-    record.tick, record.lot, record.multiplier, record.fx = (
-        facts.tick,
-        step,
-        facts.multiplier,
-        fx,
-    )
-    record.step_value = step * facts.multiplier * fx
+    record.tick, record.multiplier, record.fx = facts.tick, facts.multiplier, fx
+    count_in(record, step, facts.margin_fixed)
     record.slippage = facts.slippage_ticks * facts.tick
-    record.margin_fixed = facts.margin_fixed * step * fx
     record.margin_rate = facts.margin_rate
     record.volume_share = volume_share or 0.0
     record.buy_share, record.sell_share = buy_share, sell_share

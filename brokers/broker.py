@@ -383,7 +383,7 @@ class LiveBroker(HearingAccount):
         for plan in self._plans:
             if plan.symbol == symbol:
                 held = float(plan.cell["spread"][0]) if spread != spread else spread
-                plan.mark(price, held)
+                plan.mark(price, held, ts)
                 moved = moved or plan.position_steps != 0
                 if plan.leaving:
                     self._close_again(plan)

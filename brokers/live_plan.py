@@ -16,6 +16,7 @@ from core.events import Execution
 from core.fx import FxRate
 from core.instruments import Instrument
 from core.matching.mirror import mirror_fill, mirror_mark
+from core.matching.prices_at import side_price
 from core.matching.records import FILL_EVENT, Event
 from core.orders import OrderKind, OrderRequest, Role, Side
 from core.prices import quantity_to_steps
@@ -195,6 +196,7 @@ class LivePlan(TradedPlan):
         self.flat_reason = "flat_time"
         self.unprotected_since: int | None = None
         self.last_price = float("nan")
+        self.marked_at = 0
         self.brackets: list[LiveTicket] = []
         self.positions: dict[str, int] = {}
         self.leaving = ""
@@ -271,10 +273,15 @@ class LivePlan(TradedPlan):
                 parent.open_steps *= parts
         self._tape.begin(self.position_steps, self.average)
 
-    def mark(self, price: float, spread: float) -> None:
-        """Take a price as the present one."""
-        self.last_price = price
+    def mark(self, price: float, spread: float, ts: int = 0) -> None:
+        """Take a price as the present one. ts : its time, ns UTC; 0: unknown."""
+        self.last_price, self.marked_at = price, ts
         mirror_mark(price, spread, self.book.market, self.book.books)
+
+    def has_passed(self, stop: float, side: int) -> bool:
+        """Whether the last price would trigger a stop of a side."""
+        meets = float(side_price(self.last_price, side, self.book.market[0], self.book.state))
+        return side * (meets - stop) >= 0
 
     # -- executions --------------------------------------------------------------------------
 

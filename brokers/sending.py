@@ -154,15 +154,18 @@ class Sender:
         wanted: OrderRequest | ChildRequest = request if child is None else child
         sent_for = self.time_in_force(request if child is None else _LASTING)
         assert sent_for is not None  # refused before it was taken
+        kind, price = wanted.kind, ticket.wanted_price
+        if self._is_passed(ticket):  # venues refuse such a stop; it has triggered
+            kind, price = OrderKind.MARKET, None
         return VenueOrder(
             order_id=part.order_id,
             plan_id=plan.plan_id,
             symbol=plan.symbol,
             side=ticket.side,
             quantity=quantity,
-            kind=wanted.kind,
+            kind=kind,
             role=role,
-            price=ticket.wanted_price,
+            price=price,
             limit_price=ticket.wanted_limit,
             trail_amount=wanted.trail_amount,
             trail_percent=wanted.trail_percent,
@@ -175,6 +178,18 @@ class Sender:
             planned_entry=request.planned_entry,
             children=children,
         )
+
+    def _is_passed(self, ticket: LiveTicket) -> bool:
+        """Whether the market has passed a bracket's stop before it is sent: by the entry's price.
+
+        A price from before the entry filled says nothing of it.
+        """
+        child, plan = ticket.child, ticket.plan
+        if child is None or child.kind is not OrderKind.STOP or ticket.wanted_price is None:
+            return False
+        filled_at = int(self._account.family_of(ticket)[0].order.info.get("ts_event") or 0)
+        is_fresh = plan.marked_at >= filled_at
+        return bool(is_fresh and plan.has_passed(ticket.wanted_price, int(ticket.side)))
 
     def _want(self, ticket: LiveTicket) -> None:
         """Note where an order is to stand."""

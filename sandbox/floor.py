@@ -202,7 +202,8 @@ class Floor:
 
     def _look_for_triggers(self, book: LiveBook) -> None:
         """Note which stops have triggered and rest at their limit now."""
-        triggered = {int(row["order_id"]) for row in book.book.working() if row["triggered"]}
+        rows = book.book.working()
+        triggered = set(rows["order_id"][rows["triggered"] == 1].tolist())
         for slot, order in self._at_work(book):
             is_new = slot in triggered and not order.is_triggered and order.terms.kind in _STOPS
             if is_new:

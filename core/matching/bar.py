@@ -15,7 +15,14 @@ from core.costs import swap
 from core.matching.brackets import end_tree
 from core.matching.events import add_event
 from core.matching.floors import floor_in_force, mark
-from core.matching.path import acts_as_limit, jump, limit_reached, move, stop_reached
+from core.matching.path import (
+    acts_as_limit,
+    jump,
+    let_work,
+    limit_reached,
+    move,
+    stop_reached,
+)
 from core.matching.prices_at import equity_at, set_spread, side_price, value_book
 from core.matching.records import (
     ANOTHER_DAY,
@@ -83,6 +90,7 @@ def begin_bar(bar: Any, market: Any, book: Any, orders: Any, limits: Any, events
     if market.volume_share > 0.0:
         book.volume_left = quantity_to_steps(market.volume_share * bar.volume, market.lot)
     charge_swap(market.nights_before, market, book, events)
+    let_work(True, market, book, orders)
     for k in range(book.count):
         if orders[k].status != WORKING:
             continue

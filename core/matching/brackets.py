@@ -19,6 +19,7 @@ from core.matching.records import (
     CANCEL_EVENT,
     CHANGE_EVENT,
     FILLED,
+    NEW_AT_TRADE,
     OTHER_FILLED,
     PARENT_ENDED,
     POSITION_CLOSED,
@@ -73,12 +74,17 @@ def say_changed(k: int, book: Any, orders: Any, events: Any) -> None:
 
 @inner
 def activate_children(k: int, market: Any, book: Any, orders: Any, events: Any) -> None:
-    """Let the children of a filled parent work from the present price on."""
+    """Let the children of a filled parent work from the present price on.
+
+    On a path it is still there. A trade is over with the parent's fill: they meet the next one.
+    """
     for j in range(book.count):
         child = orders[j]
         if child.parent != orders[k].order_id or child.status != WAITING:
             continue
         child.status = WORKING
+        if book.discrete != 0:
+            child.triggered = NEW_AT_TRADE
         if child.kind == TRAILING_STOP_ORDER:
             trail_stop(child, market, book)
         add_event(book, events, ACTIVE_EVENT, child.order_id, child.side, 0)

@@ -24,6 +24,7 @@ from core.matching.records import (
     LOCKED,
     MARGIN_EVENT,
     MARKET_ORDER,
+    NEW_AT_TRADE,
     NO_MARGIN,
     NOT_AT_ONCE,
     NOTHING_TO_REDUCE,
@@ -84,13 +85,29 @@ def next_here(market: Any, book: Any, orders: Any) -> int:
     best = -1
     best_class = NOT_REACHED
     for k in range(book.count):
-        if orders[k].status == WORKING:
+        if orders[k].status == WORKING and orders[k].triggered != NEW_AT_TRADE:
             meets = buy if orders[k].side > 0 else sell
             how = reached_at(orders[k], meets, market.through)
             if how < best_class:
                 best = k
                 best_class = how
     return best if book.volume_left != 0 else -1
+
+
+@inner
+def let_work(passed: bool, market: Any, book: Any, orders: Any) -> None:
+    """Let children that came to work at the last trade meet what comes.
+
+    passed : a stop that the last trade had passed triggers; a market order goes where it would.
+    """
+    for k in range(book.count):
+        order = orders[k]
+        if order.triggered != NEW_AT_TRADE:
+            continue
+        order.triggered = 0
+        if passed and not acts_as_limit(order):
+            meets = side_price(book.price, order.side, market, book)
+            order.triggered = 1 if stop_reached(order, meets) else 0
 
 
 @inner
@@ -302,6 +319,7 @@ def move(target: float, market: Any, book: Any, orders: Any, limits: Any, events
             break
         mark(stop_at, market, book, orders, limits)
         act(k, True, market, book, orders, limits, events)
+        let_work(False, market, book, orders)
         mark(stop_at, market, book, orders, limits)
         settle(market, book, orders, limits, events)
     mark(target, market, book, orders, limits)

@@ -21,6 +21,9 @@ from core.costs import COST
 # Status of an order slot.
 FREE, WAITING, WORKING, FILLED, ENDED = 0, 1, 2, 3, 4
 
+NEW_AT_TRADE = 2
+"""`triggered` of a child that came to work at the present trade: it meets the next one."""
+
 # Kinds, roles and times in force: the values of core.orders' enums, as kernels need constants.
 MARKET_ORDER, LIMIT_ORDER, STOP_ORDER, STOP_LIMIT_ORDER, TRAILING_STOP_ORDER = 0, 1, 2, 3, 4
 ENTRY, STOP, TARGET, EXIT = 0, 1, 2, 3
@@ -124,7 +127,8 @@ price : the limit of a limit order, the trigger of any stop (nan: a trail takes 
 limit : the limit of a stop-limit.
 trail_amount, trail_percent : distance of a trailing stop in price units or as a share (0.01).
 stop_to : new trigger of the bracket's stop the instant this target fills; nan leaves it.
-triggered : 1 = a stop has triggered: it is a market order, or rests at its limit, from then on.
+triggered : 1 = a stop has triggered: it is a market order, or rests at its limit, from then on;
+    `NEW_AT_TRADE`.
 day : trading day the order belongs to; -1: the day of the first bar it works on.
 reduces : the order may only shrink the position, and is cut to it.
 has_children : 1 = the parent of a bracket.

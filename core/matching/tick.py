@@ -20,7 +20,7 @@ from core.matching.bar import (
     start_events,
 )
 from core.matching.floors import cancel_all
-from core.matching.path import jump, move
+from core.matching.path import jump, let_work, move
 from core.matching.prices_at import set_spread
 from core.matching.records import EVENTS_A_SLOT, EVENTS_BESIDES, KEPT, REQUESTED_FLAT
 from core.prices import quantity_to_steps
@@ -65,6 +65,7 @@ def take_tick(
     The first price of a bar is a jump whatever it is: market orders wait for no way to walk.
     """
     book.at_open = 1 if at_open else 0
+    let_work(True, market, book, orders)
     if spread == spread:
         set_spread(spread, market, book)
     if jumps or at_open:

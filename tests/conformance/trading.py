@@ -356,6 +356,23 @@ class Brackets:
         assert our.position == lab.truth().net == 0
         assert [order.is_stop for order in lab.truth().working] == [False]
 
+    @SIDES
+    def test_a_stop_that_its_entrys_own_price_has_passed_closes_the_position(
+        self, lab, our, side, way
+    ):
+        size = our.lots(1)
+        our.show(lab.at(0))
+        our.do("bracket", side=side, size=size, kind="limit", price=lab.at(-20 * way),
+               stop=lab.at(-50 * way), targets=[[size, lab.at(50 * way)]])  # fmt: skip
+
+        our.show(lab.at(-60 * way))
+        our.show(lab.at(-55 * way))
+
+        assert our.position == lab.truth().net == 0
+        assert our.states("a.stop")[-1] == "Completed"
+        assert our.last("a.stop")[4] == "stop"
+        assert lab.truth().ours == []
+
     def test_the_stop_moves_where_the_strategy_says(self, lab, our):
         size = our.lots(1)
         our.show(lab.at(0))

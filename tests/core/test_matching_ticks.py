@@ -100,6 +100,49 @@ def test_a_floor_met_at_one_trade_closes_at_the_next_even_in_the_next_bar() -> N
     assert second == ["0 #0 sell 10 at 97.5 daily_loss"]
 
 
+def test_a_stop_that_its_entrys_own_trade_has_passed_fills_at_the_next_one_wherever_it_is() -> None:
+    book = book_of()
+    book.add(order(1, "buy", 1, "limit", 100, children=(stop(2, 98), target(3, 105))), day=0)
+
+    told = through(book, [101, 97, 99, 96])
+
+    assert told == [
+        "1 #1 buy 1 at 97",
+        "2 #2 sell 1 at 99",
+        "2 #3 ends position_closed",
+    ]
+
+
+def test_a_target_that_its_entrys_own_trade_has_passed_waits_for_one_that_reaches_it() -> None:
+    book = book_of()
+    book.add(order(1, "buy", 1, "stop", 100, children=(stop(2, 95), target(3, 102))), day=0)
+
+    told = through(book, [99, 103, 101, 102.5])
+
+    assert told == [
+        "1 #1 buy 1 at 103",
+        "3 #3 sell 1 at 102.5",
+        "3 #2 ends position_closed",
+    ]
+
+
+@pytest.mark.parametrize("is_path", [False, True], ids=["a trade", "a path"])
+def test_what_came_to_work_at_a_bars_last_trade_meets_the_next_bars_first_price(is_path) -> None:
+    book = book_of()
+    book.add(order(1, "buy", 1, "limit", 100, children=(stop(2, 98),)), day=0)
+
+    first = through(book, [101, 97])
+    if is_path:  # a bar that came from history has no trades
+        book.books["discrete"][0] = 0
+        later = bars_of([(99, 99.5, 98.5, 99)], start=HOUR)
+        second = [said(0, event) for event in book.walk(later, 0) if event.kind != 5]
+    else:
+        second = through(book, [99, 96])
+
+    assert first == ["1 #1 buy 1 at 97"]
+    assert second == ["0 #2 sell 1 at 99"]
+
+
 def test_the_event_list_grows_with_what_a_bar_of_many_ticks_brings() -> None:
     book = book_of(volume_share=0.1, capacity=2)
     book.add(order(1, "buy", 500, "limit", 100), day=0)

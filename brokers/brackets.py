@@ -18,7 +18,7 @@ from brokers.orders import Whole
 from brokers.port import Brackets, Distances
 from brokers.sending import priced
 from core.events import OrderStatus
-from core.orders import OrderKind, Role
+from core.orders import OrderKind, Role, TimeInForce
 
 logger = logging.getLogger(__name__)
 
@@ -218,7 +218,18 @@ class KeptBrackets:
             self.give_up(ticket, "stop_refused" if said_no else "stop_removed")
             return False
         self.miss(ticket)
+        if self._ended_with_day(ticket):
+            self.put_back(ticket)
         return True
+
+    def _ended_with_day(self, ticket: LiveTicket) -> bool:
+        """Whether a stop ended because its day did, at a venue that has no orders for longer.
+
+        No fill that is still to come explains such an end, so that there is nothing to wait for.
+        """
+        account = self._account
+        is_daily = TimeInForce.GTC not in account.capabilities.times_in_force
+        return is_daily and all(part.sent_at < account.day_began for part in ticket.current)
 
     def miss(self, ticket: LiveTicket) -> None:
         """Note that a stop is not at the venue though nothing was heard of its end."""
@@ -250,9 +261,17 @@ class KeptBrackets:
         elif ticket.mended >= MOST_MENDS:
             self.give_up(ticket, "stop_removed")
         else:
-            ticket.mended += 1
+            ticket.mended = 0 if self._ended_with_day(ticket) else ticket.mended + 1
             logger.warning("stop put back order=%s plan=%s", ticket.order_id, ticket.plan.plan_id)
             self._place_anew(ticket, parent.open_steps)
+
+    def succeed(self, ticket: LiveTicket) -> None:
+        """Place a stop anew at once: whoever sent it has died, and it may never arrive.
+
+        Should it do so, it ends as any order does whose place another has taken.
+        """
+        self.miss(ticket)
+        self.put_back(ticket)
 
     def _place_anew(self, ticket: LiveTicket, steps: int) -> None:
         account = self._account

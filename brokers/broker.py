@@ -11,6 +11,7 @@ Only the engine's thread calls it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -33,6 +34,8 @@ from core.orders import (
     Role,
     Side,
 )
+
+logger = logging.getLogger(__name__)
 
 UNSUPPORTED = (bt.Order.Close, bt.Order.StopTrailLimit)
 """Backtrader's order types that no venue of ours has; they are rejected, never approximated."""
@@ -130,6 +133,7 @@ class LiveBroker(HearingAccount):
             for ticket in tickets:
                 self.end(ticket, "rejected", refusal)
             return
+        tickets[0].only_closes = not request.children and self._shrinks(plan, request)
         plan.owner = orders[0].owner
         plan.live = True
         first = None if request.oco is None else self._by_ref.get(request.oco)
@@ -185,6 +189,8 @@ class LiveBroker(HearingAccount):
             return unable
         if request.quantity < plan.step * (1 - 1e-9):
             return "size_zero"
+        if self._is_closed_anyway(plan, request):
+            return "being_closed"
         if request.reduces or self._shrinks(plan, request):
             return ""
         if self.is_frozen(plan.symbol):
@@ -195,6 +201,20 @@ class LiveBroker(HearingAccount):
         """Whether an order only makes the position smaller, whoever says so."""
         held = plan.position_steps * int(request.side)
         return held < 0 and plan.steps_of(request.quantity) <= -held
+
+    def _is_closed_anyway(self, plan: LivePlan, request: OrderRequest) -> bool:
+        """Whether exits that nobody's strategy asked for close already what an order would close.
+
+        Its strategy has not heard of them yet. Both together would turn the position round.
+        """
+        forced = sum(
+            ticket.remaining
+            for ticket in self.working_of(plan)
+            if ticket.is_forced and ticket.side is request.side
+        )
+        held = abs(plan.position_steps)
+        steps = plan.steps_of(request.quantity)
+        return bool(forced) and self._shrinks(plan, request) and steps + forced > held
 
     def modify_approved(self, approved: Approved[OrderChange], order: Any) -> None:
         """Change a working order; nothing happens if it has ended."""
@@ -221,8 +241,15 @@ class LiveBroker(HearingAccount):
         return ticket is not None and self.cancel_ticket(ticket, "")
 
     def cancel_ticket(self, ticket: LiveTicket, reason: str) -> bool:
-        """Ask for an order's end; False if it has ended or was asked before."""
-        if ticket.is_over or ticket.cancel_wanted:
+        """Ask for an order's end; False if it has ended or was asked before.
+
+        Where the venue did not do what was asked before, it is asked again.
+        """
+        if ticket.is_over:
+            return False
+        if ticket.cancel_wanted:
+            if ticket.lost_at is None:
+                self.sender.cancel(ticket)
             return False
         ticket.end_reason = ticket.end_reason or reason
         if not ticket.is_sent:
@@ -253,15 +280,31 @@ class LiveBroker(HearingAccount):
     ) -> None:
         """Close (a share, or so many lot steps, of) a plan's position by a market order.
 
-        Nothing is sent for what such orders on their way will close anyway. Closed whole, positions
-        of a hedging account that stand against each other are closed, too.
+        Nothing is sent for what such orders on their way will close anyway, nor for what the venue
+        says not to hold: an exit of it would open a position. Closed whole, positions of a hedging
+        account that stand against each other are closed, too.
         """
-        held = abs(plan.position_steps)
+        held = min(abs(plan.position_steps), self._held_at_venue(plan))
         side = Side.BUY if plan.position_steps < 0 else Side.SELL
         wanted = max(1, round(held * share)) if steps is None else steps
         self._close_steps(plan, side, min(held - self._closing(plan, side), wanted), reason)
         if share == 1.0 and steps is None and plan.paired_steps:
             self._close_pairs(plan, reason)
+
+    def _held_at_venue(self, plan: LivePlan) -> int:
+        """Return how many lot steps on a plan's side the venue holds; all, where nobody doubts it.
+
+        Fills can get lost for good: those of a past day, of which a venue tells nothing any more.
+        """
+        theirs = self.settling.contested.get(plan.symbol)
+        if theirs is None:
+            return abs(plan.position_steps)
+        logger.warning(
+            "the venue's position is another plan=%s ours=%g theirs=%g",
+            plan.plan_id, plan.size(plan.position_steps), theirs,
+        )  # fmt: skip
+        side = 1 if plan.position_steps > 0 else -1
+        return max(0, int(plan.steps_of(abs(theirs)))) if theirs * side > 0 else 0
 
     def _close_pairs(self, plan: LivePlan, reason: str) -> None:
         """Close what a plan holds long and short at once, which its net position does not show."""
@@ -411,7 +454,8 @@ class LiveBroker(HearingAccount):
     def finish_bar(self, plan: LivePlan, bar: np.record) -> None:
         """A plan's bar is over and told: note the equity at its END."""
         self.now = max(self.now, int(bar.end))
-        if not plan.start:  # history: a hand may order before the first live bar
-            plan.begin_day(int(bar.day), int(bar.start))
+        for other in self._plans:  # history: a hand may order before the first live bar
+            if other.symbol == plan.symbol and not other.start:
+                other.begin_day(int(bar.day), int(bar.start))
         self._ends.append(int(bar.end))
         self._equities.append(self._value)

@@ -158,6 +158,11 @@ class HearingAccount(TellingAccount):
         if ticket.child is None and self.capabilities.brackets is Brackets.ON_POSITION:
             self.position_prices.follow(ticket)
 
+    def tell_execution(self, ticket: LiveTicket, execution: Execution) -> None:
+        """Book one fill everywhere it counts; what the venue held before it is not doubted now."""
+        self.settling.note_fill(ticket.plan.symbol)
+        super().tell_execution(ticket, execution)
+
     # -- replies to changes and cancels ------------------------------------------------------
 
     def _hear_answer(self, ticket: LiveTicket, event: Answer) -> None:

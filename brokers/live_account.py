@@ -28,7 +28,8 @@ class LiveAccount(TradedAccount):
     terms : LiveTerms
     book : OrderBook
         All orders heard of, ours and others'.
-    now : market time of the last thing heard, ns UTC.
+    now : market time of the last thing heard, ns UTC. day_began : when its trading day was first
+        heard of.
     protected_after : (plan_id, ns) of each time a position got its stop, newest last.
     hands : OtherHands
         What other hands hold on this account.
@@ -62,7 +63,7 @@ class LiveAccount(TradedAccount):
         """Begin a session: flat, nothing heard. Called by Backtrader."""
         super().init()
         self.book = OrderBook()
-        self.now = 0
+        self.now = self.day_began = 0
         self.protected_after: deque[tuple[str, int]] = deque(maxlen=64)
         self.hands.reset()
         self._tickets: dict[str, LiveTicket] = {}
@@ -161,6 +162,14 @@ class LiveAccount(TradedAccount):
             "use cerebro.setbroker(Guard(broker)) instead of cerebro.setbroker(broker)"
         )
 
+    def note_restart(self) -> None:
+        """The process that sent what is in flight has died: no answer to it will be heard."""
+        if self.capabilities.takes_at_once:
+            return
+        for ticket in self.tickets():
+            for part in ticket.current:
+                part.is_orphan = self.book.sent(part.order_id).is_in_flight
+
     # -- protection --------------------------------------------------------------------------
 
     def look_at_protection(self, plan: LivePlan) -> None:
@@ -207,7 +216,7 @@ class LiveAccount(TradedAccount):
     # -- money -------------------------------------------------------------------------------
 
     def _roll_day(self, day: int) -> None:
-        self._day = day
+        self._day, self.day_began = day, self.now
         for plan in self._plans:
             plan.begin_day(day, self.now)
             if plan.unprotected_since is not None:

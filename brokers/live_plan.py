@@ -38,6 +38,7 @@ class Part:
     changes : how often it was changed. misses : snapshots in a row that lack it.
     cancel_asked : its end was asked for, and the venue has not said no since.
     is_retired : another part carries what is left of it.
+    is_orphan : the process that sent it has died before anything was heard of it.
     """
 
     order_id: str
@@ -53,6 +54,7 @@ class Part:
     misses: int = 0
     cancel_asked: bool = False
     is_retired: bool = False
+    is_orphan: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -82,6 +84,7 @@ class LiveTicket(Ticket):
     lost_at : (stops) market time at which it ended unasked, its position still open.
     mended : how often it was put back.
     is_forced : it closes a position by our own decision, not the strategy's.
+    only_closes : when it was sent it would have done no more than close.
     """
 
     order_id: str = ""
@@ -115,6 +118,7 @@ class LiveTicket(Ticket):
     lost_at: int | None = None
     mended: int = 0
     is_forced: bool = False
+    only_closes: bool = False
 
     def note_position(self, position_id: str) -> None:
         """Know a position that a fill was of."""

@@ -112,6 +112,8 @@ class Capabilities:
     tells_executions, tells_orders : its stream does; else both are polled every `poll_secs`.
     answers_fill : the reply to a market order already says what was filled.
     market_protection : market and stop-market orders must say how far they may slip.
+    takes_at_once : what was sent is there at once, so what its books lack then has never arrived
+        and may be sent again. On a wire it may be on its way for a while.
     keeps_floors : it tests the guard's floors inside a walk itself (paper only).
     """
 
@@ -143,6 +145,7 @@ class Capabilities:
     poll_secs: float = 5.0
     answers_fill: bool = False
     market_protection: bool = False
+    takes_at_once: bool = False
     keeps_floors: bool = False
 
 

@@ -2,7 +2,8 @@
 
 First everything it tells is learned like any other event: fills once, orders as a join. Then it
 tells by what it lacks: an order that was sent long before and is in two snapshots in a row not
-among the venue's has never arrived, or is gone. What still differs is named.
+among the venue's has never arrived, or is gone. A stop that a dead process sent is not waited for:
+another takes its place. What still differs is named.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Settling:
     Attributes
     ----------
     began : time of the first snapshot: what others did before is history, None before it.
+    contested : by symbol, what the venue holds of it where our books say otherwise, as a signed
+        quantity.
     """
 
     def __init__(self, account: Any) -> None:
@@ -48,6 +51,8 @@ class Settling:
     def reset(self) -> None:
         """Begin a session: no snapshot was heard."""
         self.began: int | None = None
+        self.contested: dict[str, float] = {}
+        self._filled_at: dict[str, int] = {}
         self._differed: dict[str, PositionDiffers] = {}
 
     def hear(self, snapshot: Snapshot) -> list[Difference]:
@@ -68,9 +73,22 @@ class Settling:
             *quantities_of(snapshot, before),
             *self._lasting(compare(snapshot, self.believed()), is_first),
         ]
+        self.contested = {
+            item.symbol: item.theirs
+            for item in found
+            if isinstance(item, PositionDiffers) and self._is_after_fills(snapshot, item.symbol)
+        }
         for difference in found:
             account.act_on(difference)
         return found
+
+    def note_fill(self, symbol: str) -> None:
+        """A fill of ours is being booked: what was told before it of the position is past."""
+        self.contested.pop(symbol, None)
+        self._filled_at[symbol] = self._account.now
+
+    def _is_after_fills(self, snapshot: Snapshot, symbol: str) -> bool:
+        return snapshot.asked_at > self._filled_at.get(symbol, -1)
 
     def _learn(self, snapshot: Snapshot) -> None:
         account = self._account
@@ -131,6 +149,10 @@ class Settling:
         if find_order(snapshot, self._believe(ticket, part)) is not None:
             part.misses = 0
             return
+        covers = ticket.is_stop and held.get(ticket.plan.symbol, 0.0) * ticket.plan.position_steps
+        if part.is_orphan and known.is_in_flight and covers > 0:
+            account.brackets.succeed(ticket)
+            return
         wait = account.terms.settle_ns if known.is_in_flight else 0
         since = part.sent_at if known.is_in_flight else part.heard_at
         if known.is_over or snapshot.asked_at - since < max(1, wait):
@@ -140,7 +162,7 @@ class Settling:
             never = refused(part.order_id, NEVER_ARRIVED)
             account.book.learn(never if known.is_in_flight else gone(part.order_id))
             account.tell(ticket)
-        elif ticket.is_stop and held.get(ticket.plan.symbol, 0.0) * ticket.plan.position_steps > 0:
+        elif covers > 0:
             account.brackets.miss(ticket)
 
     # -- what is compared --------------------------------------------------------------------
@@ -215,7 +237,7 @@ class Settling:
             if ticket.held_back or (ticket.parts and account.heard_of(ticket).missing):
                 return True
             if not ticket.is_native and any(
-                account.book.sent(part.order_id).is_in_flight for part in ticket.parts
+                account.book.sent(part.order_id).is_in_flight for part in ticket.current
             ):
                 return True
         return False

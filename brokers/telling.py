@@ -58,6 +58,10 @@ class TellingAccount(LiveAccount):
         """Take note of an order that another hand moved."""
         raise NotImplementedError
 
+    def cancel_ticket(self, ticket: LiveTicket, reason: str) -> bool:
+        """Ask for an order's end; False if it has ended or was asked before."""
+        raise NotImplementedError
+
     # -- from what is known ------------------------------------------------------------------
 
     def tell(self, ticket: LiveTicket) -> None:
@@ -301,6 +305,8 @@ class TellingAccount(LiveAccount):
             self._close_unwelcome(ticket)
         self.brackets.after_fill(ticket)
         self.oco.after_fill(ticket)
+        if now == 0 and (ticket.child is not None or ticket.is_forced):
+            self._end_closes(ticket)
         self.look_at_protection(plan)
         self.note_live(plan)
 
@@ -329,6 +335,16 @@ class TellingAccount(LiveAccount):
         if steps and plan.position_steps * int(ticket.side) > 0:
             ticket.flattened += plan.size(steps)
             self.close_plan(plan, ticket.unwanted or "overfill", steps=steps)
+
+    def _end_closes(self, done: LiveTicket) -> None:
+        """End the strategy's closes on their way of a position that another exit has closed.
+
+        Its stop may have filled while it decided: what such a close fills would turn it round.
+        """
+        for ticket in self.working_of(done.plan):
+            if ticket.only_closes and ticket.side is done.side:
+                self.refuse_fills(ticket, "overfill", ticket.plan.size(ticket.executed_steps))
+                self.cancel_ticket(ticket, "position_closed")
 
     def refuse_fills(self, ticket: LiveTicket, reason: str, welcome: float) -> None:
         """Let what an entry fills beyond a quantity be closed at once."""

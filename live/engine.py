@@ -43,6 +43,8 @@ from core.events import (
 )
 from feeds.live import HistoryNeed, LiveFeed
 
+RESTART = "restart"
+"""Reason of the `Link` by which a process that goes on from another's record begins."""
 _WITHOUT_PRICES = ("orders",)
 """Connections that bring no prices: feeds do not mind them."""
 
@@ -368,6 +370,8 @@ class Engine:
 
     def _on_link(self, event: Link) -> None:
         is_up = event.state is LinkState.CONNECTED
+        if event.reason == RESTART:
+            self.broker.note_restart()
         if event.name not in _WITHOUT_PRICES and not is_up:
             # Before time passes: a bar that was forming may lack its last ticks.
             for slot in self.slots:

@@ -98,10 +98,10 @@ def settle_requests(built: Any) -> None:
     """Come to terms with the requests of a process that died; a snapshot has been heard.
 
     An order the snapshot lacks has not arrived and is sent again: an entry only while it is fresh,
-    none whose reason to be is gone. That holds of a venue whose snapshot knows all that was ever
-    sent (paper); on a wire an order may still be on its way. A change or a cancel may be asked for
-    twice without harm. Whatever is not sent is answered by an event, so that a record run through
-    again knows it.
+    none whose reason to be is gone. On a wire it may still be on its way: there it is never sent
+    again, later snapshots settle its fate, and a stop gets a successor with an id of its own
+    (`brokers.settling`). A change or a cancel may be asked for twice without harm. Whatever is not
+    sent is answered by an event, so that a record run through again knows it.
     """
     outbox = built.outbox
     # One without an id of ours was to end what is another's: a person asks for that anew.
@@ -128,6 +128,8 @@ def _settle_unanswered(built: Any, request: Request) -> None:
             built.outbox.send_again(request)
     elif not known.is_in_flight:
         _answer(built, request, Outcome.ACCEPTED)
+    elif not built.port.capabilities.takes_at_once:
+        return
     elif _is_wanted(built, request):
         built.outbox.send_again(request)
     else:

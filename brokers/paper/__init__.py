@@ -39,5 +39,6 @@ def paper_capabilities(*, native: bool = True, hedging: bool = False) -> Capabil
         ticks=TickSource.TRADES,
         has_bars=False,
         history_has_forming=False,
+        takes_at_once=True,
         keeps_floors=native,
     )

@@ -92,7 +92,7 @@ class HearingAccount(TellingAccount):
             _, known = self.book.hear(event)
             ticket = self.ticket_known(known)
             if ticket is not None:
-                self._note_heard(ticket, known)
+                self._note_heard(ticket, known, _is_sign_of_life(event))
                 if isinstance(event, Answer) and event.verb is not Verb.SUBMIT:
                     self._hear_answer(ticket, event)
                 self.tell(ticket)
@@ -138,10 +138,11 @@ class HearingAccount(TellingAccount):
         near = price is None or update.price is None or abs(update.price - price) < half
         return near and abs(update.quantity - known.quantity) < 1e-9 * max(1.0, known.quantity)
 
-    def _note_heard(self, ticket: LiveTicket, known: KnownOrder) -> None:
+    def _note_heard(self, ticket: LiveTicket, known: KnownOrder, is_alive: bool) -> None:
         """Note an order's id at the venue and its sign of life."""
         part = ticket.part(known.order_id) or self._unsent_part(ticket, known.order_id)
-        part.heard_at, part.misses = self.now, 0
+        if is_alive:
+            part.heard_at, part.misses = self.now, 0
         if known.venue_order_ids and not part.venue_order_id:
             part.venue_order_id = min(known.venue_order_ids)
 
@@ -294,3 +295,8 @@ class HearingAccount(TellingAccount):
             self._acted.add(text)
             logger.warning("other hand: %s", text)
             self.on_other_hand(self.terms.foreign, difference)
+
+
+def _is_sign_of_life(event: Answer | OrderUpdate | Execution) -> bool:
+    """Whether an event shows that the venue has its order: a change that was not done does not."""
+    return not isinstance(event, Answer) or event.outcome is Outcome.ACCEPTED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.events import OrderStatus as S
+from core.events import Outcome, Verb
 from core.orders import OrderKind, Role
 from tests.brokers.live.desk import KEPT, Desk, able
 
@@ -67,6 +68,19 @@ def test_an_entry_that_the_books_lack_is_waited_for_and_then_given_up():
 
     assert (early, desk.states(entry)[-1]) == ("Submitted", "Rejected")
     assert len(desk.venue.submitted) == 1
+
+
+def test_a_cancel_that_finds_no_order_is_no_sign_of_its_life():
+    desk = Desk(KEPT)
+    (entry,) = desk.enter(2)
+    desk.broker.note_restart()
+    desk.guard.cancel(entry)
+
+    for _ in range(2):
+        desk.snapshot(after=11)
+        desk.answers(desk.id_of(entry), Outcome.REFUSED, Verb.CANCEL, "there is no such order")
+
+    assert desk.states(entry)[-1] == "Rejected"
 
 
 @pytest.mark.parametrize("at_once", [True, False])

@@ -4,6 +4,7 @@ RUN    := .venv/bin/python
 WORKERS ?= 2
 SEEDS  ?= 20
 SEED   ?= 0
+VENUE  ?= paper
 FREEZE := build/lock/bin/pip freeze --exclude tola --exclude setuptools
 
 .DEFAULT_GOAL := help
@@ -33,8 +34,9 @@ check: dev  ## format, lint, types and tests, as on the build machine
 bench: dev  ## speed against other libraries into bench.json (QUICK=1: small sizes)
 	@$(RUN) -m backtests.bench
 
-chaos: dev  ## kill sessions at SEEDS seeded points from SEED on, start them again, judge
-	@$(RUN) -m tests.chaos --seeds $(SEEDS) --seed $(SEED) --json chaos.json
+chaos: dev  ## kill sessions at SEEDS seeded points from SEED on (VENUE=kite: and its fault matrix)
+	@$(RUN) -m tests.chaos --venue $(VENUE) --seeds $(SEEDS) --seed $(SEED) --json chaos.json \
+	  $(if $(ONLY),--only $(ONLY))
 
 real-runs: venv  ## the table of real runs in the README, from ../shared/data
 	@$(RUN) docs/real_runs.py

@@ -54,6 +54,10 @@ class Face(ABC):
     def account_of(self, request: web.Request) -> str:
         """Return whose request it is, for counting; "" where it does not say."""
 
+    async def detail_of(self, route: Route, request: web.Request) -> str:
+        """Return what kind of order a request places, in our words; "" for any other request."""
+        return ""
+
     @abstractmethod
     def fault_answer(self, fault: Fault) -> web.Response:
         """Return the venue's answer with a status that the plan asks for."""

@@ -50,7 +50,8 @@ STREAM = frozenset({
 OPENING = frozenset({Kind.REFUSE})
 """What strikes the opening of a stream."""
 REQUEST = frozenset({Kind.STATUS, Kind.LOSE, Kind.NO_ANSWER, Kind.SLOW, Kind.CUT_ANSWER})
-"""What strikes a request: `on` names its endpoint (orders.place, orders.*, quote, ...)."""
+"""What strikes a request: `on` names its endpoint (orders.place, orders.*, quote, ...), or
+of orders placed those of a kind (orders.place.stop)."""
 ORDER = frozenset({Kind.REJECT, Kind.PARTIAL})
 """What strikes an order at the exchange: `on` names its kind (market, limit, stop, stop_limit)."""
 MARKET = frozenset({Kind.EXPIRE_TOKEN, Kind.SKEW, Kind.HAND})
@@ -163,10 +164,10 @@ class _Armed:
         self.struck = self._seen = 0
         self._random = random.Random(seed)
 
-    def strikes(self, name: str, now: int) -> bool:
+    def strikes(self, name: str, now: int, detail: str) -> bool:
         """Say whether it strikes this time."""
         fault = self.fault
-        if not fnmatchcase(name, fault.on):
+        if not fnmatchcase(name, fault.on) and not fnmatchcase(f"{name}.{detail}", fault.on):
             return False
         if isinstance(fault.at, int) and now < fault.at:
             return False
@@ -210,13 +211,13 @@ class FaultPlan:
         """Let nothing go wrong from now on."""
         self._armed.clear()
 
-    def strike(self, kinds: frozenset[Kind], name: str, now: int) -> Fault | None:
+    def strike(self, kinds: frozenset[Kind], name: str, now: int, detail: str = "") -> Fault | None:
         """Return the fault that strikes this opportunity, None for none.
 
-        kinds : which can. name : what is struck. now : market time, ns UTC.
+        kinds : which can. name : what is struck, also named `name.detail`. now : market time, ns.
         """
         for armed in self._armed:
-            if armed.fault.kind in kinds and armed.strikes(name, now):
+            if armed.fault.kind in kinds and armed.strikes(name, now, detail):
                 self.struck.append((armed.fault.kind, name, now))
                 self.on_strike(armed.fault.kind, name, now)
                 return armed.fault

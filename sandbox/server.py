@@ -85,7 +85,8 @@ class Server:
 
         async def handle(request: web.Request) -> web.StreamResponse:
             came, ts, account = time.time(), self._now(), self.face.account_of(request)
-            fault = self._plan.strike(REQUEST, route.name, ts)
+            detail = await self.face.detail_of(route, request)
+            fault = self._plan.strike(REQUEST, route.name, ts, detail)
             name = "" if fault is None else fault.kind.value
             try:
                 full = self.counts.take(account, route.limit) if route.limit else None

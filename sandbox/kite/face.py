@@ -29,6 +29,8 @@ from sandbox.kite.endpoints import (
     credentials,
     for_user,
 )
+from sandbox.kite.endpoints.asking import form_of
+from sandbox.kite.forms import KINDS
 from sandbox.kite.portfolio import Portfolio
 from sandbox.kite.quotes import Quotes
 from sandbox.kite.replies import KiteFault, error, planned
@@ -174,6 +176,13 @@ class KiteFace(Face):
         """Return whose request it is."""
         key, token = credentials(request)
         return self.sessions.user_of(key, token) or ""
+
+    async def detail_of(self, route: Route, request: web.Request) -> str:
+        """Return what kind of order a request places, in our words; "" for any other request."""
+        if route.name != "orders.place":
+            return ""
+        kind = KINDS.get((await form_of(request)).get("order_type", ""))
+        return "" if kind is None else kind.name.lower()
 
     def fault_answer(self, fault: Fault) -> web.Response:
         """Return the error a fault plan asks for."""

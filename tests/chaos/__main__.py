@@ -1,6 +1,7 @@
 """`python -m tests.chaos --seeds 200 --seed 0`: kill sessions, start them again, judge.
 
-Exit code 1 if a seed failed, 2 where it cannot run here.
+At Kite (`--venue kite`) the fault matrix and the timeouts after acceptance come besides. Exit code
+1 if something failed, 2 where it cannot run here.
 """
 
 from __future__ import annotations
@@ -19,8 +20,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.chaos import powercut
-from tests.chaos.harness import Lane, Row, run_seed
-from tests.chaos.scenario import FAULTS, scenario
+from tests.chaos.harness import Row, run_seed
+from tests.chaos.lane import Lane
+from tests.chaos.matrix import matrix_table, run_matrix
+from tests.chaos.scenario import FAULTS
+from tests.chaos.timeouts import run_timeouts
+from tests.chaos.venue import get_venue
+
+PARTS = ("kills", "matrix", "timeouts")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,32 +35,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seeds", type=int, default=20, help="how many seeds (20)")
     parser.add_argument("--seed", type=int, default=0, help="the first seed (0)")
+    parser.add_argument("--venue", choices=("paper", "kite"), default="paper", help="(paper)")
     parser.add_argument("--json", type=Path, help="write the rows there")
+    parser.add_argument("--only", choices=PARTS, help="(kite) one part alone")
+    parser.add_argument("--cells", nargs="*", default=(), help="faults or steps of the matrix")
+    parser.add_argument("--timeouts", type=int, default=10_000, help="orders unanswered (10000)")
     parser.add_argument("--workers", type=int, choices=(1, 2), default=2, help="at once (2)")
     parser.add_argument("--keep", type=Path, help="keep the folders of failed seeds there")
     asked = parser.parse_args(arguments)
     if os.name == "nt":
         print("chaos needs fork and SIGKILL: run it on Linux or macOS", file=sys.stderr)
         return 2
-    rows = run(range(asked.seed, asked.seed + asked.seeds), asked.workers, asked.keep)
+    rows: list[Row] = []
+    parts = ("kills",) if asked.venue != "kite" else (asked.only,) if asked.only else PARTS
+    if "kills" in parts:
+        seeds = range(asked.seed, asked.seed + asked.seeds)
+        rows = run(seeds, asked.workers, asked.keep, asked.venue)
+        print(table(rows))
+    if "matrix" in parts:
+        with tempfile.TemporaryDirectory(prefix="tola-chaos-", dir=_quick_folder()) as home:
+            found = run_matrix(Path(home), asked.keep, asked.cells)
+        print(matrix_table(found))
+        rows += found
+    if "timeouts" in parts:
+        found = list(run_timeouts(asked.timeouts))
+        bad = sum(not row.ok for row in found)
+        print(
+            f"{asked.timeouts} orders taken and never answered: {bad} of {len(found)} days failed"
+        )
+        rows += found
     if asked.json:
         asked.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
-    print(table(rows))
     return 0 if all(row.ok for row in rows) else 1
 
 
-def run(seeds: Sequence[int], workers: int = 2, keep: Path | None = None) -> list[Row]:
+def run(
+    seeds: Sequence[int], workers: int = 2, keep: Path | None = None, venue: str = "paper"
+) -> list[Row]:
     """Run seeds; tell each on stderr as it ends; return their rows by seed."""
     with tempfile.TemporaryDirectory(prefix="tola-chaos-", dir=_quick_folder()) as home:
         shim, why = _shim(Path(home))
         todo: queue.SimpleQueue[int] = queue.SimpleQueue()
         rows: list[Row] = []
         for seed in seeds:
-            if shim is None and scenario(seed).fault != FAULTS[0]:
-                rows.append(Row(seed, "paper", scenario(seed).fault, detail=f"skipped: {why}"))
+            fault = get_venue(venue).scenario(seed).fault
+            if shim is None and fault != FAULTS[0]:
+                rows.append(Row(seed, venue, fault, detail=f"skipped: {why}"))
             else:
                 todo.put(seed)
-        lanes = [Lane(Path(home) / f"lane{i}", shim) for i in range(min(workers, todo.qsize()))]
+        lanes = [
+            Lane(Path(home) / f"lane{i}", shim, venue) for i in range(min(workers, todo.qsize()))
+        ]
         progress = _Progress(todo.qsize())
         threads = [
             threading.Thread(target=_serve, args=(lane, todo, rows, progress, keep))
@@ -88,7 +120,6 @@ def _serve(
     progress: _Progress,
     keep: Path | None,
 ) -> None:
-    lane.home.mkdir(parents=True, exist_ok=True)
     lane.open()
     try:
         while True:

@@ -12,8 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backtests import runner
-from backtests.resolve import resolve
 from core.events import (
     AccountUpdate,
     Answer,
@@ -25,16 +23,14 @@ from core.events import (
     Snapshot,
 )
 from live import session as sessions
-from live.account_folder import AccountFolder
-from live.build import SessionTerms
 from live.journal import open_journal, store
 from live.recovery import starts_of
 from live.verify import verify
 from tests.chaos import powercut
+from tests.chaos.asking import ACCOUNT, request_of
 from tests.chaos.points import Monitor
-from tests.chaos.venue import VENUES
+from tests.chaos.venue import get_venue
 
-ACCOUNT = "chaos"
 _REPLIES = (Answer, OrderUpdate, Execution, CashFlow, PositionUpdate, AccountUpdate, FloorMet,
             Snapshot)  # fmt: skip
 _MINUTE_NS = 60_000_000_000
@@ -57,26 +53,11 @@ class StepClock:
         return self._now
 
 
-def request_of(task: dict[str, Any]) -> Any:
-    """Return the request of a task's session."""
-    wanted = task["scenario"]
-    whole = resolve(task["names"], task["flags"], task["config"])
-    (account,) = whole.accounts
-    loaded = runner.load_account(account, whole)
-    flats = [runner.flats_of(plan.request, account) for plan in loaded]
-    terms = SessionTerms(brackets=wanted["brackets"], positions=wanted["positions"])
-    document = {"names": task["names"], "flags": task["flags"], "config": task["config"],
-                "settings": whole.origins}  # fmt: skip
-    return sessions.SessionRequest(
-        account, loaded, flats, terms, AccountFolder(ACCOUNT, Path(task["folder"])),
-        at_end=wanted["at_end"], document=document,
-    )  # fmt: skip
-
-
 def run_session(task: dict[str, Any]) -> None:
     """Run one start of a session, to its death or its end; write what it says of itself."""
     folder, wanted = Path(task["folder"]), task["scenario"]
-    time.monotonic = StepClock(wanted["clock_step"])  # type: ignore[assignment]
+    if get_venue(task["venue"]).is_stepped:
+        time.monotonic = StepClock(wanted["clock_step"])  # type: ignore[assignment]
     store.BLOCK_EVENTS = wanted["block_events"]
     monitor = Monitor(folder / "box.jsonl", task.get("point", ""), task.get("nth", 0))
     request = request_of(task)
@@ -98,21 +79,26 @@ def run_session(task: dict[str, Any]) -> None:
 
 def _watch(monitor: Monitor, task: dict[str, Any]) -> None:
     """Put the monitor between a session and its journal, venue and engine."""
-    plain_open, plain_build = sessions.open_journal, sessions.build_paper
+    plain_open = sessions.open_journal
+    plain_builds = sessions.build_paper, sessions.build_on_market
 
     def opened(*given: Any, **named: Any) -> Any:
         journal = plain_open(*given, **named)
         monitor.watch_journal(journal)
         return journal
 
-    def built(*given: Any, **named: Any) -> Any:
-        made = plain_build(*given, **named)
-        monitor.watch_engine(made.engine, _REPLIES)
-        return made
+    def watched(plain: Any) -> Any:
+        def built(*given: Any, **named: Any) -> Any:
+            made = plain(*given, **named)
+            monitor.watch_engine(made.engine, _REPLIES)
+            return made
+
+        return built
 
     down_ns = round(task.get("down_minutes", 0.0) * _MINUTE_NS)
-    VENUES[task["venue"]]().watch(monitor, down_ns)
-    sessions.open_journal, sessions.build_paper = opened, built
+    get_venue(task["venue"]).watch(monitor, down_ns)
+    sessions.open_journal = opened
+    sessions.build_paper, sessions.build_on_market = map(watched, plain_builds)
 
 
 def _plan_stop(session: Any, wanted: dict[str, Any]) -> None:
@@ -153,6 +139,7 @@ def _said(result: Any) -> dict[str, Any]:
         "trades": trades,
         "orders": orders,
         "positions": positions,
+        "hands": {plan.symbol: broker.hands.held(plan.symbol) for plan in broker.plans},
         "equity": broker.getvalue(),
         "balance": broker.balance,
         "missed": result.missed,
@@ -176,20 +163,21 @@ def prove(task: dict[str, Any]) -> None:
     (folder / "proof.json").write_text(text)
 
 
-def warm(folder: Path) -> None:
+def warm(folder: Path, venue: str) -> None:
     """Load all that sessions need, so that processes forked from this one start at once."""
     from tests.chaos.scenario import scenario, write_inputs
 
     wanted = replace(scenario(0), strategy="busy", bars=80, two_plans=False, stop_at=None)
     folder.mkdir(parents=True, exist_ok=True)
     task = write_inputs(wanted, folder) | {"folder": str(folder), "venue": "paper"}
-    for strategy in ("busy", "gold_smc"):
+    for strategy in get_venue(venue).strategies:
         inner = folder / strategy
         inner.mkdir()
         wanted = replace(wanted, strategy=strategy, window=("2024-12-09", "2024-12-09"))
         task = write_inputs(wanted, inner) | {"folder": str(inner), "venue": "paper"}
         sessions.Session(request_of(task)).run()
         prove(task)
+    get_venue(venue).warm(folder)
 
 
 def main(task: dict[str, Any]) -> None:
@@ -198,8 +186,17 @@ def main(task: dict[str, Any]) -> None:
     faulthandler.enable()
     try:
         os.chdir(task["folder"])
-        {"session": run_session, "prove": prove}[task["kind"]](task)
+        _TASKS[task["kind"]](task)
     except BaseException:
         traceback.print_exc()
         code = 1
     os._exit(code)
+
+
+def _run_market(task: dict[str, Any]) -> None:
+    from tests.chaos.kite_market import run_market
+
+    run_market(task)
+
+
+_TASKS = {"session": run_session, "prove": prove, "market": _run_market}

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.chaos import powercut
 from tests.chaos.checks import NEVER, Left, faults_of
-from tests.chaos.points import IN_FLIGHT, NOT_DRAWN, START, requests_out
-from tests.chaos.protection import Unprotected, unprotected
+from tests.chaos.lane import Lane
+from tests.chaos.points import NOT_DRAWN
+from tests.chaos.protection import unprotected
 from tests.chaos.record import read_record
-from tests.chaos.scenario import Scenario, Wish, scenario, write_inputs
-from tests.chaos.venue import VENUES, Venue
+from tests.chaos.scenario import Scenario, Wish
+from tests.chaos.venue import Venue, get_venue
 
-ROOT = Path(__file__).resolve().parents[2]
 _SOON = 6
 """A process that goes on and is to die at work dies at one of the first so many points of a kind.
 """
@@ -54,64 +50,15 @@ class Row:
         self.detail = f"{self.detail}; {words}" if self.detail else words
 
 
-@dataclass
-class Lane:
-    """Two loaded processes that fork others: hashes differ between them, as between restarts."""
-
-    home: Path
-    shim: Path | None
-    processes: list[subprocess.Popen[str]] = field(default_factory=list)
-
-    def open(self) -> None:
-        """Start them; the first one may have to compile, so the second waits for it."""
-        for number in (1, 2):
-            home = self.home / f"zygote{number}"
-            env = {**os.environ, "PYTHONHASHSEED": str(number), "OMP_NUM_THREADS": "1"}
-            if self.shim is not None:
-                env["LD_PRELOAD"] = str(self.shim)
-            self.processes.append(
-                subprocess.Popen(
-                    [sys.executable, "-m", "tests.chaos.zygote", str(home)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                    cwd=ROOT,
-                    env=env,
-                )
-            )
-            ready = self.processes[-1].stdout
-            assert ready is not None
-            if not ready.readline():
-                raise RuntimeError("the harness could not load the project; see above")
-
-    def do(self, number: int, task: dict[str, Any]) -> dict[str, Any]:
-        """Let a process forked from one of them do a task."""
-        process = self.processes[number % len(self.processes)]
-        assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(json.dumps(task) + "\n")
-        process.stdin.flush()
-        answer = process.stdout.readline()
-        if not answer:
-            raise RuntimeError("a process of the harness has died")
-        return dict(json.loads(answer))
-
-    def close(self) -> None:
-        """End them."""
-        for process in self.processes:
-            assert process.stdin is not None
-            process.stdin.close()
-            process.wait()
-
-
 class SeedRun:
     """One seed, from its prices to its row."""
 
-    def __init__(self, lane: Lane, seed: int, folder: Path, venue: str = "paper") -> None:
+    def __init__(self, lane: Lane, seed: int, folder: Path) -> None:
         self.lane = lane
-        self.wanted: Scenario = scenario(seed)
         self.folder = folder
-        self.venue: Venue = VENUES[venue]()
-        self.row = Row(seed, venue, self.wanted.fault)
+        self.venue: Venue = get_venue(lane.venue)
+        self.wanted: Scenario = self.venue.scenario(seed)
+        self.row = Row(seed, lane.venue, self.wanted.fault)
         self.chance = random.Random(f"cuts {seed}")
         self.starts = 0
 
@@ -121,20 +68,21 @@ class SeedRun:
         if whole is None:
             return self.row
         folder = self._begin("account")
-        self.venue.start(folder)
         try:
-            if self._run_killed(folder, whole["counts"]):
-                self._judge(folder, whole)
+            is_over = self._run_killed(folder, whole["counts"])
         finally:
-            self.venue.stop()
+            self.venue.close()
+        if is_over:
+            self._judge(folder, whole)
         return self.row
 
     def _begin(self, name: str) -> Path:
         folder = self.folder / name
         folder.mkdir(parents=True)
-        self.task = write_inputs(self.wanted, self.folder) | {
+        self.task = self.venue.write_inputs(self.wanted, self.folder) | {
             "folder": str(folder), "venue": self.venue.name, "kind": "session",
         }  # fmt: skip
+        self.task |= self.venue.open(self.lane, self.folder / f"market of {name}", self.task)
         return folder
 
     # -- never killed ------------------------------------------------------------------------
@@ -146,7 +94,10 @@ class SeedRun:
         if self.lane.shim is not None:
             task["cut"] = {"watched": f"{folder}/", "kept": str(folder / "kept")}
             powercut.begin(folder, folder / "kept")
-        said = self.lane.do(0, task)
+        try:
+            said = self.lane.do(0, task)
+        finally:
+            passed = self.venue.close()
         if said["outcome"] != "ended":
             self.row.fail(f"the run without a kill {said['outcome']}: {said['log']}")
             return None
@@ -156,7 +107,13 @@ class SeedRun:
             return None
         proof = json.loads((folder / "proof.json").read_text())
         said = json.loads((folder / "result.json").read_text())
-        return {**said, "findings": proof["findings"], "is_provable": self.wanted.is_provable}
+        said["counts"] |= passed
+        return {
+            **said,
+            "findings": proof["findings"],
+            "is_provable": self.wanted.is_provable,
+            "is_repeatable": self.wanted.is_repeatable,
+        }
 
     # -- killed ------------------------------------------------------------------------------
 
@@ -174,12 +131,14 @@ class SeedRun:
             steps.append(f"{point} {nth}")
             self._after_death(folder, wish)
             down = wish.down_minutes
+            self.venue.pass_time(down)
         self.row.step = ", ".join(steps)
         self.row.restarts = self.starts - 1
         return True
 
     def _start(self, folder: Path, point: str, nth: int, down: float) -> str:
         task = self.task | {"point": point, "nth": nth, "down_minutes": down}
+        self.venue.aim(folder, point, nth)
         if self.lane.shim is not None:
             powercut.begin(folder, self.folder / "kept")
             cut = {"watched": f"{folder}/", "kept": str(self.folder / "kept")}
@@ -195,18 +154,20 @@ class SeedRun:
 
     def _point(self, wish: Wish, counts: dict[str, int], folder: Path) -> tuple[str, int]:
         """Return the point a wish comes to, and at which of its turns."""
-        found = {name: counts[name] for name in IN_FLIGHT if counts.get(name)}
+        groups = self.venue.at_work
+        found = {name: n for name in groups.get(wish.where, ()) if (n := counts.get(name))}
         if wish.where == "start" and self.starts:
             found = {}
-            names = list(START)
+            names = list(self.venue.start_points)
         elif wish.where == "disk" and counts.get("disk write"):
             found = {f"disk {kind} {phase}": counts[f"disk {kind}"]
                      for kind in powercut.KINDS for phase in ("before", "after")}  # fmt: skip
             names = list(found)
         else:
-            if wish.where != "in flight" or not found:
+            drawn = {name for names in groups.values() for name in names}
+            if not found:
                 found = {name: n for name, n in counts.items()
-                         if name not in IN_FLIGHT and not name.startswith(NOT_DRAWN)}  # fmt: skip
+                         if name not in drawn and not name.startswith(NOT_DRAWN)}  # fmt: skip
             names = sorted(found)
         name = names[int(wish.place * len(names))]
         most = found.get(name, 1)
@@ -218,7 +179,7 @@ class SeedRun:
 
     def _after_death(self, folder: Path, wish: Wish) -> None:
         self.row.kills += 1
-        self.row.in_flight += requests_out(folder / "box.jsonl") > 0
+        self.row.in_flight += self.venue.in_flight(folder / "box.jsonl") > 0
         if self.wanted.fault != "kill" and self.lane.shim is not None:
             lost = powercut.cut(folder, self.folder / "kept", wish.torn, self.chance)
             self.row.lost_bytes += bool(lost)
@@ -268,17 +229,9 @@ def run_seed(lane: Lane, seed: int, keep: Path | None = None) -> Row:
     try:
         row = SeedRun(lane, seed, folder).run()
     except Exception as failure:  # the harness itself: a seed that cannot be judged has failed
-        row = Row(seed, "paper", scenario(seed).fault)
+        row = Row(seed, lane.venue, get_venue(lane.venue).scenario(seed).fault)
         row.fail(f"harness: {type(failure).__name__}: {failure}")
     if not row.ok and keep is not None:
         shutil.copytree(folder, keep / f"seed{seed}", dirs_exist_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     return row
-
-
-def summary(rows: list[Row]) -> Counter[tuple[str, str]]:
-    """Return how many seeds of each fault came to which end."""
-    return Counter((row.fault, "ok" if row.ok else "failed") for row in rows)
-
-
-__all__ = ["Lane", "Row", "SeedRun", "Unprotected", "run_seed", "summary"]

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import signal
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +33,9 @@ IN_FLIGHT = (
     "reply Answer before",
 )
 """Points between an intent's commit and the moment its answer has been consumed."""
+
+AT_WORK = {"in flight": IN_FLIGHT}
+"""Points at which a request is out, by what a wish calls them."""
 
 START = (
     *("recover event",) * 3,
@@ -73,6 +77,7 @@ class Monitor:
         self._point, self._nth = point, nth
         self._box = os.open(box, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self._calls: list[str] = []
+        self._lock = threading.Lock()
         self._is_over = False
         self.on_over: Callable[[], object] = int
 
@@ -80,8 +85,10 @@ class Monitor:
         """Count a point, and die there if it is the one; once a session has ended none counts."""
         if self._is_over:
             return
-        self.counts[point] += 1
-        if point == self._point and self.counts[point] == self._nth:
+        with self._lock:
+            self.counts[point] += 1
+            count = self.counts[point]
+        if point == self._point and count == self._nth:
             self.note(dying=f"{point} {self._nth}")
             os.kill(os.getpid(), signal.SIGKILL)
         if point == "journal.end after":

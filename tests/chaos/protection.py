@@ -1,4 +1,8 @@
-"""How long a position had no working stop at the venue, by the venue's own books."""
+"""How long a position had no working stop at the venue, by the venue's own books.
+
+An exit at market that works covers it as well. Time in which the market is shut does not count:
+nothing can happen in it.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +30,12 @@ class Unprotected:
 def unprotected(books: OutsideBooks, pauses: Sequence[Pause]) -> Unprotected:
     """Measure each plan's open times against its stops' working times."""
     downs = [(item.before, item.after) for item in pauses if item.is_gap]
+    covering = ("STOP", "EXIT")
     bare: list[Span] = []
     for plan_id in sorted({fill.plan_id for fill in books.fills}):
         stops = [_working(books, order) for order in books.orders
-                 if order.plan_id == plan_id and order.role == "STOP"]  # fmt: skip
+                 if order.plan_id == plan_id and order.role in covering]  # fmt: skip
+        stops += books.shut
         for span in _open_spans(books, plan_id):
             bare += _minus([span], [item for item in stops if item is not None])
     ran = _minus(bare, downs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from tests.chaos import market
 FAULTS = ("kill", "power cut", "power cut, downtime")
 
 MOST_KILLS = 4
+CELL_HISTORY, CELL_MINUTES = 20, 5
+"""Minutes before a cell of the fault matrix, and of it."""
 _GOLD_WINDOWS = (
     ("2024-12-09", "2024-12-12"),
     ("2024-12-17", "2024-12-19"),
@@ -48,6 +50,7 @@ class Scenario:
     events pass between two looks and between two commits of the journal.
     block_events : events that make a block of the journal.
     stop_at : share of the bars after which a command ends the session; None: the data's end does.
+    window : dates of recorded prices. days : (Kite) minutes of each day of made-up ones.
     """
 
     seed: int
@@ -67,6 +70,7 @@ class Scenario:
     at_end: str
     wishes: tuple[Wish, ...] = ()
     window: tuple[str, str] = ("", "")
+    days: tuple[int, ...] = ()
 
     @property
     def is_ours(self) -> bool:
@@ -75,8 +79,20 @@ class Scenario:
 
     @property
     def is_provable(self) -> bool:
-        """Whether a session without kills is proved to the last fill."""
-        return self.brackets == "native" and not (self.positions == "hedging" and self.pyramid)
+        """Whether a session without kills is proved to the last fill.
+
+        At Kite what a price has passed already when it is sent (a target, a stop) fills with the
+        next one, where the proof has it fill at once.
+        """
+        is_hedged = self.positions == "hedging" and bool(self.pyramid)
+        return self.brackets == "native" and not is_hedged
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether each run has the same trades; on a wire two fills of one price are told in any
+        order.
+        """
+        return not (self.days and self.pyramid)
 
 
 def scenario(seed: int) -> Scenario:
@@ -158,3 +174,69 @@ def _plan_text(wanted: Scenario, folder: Path, name: str) -> str:
         f"params = {{seed = {number}, every = {wanted.every}, last = {last}, "
         f"pyramid = {wanted.pyramid}}}\n"
     )
+
+
+def on_kite(seed: int) -> Scenario:
+    """Return the scenario of a seed at Kite: brackets kept by us, minutes of NSE, one or two days.
+
+    Most processes die with a request at the venue.
+    """
+    plain = scenario(seed)
+    chance = random.Random(f"chaos at kite {seed}")
+    count = chance.randrange(90, 150)
+    days = (count,) if chance.random() < 0.7 else (count // 2, count - count // 2)
+    return replace(
+        plain,
+        strategy="busy",
+        instrument="NIFTY-FUT",
+        two_plans=False,
+        lower=False,
+        bars=count,
+        brackets="kept",
+        positions="netting",
+        at_end="flatten",
+        days=days,
+        wishes=tuple(_kite_wish(chance, item, number) for number, item in enumerate(plain.wishes)),
+    )
+
+
+def _kite_wish(chance: random.Random, plain: Wish, number: int) -> Wish:
+    (where,) = chance.choices(
+        ("at the venue", "in flight", "market", "disk", "start"), (76, 10, 5, 3, 6 * (number > 0))
+    )
+    return replace(plain, where=where)
+
+
+def write_kite_inputs(wanted: Scenario, folder: Path) -> dict[str, Any]:
+    """Write a seed's prices and settings file at Kite; return what a process needs."""
+    data = folder / "NIFTY-FUT.csv"
+    if not data.exists():
+        market.write_nifty_minutes(data, wanted.seed, wanted.days)
+    params = (
+        f"{{seed = {wanted.seed * 2}, every = {wanted.every}, last = {wanted.bars - 15}, "
+        f"pyramid = {wanted.pyramid}, size = 25}}"
+    )
+    return _kite_task(wanted, folder, data, "busy.py:Busy", params)
+
+
+def write_cell_inputs(wanted: Scenario, folder: Path) -> dict[str, Any]:
+    """Write a calm market and settings under which only a hand trades it."""
+    data = market.write_calm_morning(folder, wanted.seed, CELL_HISTORY, CELL_MINUTES)
+    return _kite_task(wanted, folder, data, "idle.py:Idle", "{}")
+
+
+def _kite_task(
+    wanted: Scenario, folder: Path, data: Path, strategy: str, params: str
+) -> dict[str, Any]:
+    (folder / "tola.toml").write_text(
+        "[accounts.chaos]\ncurrency = 'INR'\ncash = 5_000_000\n"
+        f"[plans.first]\nstrategy = '{Path(__file__).with_name(strategy)}'\n"
+        "instrument = 'NIFTY-FUT'\ntimeframe = '1m'\naccount = 'chaos'\n"
+        f"data = '{data}'\ntz = 'UTC'\nparams = {params}\n"
+    )
+    return {
+        "scenario": {**asdict(wanted), "wishes": []},
+        "names": ["first"],
+        "flags": {},
+        "config": str(folder / "tola.toml"),
+    }

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.chaos.points import Monitor
+from tests.chaos.points import AT_WORK, START, Monitor, requests_out
+
+if TYPE_CHECKING:
+    from live.session import SessionRequest
+    from tests.chaos.lane import Lane
+    from tests.chaos.scenario import Scenario
 
 ALIVE = ("SENT", "UNKNOWN", "RECEIVED", "HELD", "WORKING")
 
@@ -56,7 +60,10 @@ class OutsideFill:
 
 @dataclass
 class OutsideBooks:
-    """A venue's own books, read without the program that is being judged."""
+    """A venue's own books, read without the program that is being judged.
+
+    shut : (from, to) of the times in which its market is known to be shut.
+    """
 
     orders: list[OutsideOrder]
     fills: list[OutsideFill]
@@ -64,6 +71,7 @@ class OutsideBooks:
     balance: float
     now: int
     paid: list[tuple[int, str, float]] = field(default_factory=list)
+    shut: list[tuple[int, int]] = field(default_factory=list)
 
 
 class Venue:
@@ -71,79 +79,66 @@ class Venue:
 
     Attributes
     ----------
-    name : as in chaos.json. files : names of its files that a power cut here concerns.
+    name : as in chaos.json.
+    is_stepped : the session's clock on the wall goes on by looks at it; else it is a real one.
+    strategies : that its scenarios run.
+    at_work : points at which a request is out, by what a wish calls them. start : of a start that
+        goes on from a record.
     """
 
     name = ""
-    files: tuple[str, ...] = ()
+    is_stepped = True
+    strategies: tuple[str, ...] = ("busy",)
+    at_work: Mapping[str, tuple[str, ...]] = AT_WORK
+    start_points = START
 
-    def start(self, folder: Path) -> None:
-        """Start it, before the first process of a seed."""
+    # -- in the harness ----------------------------------------------------------------------
 
-    def stop(self) -> None:
-        """Stop it, after the last one."""
-
-    def watch(self, monitor: Monitor, down_ns: int) -> None:
-        """In the process that will die: watch its port; let market time pass before it goes on."""
+    def scenario(self, seed: int) -> Scenario:
+        """Return what a seed stands for here."""
         raise NotImplementedError
+
+    def write_inputs(self, wanted: Scenario, folder: Path) -> dict[str, Any]:
+        """Write prices and settings; return what a process needs to run the session."""
+        raise NotImplementedError
+
+    def open(self, lane: Lane, folder: Path, task: dict[str, Any]) -> dict[str, Any]:
+        """Start it before the first process; return what its processes need to find it."""
+        return {}
+
+    def aim(self, folder: Path, point: str, nth: int) -> None:
+        """Let the next process die at a point that is the venue's to know."""
+
+    def pass_time(self, minutes: float) -> None:
+        """Let market time pass while no process runs."""
+
+    def close(self) -> dict[str, int]:
+        """Stop it after the last process; return how often each point of its own was passed."""
+        return {}
 
     def outside(self, folder: Path) -> OutsideBooks:
         """Read its books."""
         raise NotImplementedError
 
+    def in_flight(self, box: Path) -> int:
+        """Return how many requests were out when the last process died."""
+        return requests_out(box)
 
-class Paper(Venue):
-    """The paper exchange, which lives in the process that dies; its ledger lives on."""
+    # -- in the processes --------------------------------------------------------------------
 
-    name = "paper"
-    files = ("paper.sqlite",)
+    def warm(self, folder: Path) -> None:
+        """Load what sessions here need besides what those on paper do."""
 
     def watch(self, monitor: Monitor, down_ns: int) -> None:
-        """Watch port and ledger of the session that is built next."""
-        from brokers.paper.ledger import PaperLedger
-        from brokers.paper.venue import PaperVenue
-        from live import session
+        """In the process that will die: watch its port; let market time pass before it goes on."""
+        raise NotImplementedError
 
-        resumed = [0]
-
-        def resume_time(venue: Any) -> int:
-            return max(plain_resume(venue), resumed[0]) + down_ns
-
-        def recover(built: Any, *given: Any) -> Any:
-            result = plain_recover(built, *given)
-            resumed[0] = built.engine.now
-            monitor.pass_by("recover after")
-            return result
-
-        plain_resume, plain_recover = PaperVenue.resume_time.fget, session.recover
-        PaperVenue.resume_time = property(resume_time)
-        session.recover = recover
-        _after_init(PaperVenue, monitor.watch_port)
-        _after_init(PaperLedger, monitor.watch_ledger)
-
-    def outside(self, folder: Path) -> OutsideBooks:
-        """Read the ledger as any program that knows SQLite could."""
-        file = sqlite3.connect(f"{(folder / 'paper.sqlite').as_uri()}?mode=ro", uri=True)
-        try:
-            orders = file.execute(
-                "SELECT number, coalesce(order_id, ''), author, plan_id, side, quantity, role, "
-                "parent, status, filled, made, changed FROM orders ORDER BY number"
-            ).fetchall()
-            fills = file.execute(
-                """SELECT number, "order", coalesce(order_id, ''), plan_id, side, quantity, price,
-                ts, reason, costs, pnl, symbol, position_id FROM fills ORDER BY number"""
-            ).fetchall()
-            paid = file.execute("SELECT ts, kind, paid FROM cash ORDER BY rowid").fetchall()
-            account = file.execute("SELECT cash, balance, now FROM account").fetchone()
-        finally:
-            file.close()
-        return OutsideBooks(
-            [OutsideOrder(*row) for row in orders], [OutsideFill(*row) for row in fills],
-            *(account or (0.0, 0.0, 0)), paid,
-        )  # fmt: skip
+    def request(self, asked: SessionRequest, task: dict[str, Any]) -> SessionRequest:
+        """Return a session's request as it runs here."""
+        return asked
 
 
-def _after_init(kind: type[Any], watch: Callable[[Any], None]) -> None:
+def after_init(kind: type[Any], watch: Callable[[Any], None]) -> None:
     """Watch each object of a class; the class stays the same."""
     plain = kind.__init__
 
@@ -154,4 +149,24 @@ def _after_init(kind: type[Any], watch: Callable[[Any], None]) -> None:
     kind.__init__ = init
 
 
-VENUES: dict[str, type[Venue]] = {"paper": Paper}
+def watch_recovery(monitor: Monitor, heard: Callable[[Any], None] = lambda built: None) -> None:
+    """Count the end of a recovery; tell of the session that stands then."""
+    from live import session
+
+    plain = session.recover
+
+    def recover(built: Any, *given: Any) -> Any:
+        result = plain(built, *given)
+        heard(built)
+        monitor.pass_by("recover after")
+        return result
+
+    session.recover = recover  # type: ignore[assignment]
+
+
+def get_venue(name: str) -> Venue:
+    """Return a venue by its name."""
+    from tests.chaos.kite import Kite
+    from tests.chaos.paper import Paper
+
+    return {"paper": Paper, "kite": Kite}[name]()

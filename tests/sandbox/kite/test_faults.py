@@ -211,6 +211,24 @@ def test_a_request_that_is_lost_was_never_there(box):
     assert kite.orders() == []
 
 
+@pytest.mark.parametrize(
+    ("on", "struck"),
+    [("orders.place.stop", ["SL-M"]), ("orders.place.*", ["MARKET"]), ("orders.place", ["MARKET"])],
+)
+def test_a_request_is_struck_by_the_kind_of_order_it_places(box, kite, on, struck):
+    box.play()
+    fault(box, "status", on, count=1, status=503)
+
+    refused = []
+    for kind, given in (("MARKET", {}), ("SL-M", {"trigger_price": 24_900.0})):
+        try:
+            place(kite, "SELL", kind, **given)
+        except NetworkException:
+            refused.append(kind)
+
+    assert refused == struck
+
+
 def test_an_order_is_taken_though_no_answer_comes(box):
     box.play()
     kite = connect(box, timeout=0.3)

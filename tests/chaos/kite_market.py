@@ -25,16 +25,15 @@ from sandbox.face import Route
 from sandbox.kite import KiteSettings
 from sandbox.kite.settings import WINDOWS
 from sandbox.server import Server
+from tests.chaos.kite_books import CASH
+from tests.chaos.kite_session import HISTORY_BARS, USER
 
-USER = "XX0000"
-CASH = 5_000_000.0
 CALLS = ("orders.place", "orders.modify", "orders.cancel")
 PHASES = ("arrived", "done", "lost", "late")
 """Of a request at whose coming its sender dies: carried out then; carried out before, unanswered;
 never carried out; carried out when another process may be running already."""
 LATE_SECS = (0.2, 1.0, 2.5)
 STEP_TIMEOUT_SECS = 120.0
-HISTORY_BARS = 20
 
 
 def point_of(call: str, phase: str) -> str:

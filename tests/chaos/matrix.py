@@ -30,7 +30,8 @@ from tests.chaos.asking import ACCOUNT
 from tests.chaos.cells import FAULTS, LOGINS, STEPS, Cell, cells
 from tests.chaos.checks import MATRIX_CHECKS, Left
 from tests.chaos.harness import Row
-from tests.chaos.kite import Kite, log_in
+from tests.chaos.kite import Kite
+from tests.chaos.kite_session import log_in
 from tests.chaos.lane import Lane
 from tests.chaos.protection import unprotected
 from tests.chaos.record import read_record

@@ -99,10 +99,13 @@ def read_record(path: Path) -> Record:
 
 
 def _pauses(events: list[tuple[int, Event]], starts: set[int]) -> list[Pause]:
-    """Return the pause before each start: it is over with the connection's return."""
+    """Return the pause before each start: it is over with the connection's return.
+
+    A start that died before that is part of the pause.
+    """
     pauses, now, begun = [], 0, None
     for seq, event in events:
-        if seq in starts:
+        if seq in starts and begun is None:
             begun = (seq, now)
         now = max(now, event.ts_event)
         if begun is not None and isinstance(event, Link) and event.state is LinkState.CONNECTED:

@@ -1,0 +1,108 @@
+"""A session at the sandbox: its market, its login, and the points at which it dies."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from brokers.kite.client import WINDOWS
+from brokers.kite.clock import market_clock
+from brokers.kite.config import KiteConfig, KiteKeys
+from brokers.kite.store import KiteStore
+from brokers.kite.wire import login_checksum
+from brokers.retries import RetryPolicy
+from live.market import VenueMarket
+from tests.chaos.box_line import BoxLine
+from tests.chaos.points import Monitor
+
+KEY, SECRET, USER = "sandboxkey", "sandboxsecret", "XX0000"
+CALLS = ("place_order", "modify_order", "cancel_order")
+_PORT = ("submit", "modify", "cancel", "close_position", "connect", "disconnect",
+         "request_snapshot")  # fmt: skip
+HISTORY_BARS = 20
+_TIMEOUT_SECS = 3.0
+_POLL_IN_STEP_SECS = 0.05
+
+
+def market_of(found: dict[str, Any]) -> Any:
+    """Return a running sandbox as a session's market; the token is read anew at each use."""
+
+    url = found["url"]
+    config = KiteConfig(
+        api_root=url,
+        stream_root=url.replace("http", "ws"),
+        clock_url=f"{url}/_box/state",
+        timeout_secs=_TIMEOUT_SECS,
+    )
+    line = BoxLine(url)
+
+    def open_port(emit: Callable[[Any], None], symbols: Any) -> KiteStore:
+        store = KiteStore(
+            config,
+            lambda: KiteKeys(KEY, _token(found), SECRET),
+            emit,
+            symbols,
+            policy=RetryPolicy(reconnect_interval=0.05, retry_delay=0.05, longest_secs=1.0),
+            clock=market_clock(config),
+            windows=[replace(window, count=1_000_000) for window in WINDOWS],
+        )
+        if not found["is_paced"]:  # a market in step passes minutes while a clock passes seconds
+            store._capabilities = replace(store.capabilities, poll_secs=_POLL_IN_STEP_SECS)
+        return store
+
+    return VenueMarket(
+        "kite", open_port, False, True, market_clock(config), line.is_over, is_real_time=False,
+        lock_step="" if found["is_paced"] else url,
+    )  # fmt: skip
+
+
+def log_in(line: BoxLine, folder: Path) -> None:
+    """Log in as a person does, on the page; leave the token where the session looks for it."""
+
+    form = {"api_key": KEY, "user_id": USER, "password": "sandbox", "totp": "123456"}
+    where = line.follow("/connect/login", form)
+    token = parse_qs(urlsplit(where).query)["request_token"][0]
+    checksum = login_checksum(KEY, token, SECRET)
+    asked = {"api_key": KEY, "request_token": token, "checksum": checksum}
+    found = line.post("/session/token", asked)["data"]["access_token"]
+    part = folder / "token.part"
+    part.write_text(found)
+    part.rename(folder / "token")
+
+
+def _token(found: dict[str, Any]) -> str:
+    newer = Path(found["folder"]) / "token"
+    return newer.read_text() if newer.exists() else str(found["token"])
+
+
+def watch_port(monitor: Monitor, store: Any) -> None:
+    """Count what a session asks of its store."""
+    for name in _PORT:
+        monitor.watch(store, name, lambda *_, _at=f"port.{name}", **__: _at)
+
+
+def watch_client(monitor: Monitor, client: Any) -> None:
+    """Count order requests before they are sent and once they are answered."""
+    numbers = itertools.count()
+    for name in CALLS:
+        _watch_call(monitor, client, name, numbers)
+
+
+def _watch_call(monitor: Monitor, client: Any, name: str, numbers: itertools.count[int]) -> None:
+    inner = getattr(client, name)
+
+    def watched(*given: Any) -> Any:
+        monitor.pass_by(f"client {name} before")
+        number = next(numbers)
+        monitor.note(sent=number)
+        try:
+            return inner(*given)
+        finally:
+            monitor.note(got=number)
+            monitor.pass_by(f"client {name} after")
+
+    setattr(client, name, watched)

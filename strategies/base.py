@@ -90,6 +90,7 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
     warmup_bars : bars of history a live session loads before it may trade.
     flat_reason : what leaving at the flat time is called.
     range_names : what the machine's completed ranges are called on charts.
+    layer_settings : names of settings; sets that agree in them are cheapest one after the other.
     setups_log : list of SetupRow, one an emitted setup, oldest first.
     size_zero_cash : for each setup refused `size_zero` the equity that would have bought one lot.
     """
@@ -100,6 +101,7 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
     warmup_bars: ClassVar[int] = 0
     flat_reason: ClassVar[str] = "flat_time"
     range_names: ClassVar[tuple[str, str]] = ("range high", "range low")
+    layer_settings: ClassVar[tuple[str, ...]] = ()
 
     params = backtrader_params(COMMON_SETTINGS)
 
@@ -124,6 +126,15 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
     def check(cls, values: Mapping[str, Any], instrument: Instrument) -> None:
         """Raise ConfigError where settings and instrument do not fit each other."""
         parse_legs(values["legs"])
+
+    @classmethod
+    def layers(cls, bars: Any, further: Any, tick: float) -> Any | None:
+        """Return what finds the setups of many structural sets over one series, sharing work.
+
+        Its `find(values)` returns rows, SETUP, FACTS and ATRs (`strategies.gold_shared`). None
+        runs the machine anew for each set.
+        """
+        return None
 
     @classmethod
     def handling(cls, values: Mapping[str, Any]) -> Handling:
@@ -306,6 +317,17 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
                 self._losses_in_row.add(self._day_filled)
             else:
                 self._losses_in_row.set(self._day_filled, 0)
+
+    def rolled(self, entry: Any, stop: Any, targets: list[Any], difference: float) -> None:
+        """Go on with a position that was carried into the next contract.
+
+        Parameters
+        ----------
+        entry, stop, targets : the orders it has there. difference : by which prices are higher.
+        """
+        bracket = self._bracket
+        if bracket is not None:
+            bracket.carry(entry, stop, targets, difference)
 
     # -- results ----------------------------------------------------------------------------
 

@@ -230,11 +230,10 @@ def _pivots(bar: Any, state: Any, params: Any) -> None:
 
 
 @kernel
-def step(bar: Any, state: Any, params: Any) -> None:
-    """Advance all blocks by one bar."""
+def step_liquidity(bar: Any, state: Any, params: Any) -> None:
+    """Advance what may be swept, and the swings it hangs on, by one bar."""
     state.t += 1
     state.in_zone = 1 if in_kill_zone(bar.minute, params) else 0
-    atr.step(bar, state.atr, params.atr, state.atr_now)
     atr.step(bar, state.long_atr, params.long_atr, state.long_atr_now)
     sweeps.remember(bar, state.recent)
     periods.step_period(bar, bar.day, state.day)
@@ -242,9 +241,12 @@ def step(bar: Any, state: Any, params: Any) -> None:
     _follow_levels(state, params)
     _sweep(state, params)
     _pivots(bar, state, params)
-    fvg.step(bar, state.atr_now, state.fvg, params.fvg, state.fvg_now)
+
+
+@kernel
+def step_structure(bar: Any, state: Any, params: Any) -> None:
+    """Advance structure, order blocks and the breaker pattern by one bar, after the swings."""
     state.bias_before = state.structure.bias
-    displacement.step(bar, state.atr_now, params.displacement, state.displacement_now)
     structure.step(
         bar,
         state.swings_now,
@@ -269,4 +271,14 @@ def step(bar: Any, state: Any, params: Any) -> None:
     if made.bear.created:
         state.block_high = made.bear.created_top
     breakers.step_pattern(bar, state.swings_now, state.pattern, state.pattern_now)
+
+
+@kernel
+def step(bar: Any, state: Any, params: Any) -> None:
+    """Advance all blocks by one bar."""
+    atr.step(bar, state.atr, params.atr, state.atr_now)
+    step_liquidity(bar, state, params)
+    fvg.step(bar, state.atr_now, state.fvg, params.fvg, state.fvg_now)
+    displacement.step(bar, state.atr_now, params.displacement, state.displacement_now)
+    step_structure(bar, state, params)
     dxy.step(bar, state.dxy, params.dxy, state.dxy_now)

@@ -77,7 +77,8 @@ def _count_bar(blocks: Any, funnel: Any) -> None:
 
 
 @kernel
-def _write_facts(blocks: Any, facts: Any) -> None:
+def write_facts(blocks: Any, facts: Any) -> None:
+    """Write what management must know of a bar into a cleared FACTS record."""
     facts.atr = blocks.atr_now.atr
     facts.swing_low = blocks.swings_now.zz_low
     facts.swing_high = blocks.swings_now.zz_high
@@ -100,10 +101,11 @@ def step(bar: Any, state: Any, params: Any, out: Any) -> None:
     gold_blocks.step(bar, state.blocks, params.blocks)
     _count_bar(state.blocks, state.funnel)
     if params.use_sweep_choch:
-        gold_sweep.step(bar, state.blocks, state.sweep, params.sweep, out, state.funnel)
+        blocks = state.blocks
+        gold_sweep.step(bar, blocks, blocks.fvg, state.sweep, params.sweep, out, state.funnel)
     if params.use_breaker:
         gold_breaker.step(bar, state.blocks, state.breaker, params.breaker, out, state.funnel)
-    _write_facts(state.blocks, out.facts)
+    write_facts(state.blocks, out.facts)
     write_zones(state.blocks.fvg_now, state.blocks.order_blocks_now, out.born)
     session = state.blocks.session
     if session.completed == 1:

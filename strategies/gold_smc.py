@@ -20,6 +20,7 @@ from indicators.sweeps import RECENT_BARS
 from strategies import gold_blocks, gold_machine, gold_sweep
 from strategies.base import SetupStrategy, backtrader_params, with_common
 from strategies.clock import parse_clock
+from strategies.gold_shared import LAYER_SETTINGS, GoldLayers
 from strategies.handling import Codes, Handling, Hours
 from strategies.machine import Machine
 from strategies.management import near_kill_zone
@@ -161,6 +162,7 @@ class GoldSmc(SetupStrategy):
     further = ("DXY",)
     warmup_bars = 1500
     range_names = ("Asia high", "Asia low")
+    layer_settings = LAYER_SETTINGS
     params = backtrader_params(SETTINGS)
 
     @classmethod
@@ -173,6 +175,11 @@ class GoldSmc(SetupStrategy):
             gold_machine.take_further,
             (("sweep", "tick"), ("breaker", "tick")),
         )
+
+    @classmethod
+    def layers(cls, bars: Any, further: Any, tick: float) -> GoldLayers:
+        """Return the layers that structural sets share."""
+        return GoldLayers(bars, further, tick, _nested_params)
 
     @classmethod
     def count_machine(cls, counted: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:

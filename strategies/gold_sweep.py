@@ -142,11 +142,11 @@ def _near_edge(side: int, top: float, bottom: float) -> float:
 
 
 @kernel
-def _find_zone(bar: Any, blocks: Any, state: Any, params: Any, zone: Any) -> bool:
+def _find_zone(bar: Any, fvgs: Any, state: Any, params: Any, zone: Any) -> bool:
     """Choose the newest open gap of the shift, else its order block; False if neither serves."""
     side = state.side
     if params.entry_mode != OB_TOP:
-        gaps = blocks.fvg.bull if side > 0 else blocks.fvg.bear
+        gaps = fvgs.bull if side > 0 else fvgs.bear
         slot = fvg.newest_unfilled(gaps, state.swept_at + 1, state.shifted_at)
         if slot >= 0:
             zone.top = gaps.zones[slot].top
@@ -166,11 +166,11 @@ def _find_zone(bar: Any, blocks: Any, state: Any, params: Any, zone: Any) -> boo
 
 
 @kernel
-def _emit(bar: Any, blocks: Any, state: Any, params: Any, out: Any, funnel: Any) -> None:
+def _emit(bar: Any, blocks: Any, fvgs: Any, state: Any, params: Any, out: Any, funnel: Any) -> None:
     """Try to make the setup, one bar after the shift."""
     _extend(bar, state)
     zone = state.zone
-    if not _find_zone(bar, blocks, state, params, zone):
+    if not _find_zone(bar, fvgs, state, params, zone):
         funnel.no_zone += 1
         return
     side = state.side
@@ -196,10 +196,13 @@ def _emit(bar: Any, blocks: Any, state: Any, params: Any, out: Any, funnel: Any)
 
 
 @kernel
-def step(bar: Any, blocks: Any, state: Any, params: Any, out: Any, funnel: Any) -> None:
-    """Advance pattern 1 by one bar, after its blocks."""
+def step(bar: Any, blocks: Any, fvgs: Any, state: Any, params: Any, out: Any, funnel: Any) -> None:
+    """Advance pattern 1 by one bar, after its blocks (`gold_blocks.STATE`, or its VIEW).
+
+    fvgs : fvg.STATE; looked at one bar after a shift.
+    """
     if state.phase == SHIFTED:
-        _emit(bar, blocks, state, params, out, funnel)
+        _emit(bar, blocks, fvgs, state, params, out, funnel)
         state.phase = IDLE
         return
     if _take_sweeps(bar, blocks, state, funnel):

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-GROUPS = ("command", "load", "smc", "t1", "live", "kite")
+GROUPS = ("command", "load", "smc", "t1", "sweep", "live", "kite")
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Row:
         Short name, `load_csv_1m`.
     metric : str
         What `ours` and `peer` are: `seconds` (CPU unless the rules say wall), `milliseconds`
-        (wall), `ns_per_bar`, `bars_per_second`, `ticks_per_second`, `megabytes`, `percent`,
-        `ratio`.
+        (wall), `ns_per_bar`, `bars_per_second`, `ticks_per_second`, `combinations_per_second`,
+        `megabytes`, `percent`, `ratio`.
     ours, peer : float
         Warm medians. `ours` is None where nothing was measured, `peer` where there is none.
     peer_name : str

@@ -52,7 +52,7 @@ README_TASKS = (
 """What the README shows, in its words."""
 
 _WITH_UNIT = ("seconds", "milliseconds", "megabytes", "percent", "bars_per_second",
-              "ticks_per_second")  # fmt: skip
+              "ticks_per_second", "combinations_per_second")  # fmt: skip
 _HEAD = "| task | bars | against | Tola | other | times faster | target |\n" + "| --- " * 7 + "|"
 _MARKS = re.compile(r"(?<=<!-- bench -->\n).*?(?=<!-- /bench -->)", re.DOTALL)
 
@@ -74,6 +74,7 @@ def screen_line(row: Mapping[str, Any]) -> str:
 def _unit(metric: str) -> str:
     names = {"seconds": "s", "milliseconds": "ms", "ns_per_bar": "ns a bar", "megabytes": "MB",
              "percent": "%", "bars_per_second": "bars/s", "ticks_per_second": "ticks/s",
+             "combinations_per_second": "sets/s",
              "ratio": ""}  # fmt: skip
     return names.get(metric, metric)
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from backtests.sweep.loop import play_sets
-from backtests.sweep.market import Clocked, Market
+from backtests.sweep.market import Clocked, Market, stacked
 from backtests.sweep.records import FATE, PATTERN_CODES, RULES, SUMMARY, TERMS, TRADE
 from backtests.sweep.settings import rules_of, terms_of
-from backtests.sweep.setups import Setups, run_setups
+from backtests.sweep.setups import Setups, SetupSource
 from backtests.sweep.workspace import Workspace, make_workspace
 from core.schedule import FlatRule
 from risk.settings import RiskSettings, from_mapping
@@ -55,6 +55,7 @@ class SetupEngine:
     market: Market
     _space: Workspace = field(init=False)
     _structural: tuple[str, ...] = field(init=False)
+    _source: SetupSource = field(init=False)
     _setups: dict[tuple[Any, ...], Setups] = field(default_factory=dict)
     _hours: dict[Any, tuple[Array, Array]] = field(default_factory=dict)
     _rules: dict[tuple[Any, ...], Array] = field(default_factory=dict)
@@ -62,6 +63,7 @@ class SetupEngine:
     def __post_init__(self) -> None:
         self._space = make_workspace(self.market.cash)
         self._structural = self.strategy.structural()
+        self._source = SetupSource(self.strategy, self.market)
 
     def run(
         self,
@@ -82,7 +84,7 @@ class SetupEngine:
         key = tuple(values[name] for name in self._structural)
         if key not in self._setups:
             self._setups.clear()
-            self._setups[key] = run_setups(self.strategy, values, self.market)
+            self._setups[key] = self._source.find(values)
         return self._setups[key]
 
     # -- grouping ----------------------------------------------------------------------------
@@ -102,7 +104,8 @@ class SetupEngine:
             group.places.append(place)
             group.terms.append(terms_of(values, handling))
             group.rules.append(self._rules_of(values))
-        for groups in structural.values():
+        layers = self.strategy.layer_settings
+        for groups in sorted(structural.values(), key=lambda item: _layer_of(item, layers)):
             yield from groups.values()
 
     def _flats(self, values: Values) -> tuple[FlatRule, ...]:
@@ -149,8 +152,8 @@ class SetupEngine:
         clocked = market.clocked(group.flats)
         hours, cancels = self._hours_of(group, clocked)
         places = group.places[first : first + BATCH]
-        terms = np.concatenate([np.zeros(0, TERMS), *group.terms[first : first + BATCH]])
-        rules = np.concatenate([np.zeros(0, RULES), *group.rules[first : first + BATCH]])
+        terms = stacked(group.terms[first : first + BATCH], TERMS)
+        rules = stacked(group.rules[first : first + BATCH], RULES)
         count, kept = len(places), len(setups.at)
         trades = np.zeros(kept * (count if keep_trades else 1) + 1, TRADE)
         fates = np.zeros((count if keep_trades else 1, kept), FATE)
@@ -159,9 +162,9 @@ class SetupEngine:
         play_sets(
             clocked.bars, clocked.loud, market.periods, market.places, market.acts,
             market.act_reasons, market.lower, market.spans, market.nights, market.table,
-            market.fixed, setups.facts, setups.at, setups.setups, setups.timed, setups.rates,
-            setups.stale, hours, cancels, market.cash, terms, rules, space.fresh, space.books,
-            space.orders, space.fresh_limits, space.limits, space.trials, space.events,
+            market.fixed, setups.facts, setups.atrs, setups.at, setups.setups, setups.timed,
+            setups.rates, setups.stale, hours, cancels, market.cash, terms, rules, space.fresh,
+            space.books, space.orders, space.fresh_limits, space.limits, space.trials, space.events,
             space.market, space.fresh_run, space.runs, space.parts, space.prices,
             space.stops, space.marks, trades, counts, keep_trades, fates, curves, summaries,
         )  # fmt: skip
@@ -184,6 +187,11 @@ class _Group:
     places: list[int] = field(default_factory=list)
     terms: list[Array] = field(default_factory=list)
     rules: list[Array] = field(default_factory=list)
+
+
+def _layer_of(groups: Mapping[Any, _Group], layers: Sequence[str]) -> tuple[str, ...]:
+    values = next(iter(groups.values())).values
+    return tuple(repr(values[name]) for name in layers)
 
 
 def _content(hours: Hours) -> tuple[Any, ...]:

@@ -22,7 +22,7 @@ from backtests.sweep.orders import (
     withdraw,
 )
 from backtests.sweep.quiet import is_quiet, mark_span
-from backtests.sweep.records import BY_STALE, FATE_ENGINE, PASSED
+from backtests.sweep.records import BY_STALE, FATE_ENGINE, FATE_FLATTENED, PASSED
 from backtests.sweep.trades import pnl_of, risk_money, tell
 from core.compile import inner, unmanaged
 from core.matching.bar import walk_bars
@@ -171,7 +171,8 @@ def offer(
     code = first_refusal(i, bar, setup, facts, hours, terms, books, run)
     fate.reason = code
     if code == OPPOSITE_CLOSE:
-        leave_opposite(bar.day, rules, books, orders, events, run)
+        leave_opposite(bar.day, books, orders, events, run)
+        run.spread = nan
         if rules.any != 0:
             guards.on_sent(bar.end, 1, run.guard)
         return
@@ -254,6 +255,7 @@ def manage(
     i: int,
     bar: Any,
     facts: Any,
+    average: float,
     cancels: Any,
     fates: Any,
     sent_setup: Any,
@@ -273,7 +275,9 @@ def manage(
     if bracket.at_work == 0:
         return
     if bracket.filled != 0:
-        if terms.stop_kind != _FIXED and move_stop(bar, facts, terms, tick, books, orders, run):
+        if terms.stop_kind != _FIXED and move_stop(
+            bar, facts, average, terms, tick, books, orders, run
+        ):
             run.spread = nan
         return
     choch = int(facts.choch) if terms.watches_choch != 0 else 0
@@ -330,6 +334,7 @@ def play(
     table: Any,
     fixed: Any,
     facts: Any,
+    atrs: Any,
     at: Any,
     setups: Any,
     timed: Any,
@@ -414,7 +419,7 @@ def play(
             if before > 0:
                 ended = tell(i, bar.day, before, events[0], market[0], rules, run, trades)
                 if ended >= 0 and run.bracket.at_work != 0:
-                    fates[sent_setup[0]].cancel = FATE_ENGINE + ended
+                    fates[sent_setup[0]].cancel = FATE_FLATTENED + run.flat_reason
                     run.bracket.at_work = 0
             if run.live != 0:
                 walk_bars(bars, i, i + 1, False, lower, spans, nights, market, books, orders,
@@ -435,8 +440,8 @@ def play(
                 opened = books[0].open_pnl if run.live != 0 else 0.0
                 note_value(books[0].balance + opened, run)
             run.spread = nan
-        manage(i, bar, facts[i], cancels, fates, sent_setup, terms, table[run.period].tick, books,
-               orders, events, run)  # fmt: skip
+        manage(i, bar, facts[i], atrs[i], cancels, fates, sent_setup, terms,
+               table[run.period].tick, books, orders, events, run)  # fmt: skip
         while cursor < count and at[cursor] <= i:
             if at[cursor] < i:
                 fates[cursor].reason = WARMUP if at[cursor] < terms.warmup else BUSY
@@ -502,6 +507,7 @@ def play_sets(
     table: Any,
     fixed: Any,
     facts: Any,
+    atrs: Any,
     at: Any,
     setups: Any,
     timed: Any,
@@ -562,7 +568,7 @@ def play_sets(
         room = trades[first:]
         count = play(
             bars, loud, periods, places, acts, act_reasons, lower, spans, nights, table, fixed,
-            facts, at, setups, timed, rates, stale, hours, cancels, cash, terms[k], rules[k],
+            facts, atrs, at, setups, timed, rates, stale, hours, cancels, cash, terms[k], rules[k],
             books, orders, limits, trials, events, market, runs, parts, prices, stops,
             marks, room, fate, curve,
         )  # fmt: skip

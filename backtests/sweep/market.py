@@ -180,13 +180,23 @@ def make_market(
         spans=NO_SPANS if lower is None else spans_within(bars, lower["start"]),
         days=days,
         places=np.asarray(places, np.int64),
-        table=np.concatenate(records) if records else np.zeros(0, MARKET),
+        table=stacked(records, MARKET),
         fixed=np.array([facts.margin_fixed for facts in held], np.float64),
         periods=periods,
         nights=_nights(bars, held, periods),
         acts=acts,
         act_reasons=reasons,
     )
+
+
+def stacked(records: Sequence[Array], dtype: Any) -> Array:
+    """Return one-item or longer arrays of a record type as one; numpy's own would realign it."""
+    out = np.zeros(sum(map(len, records)), dtype)
+    first = 0
+    for record in records:
+        out[first : first + len(record)] = record
+        first += len(record)
+    return out
 
 
 def _nights(bars: Array, held: Sequence[InstrumentFacts], periods: Array) -> Array:

@@ -205,7 +205,7 @@ def withdraw(order_id: int, books: Any, orders: Any, events: Any) -> None:
 
 
 @inner
-def leave_opposite(day: int, rules: Any, books: Any, orders: Any, events: Any, run: Any) -> None:
+def leave_opposite(day: int, books: Any, orders: Any, events: Any, run: Any) -> None:
     """Cancel the children and close the position at the next open."""
     bracket = run.bracket
     for order_id in range(bracket.stop_id, bracket.last_id + 1):
@@ -233,7 +233,14 @@ def flatten(books: Any, orders: Any, events: Any) -> int:
 
 @inner
 def move_stop(
-    bar: Any, facts: Any, terms: Any, tick: float, books: Any, orders: Any, run: Any
+    bar: Any,
+    facts: Any,
+    average: float,
+    terms: Any,
+    tick: float,
+    books: Any,
+    orders: Any,
+    run: Any,
 ) -> bool:
     """Apply the stop rule of the open position at this close; say whether the stop moved."""
     bracket = run.bracket
@@ -254,7 +261,7 @@ def move_stop(
         bracket.risk,
         stop.price,
         bar.close,
-        facts.atr,
+        average,
         swing,
         block,
         tick,

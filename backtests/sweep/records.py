@@ -280,5 +280,6 @@ FATE = record_dtype([("reason", "i1"), ("refused", "i1"), ("cancel", "i1"), ("ta
 """What became of a setup: codes of `words.REFUSALS`, `GUARD_REFUSALS` and `words.CANCELS`."""
 
 
-FATE_ENGINE = 16
-"""Cancel codes from here on are the engine's reasons (`core.matching.records.REASONS`)."""
+FATE_ENGINE, FATE_FLATTENED = 16, 64
+"""Cancel codes from here on are the engine's reasons (`core.matching.records.REASONS`), and the
+exit codes of what the guard's rules flattened."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from backtests.results import metrics
 from backtests.sweep.engine import Outcome
-from backtests.sweep.records import EXIT_REASONS, FATE_ENGINE, GUARD_REFUSALS
+from backtests.sweep.records import EXIT_REASONS, FATE_ENGINE, FATE_FLATTENED, GUARD_REFUSALS
 from core.ledger import OpenTrade, Planned, Trade, closed_trade
 from core.matching.records import FLAT_TIME, REASONS
 from strategies.words import CANCELS, PATTERNS, REFUSALS
@@ -128,7 +128,10 @@ class Results:
 
 def _fate(record: Any) -> dict[str, Any]:
     cancel = int(record["cancel"])
-    word = REASONS[cancel - FATE_ENGINE] if cancel >= FATE_ENGINE else CANCELS[cancel]
+    if cancel >= FATE_FLATTENED:
+        word = EXIT_REASONS[cancel - FATE_FLATTENED]
+    else:
+        word = REASONS[cancel - FATE_ENGINE] if cancel >= FATE_ENGINE else CANCELS[cancel]
     refused = int(record["refused"])
     return {
         "taken": bool(record["taken"]),

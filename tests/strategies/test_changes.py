@@ -53,7 +53,7 @@ def test_what_was_worked_out_of_settings_is_worked_out_again():
 
     targets = [row for row in halves.broker.orders_log if row["state"] == "submitted"]
     assert sum(row["role"] == "target" for row in targets) == 2
-    assert late.strategy._friday_end == 13 * 60 + 30
+    assert late.strategy._handling.hours.friday_end == 13 * 60 + 30
 
 
 @pytest.mark.parametrize(
@@ -84,4 +84,5 @@ def test_the_window_of_a_breakout_moves():
 
     strategy.change("session", "09:30-11:00")
 
-    assert strategy._window == (570, 660)
+    hours = strategy._handling.hours
+    assert (hours.start, hours.end) == (570, 660)

@@ -133,6 +133,10 @@ def limits(chance: random.Random, zone: str) -> RiskSettings | None:
     }
     if chance.random() < 0.3:
         drawn |= {"consistency_pct": 50.0, "profit_target": chance.choice((800.0, 6_000.0))}
-    if drawn["window"] and zone == "Asia/Kolkata":
-        drawn["window"] = "09:30-13:30"
+    if zone == "Asia/Kolkata":
+        for name in ("daily_loss", "trade_risk", "trailing_drawdown", "max_open_risk",
+                     "trailing_lock_offset"):  # fmt: skip
+            drawn[name] = drawn[name] and drawn[name] * 25.0
+        drawn["max_quantity"] = drawn["max_quantity"] and drawn["max_quantity"] * 75.0
+        drawn["window"] = drawn["window"] and "09:30-13:30"
     return RiskSettings(**drawn)

@@ -16,7 +16,7 @@ from core.orders import OrderKind, Side
 from sandbox.account import Account, AccountTerms
 from sandbox.board import Board
 from sandbox.control import Control
-from sandbox.course import BarBegins, Course, Prices, Step
+from sandbox.course import BarBegins, Course, Price, Prices, Step
 from sandbox.exchange import Exchange
 from sandbox.face import Face
 from sandbox.faults import MARKET, Fault, FaultPlan, Kind
@@ -103,6 +103,7 @@ class Sandbox:
         self.lock_step = LockStep(step_timeout_secs) if lock_step else None
         self.seed = seed
         self.packet = 0
+        self._told_at = 0
         self.error: TolaError | None = None
         self.is_over = False
         self._pace = Pace(speed)
@@ -211,8 +212,9 @@ class Sandbox:
 
     @property
     def now(self) -> int:
-        """Market time as the venue tells it, ns UTC."""
-        return self.exchange.now + self.exchange.skew_ns
+        """Market time as the venue tells it, ns UTC; a price's moment is over once it was told."""
+        is_over = self.exchange.now == self._told_at
+        return self.exchange.now + self.exchange.skew_ns + is_over
 
     async def move(self) -> bool:
         """Go one packet on: a price, or the clock at a bar's END; False at the end."""
@@ -236,6 +238,8 @@ class Sandbox:
         self.packet += 1
         self._strike(step)
         self.exchange.take(step)
+        if isinstance(step, Price):
+            self._told_at = step.ts
         await self.face.publish(step)
 
     def _strike(self, step: Step) -> None:

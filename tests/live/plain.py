@@ -13,15 +13,15 @@ import backtrader as bt
 class EveryBars(bt.Strategy):
     """Buys with a bracket every `every` bars; does what a test asks for on bar `on`."""
 
-    params = (("every", 10), ("on", 0), ("act", ""), ("points", 3.0))
+    params = (("every", 10), ("on", 0), ("act", ""), ("points", 3.0), ("size", 1))
 
     def next(self):
         if self.p.act and len(self) == self.p.on:
             getattr(self, self.p.act)()
         if not self.position and len(self) % self.p.every == 0:
-            close = self.data.close[0]
-            self.buy_bracket(size=1, exectype=bt.Order.Market, stopprice=close - self.p.points,
-                             limitprice=close + self.p.points)  # fmt: skip
+            close, points = self.data.close[0], self.p.points
+            self.buy_bracket(size=self.p.size, exectype=bt.Order.Market, stopprice=close - points,
+                             limitprice=close + points)  # fmt: skip
 
     def fail(self):
         raise ZeroDivisionError("the strategy's own fault")

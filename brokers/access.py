@@ -13,7 +13,7 @@ from brokers.registry import Credentials, Venue, get_venue
 from core.config import Account, Config, load
 from core.errors import ConfigError, near_name
 from core.secrets import LookUp, secret_lookup
-from core.tokens import TokenStore
+from core.tokens import Token, TokenStore
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,13 @@ class Access:
     def credentials(self) -> Credentials:
         """Return what is found of the account's credentials now."""
         return account_credentials(self.venue, self.account, self.look_up, self.tokens, self.now())
+
+    def keep(self, values: Mapping[str, str]) -> None:
+        """Keep what a login left: `access_token`, `made` and `expires` (ns UTC), `user`."""
+        token = Token(
+            values["access_token"], int(values["made"]), int(values["expires"]), values["user"]
+        )
+        self.tokens.write(token, self.venue.name, self.account)
 
     def now(self) -> int:
         """Return the market's time, ns UTC."""

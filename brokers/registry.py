@@ -105,7 +105,7 @@ class PortRequest:
     account : as in tola.toml.
     credentials : read anew before each login: a token may have been renewed since the last one.
     keep : puts what a login or a refresh left where the next `credentials` finds it. A refresh
-        token that is good for one use must be kept before anything else is done.
+        token that is good for one use must be kept before anything else is done. None: nowhere.
     live : how often lost connections and refused questions are tried again, and the like.
     symbols : the project's symbols that will be traded or watched.
     emit : takes each event, from any thread; usually the inbox's `put`.
@@ -117,7 +117,7 @@ class PortRequest:
     symbols: tuple[str, ...]
     emit: Callable[[Event], None]
     credentials: Callable[[], Credentials] = Credentials
-    keep: Callable[[Mapping[str, str]], None] = lambda values: None
+    keep: Callable[[Mapping[str, str]], None] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

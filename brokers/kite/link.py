@@ -16,6 +16,7 @@ import numpy as np
 from brokers.errors import AuthError, Disconnected
 from brokers.kite import wire
 from brokers.kite.config import KiteConfig, KiteKeys
+from brokers.kite.login_desk import Keep, LoginDesk
 from brokers.kite.stream import KiteStream
 from brokers.retries import Reconnector, RetryPolicy
 from core.errors import TolaError
@@ -56,6 +57,7 @@ class KiteLink:
     keys : returns the account's keys, read anew at each use of a token.
     owner : is told what the stream says.
     emit : takes each `Link` event, from any thread. clock : the market's time, ns UTC.
+    keep : puts what a login left where `keys` finds it; None: nowhere.
 
     Attributes
     ----------
@@ -70,6 +72,7 @@ class KiteLink:
         policy: RetryPolicy,
         emit: Callable[[Event], None],
         clock: Callable[[], int],
+        keep: Keep | None = None,
     ) -> None:
         self.closing = threading.Event()
         self._config = config
@@ -79,6 +82,7 @@ class KiteLink:
         self._clock = clock
         self._lock = threading.RLock()
         self._reconnector = Reconnector(policy)
+        self._desk = LoginDesk(config, keys, keep, self.login_renewed)
         self._stream: KiteStream | None = None
         self._keeper: threading.Thread | None = None
         self._looked_at = 0.0
@@ -106,6 +110,7 @@ class KiteLink:
     def end(self) -> None:
         """Begin to close: no connection is opened any more."""
         self.closing.set()
+        self._desk.close()
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
@@ -191,7 +196,8 @@ class KiteLink:
         state = self._reconnector.failed(time.monotonic(), fault)
         if state is LinkState.LOGIN_NEEDED and self._take_new_token():
             state = LinkState.RETRYING
-        self._tell(state, fault)
+        page = self._desk.open() if state is LinkState.LOGIN_NEEDED else ""
+        self._tell(state, fault, f", or on this computer at {page}" if page else "")
 
     def _lost(self, stream: KiteStream, fault: Exception) -> None:
         with self._lock:
@@ -200,9 +206,9 @@ class KiteLink:
             self._stream = None
         self._failed(fault)
 
-    def _tell(self, state: LinkState, fault: Exception | None = None) -> None:
+    def _tell(self, state: LinkState, fault: Exception | None = None, more: str = "") -> None:
         now = self._clock()
-        reason = "" if fault is None else str(fault)
+        reason = more if fault is None else f"{fault}{more}"
         logger.log(
             logging.INFO if fault is None else logging.WARNING,
             "link state=%s reason=%s", state.name, reason,
@@ -216,6 +222,7 @@ class KiteLink:
         if stream is not self._stream:
             return
         self._owner.stream_opened(stream)
+        self._desk.close()
         self._tell(LinkState.CONNECTED)
         self._reconnector.connected(time.monotonic())
 

@@ -14,7 +14,8 @@ from core.errors import BrokerError, ConfigError
 from core.log import register_secrets
 from core.tokens import Token
 
-_STATE_BYTES = 12
+STATE_BYTES = 12
+"""Of the word that goes along to the login page and must come back."""
 
 
 def log_in(request: LoginRequest) -> Token:
@@ -38,6 +39,16 @@ def log_in(request: LoginRequest) -> Token:
     keys = KiteKeys.of(request.credentials)
     client = KiteClient(config, lambda: keys)
     request_token = _pasted(client, request) if request.paste else _waited(client, config, request)
+    return token_of(client, request_token)
+
+
+def token_of(client: KiteClient, request_token: str) -> Token:
+    """Return the token that a request token is good for, once.
+
+    Raises
+    ------
+    BrokerError : the venue refused it.
+    """
     register_secrets([request_token])
     reply = client.generate_session(request_token)
     return Token(
@@ -62,10 +73,10 @@ def login_address(client: KiteClient, state: str) -> str:
 
 
 def _waited(client: KiteClient, config: KiteConfig, request: LoginRequest) -> str:
-    state = secrets.token_urlsafe(_STATE_BYTES)
-    page = RedirectPage(config.redirect_port, state)
+    state = secrets.token_urlsafe(STATE_BYTES)
+    address = login_address(client, state)
+    page = RedirectPage(config.redirect_port, state, address)
     try:
-        address = login_address(client, state)
         request.say(f"log in at {address}")
         if not request.open_page(address):
             request.say(f"open it in a browser on this computer; it comes back to {page.address}")

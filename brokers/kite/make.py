@@ -26,4 +26,5 @@ def make_port(request: PortRequest) -> KiteStore:
         request.symbols,
         policy=RetryPolicy.of(request.live),
         clock=market_clock(config),
+        keep=request.keep,
     )

@@ -19,13 +19,14 @@ class RedirectPage:
     Parameters
     ----------
     port : as registered for the app, 0 for any. state : goes along and must come back with it.
+    login_page : where a browser that asks for the page itself is sent on to.
 
     Raises
     ------
     ConfigError : the port is in use.
     """
 
-    def __init__(self, port: int, state: str) -> None:
+    def __init__(self, port: int, state: str, login_page: str) -> None:
         self._state = state
         self._came = threading.Event()
         self.token = self.fault = ""
@@ -33,6 +34,11 @@ class RedirectPage:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if self.path == "/":
+                    self.send_response(302)
+                    self.send_header("Location", login_page)
+                    self.end_headers()
+                    return
                 is_ours = page.take(self.path)
                 self.send_response(200 if is_ours else 400)
                 self.send_header("Content-Type", "text/html")
@@ -46,7 +52,8 @@ class RedirectPage:
             self._server = HTTPServer((_HOST, port), Handler)
         except OSError as cause:
             raise ConfigError(
-                f"login: port {port} is in use ({cause.strerror or cause}): end what uses it, "
+                f"login: port {port} is in use ({cause.strerror or cause}): a session that waits "
+                f"for a login shows http://{_HOST}:{port}/ to log in on; else end what uses it, "
                 "--paste to paste the address, or another redirect_port in [venues.kite] and in "
                 "the app's redirect address"
             ) from None
@@ -74,8 +81,8 @@ class RedirectPage:
         self._came.set()
         return bool(self.token)
 
-    def wait(self, timeout_secs: float) -> str:
-        """Return the request token.
+    def wait(self, timeout_secs: float | None) -> str:
+        """Return the request token; None waits until it is given up.
 
         Raises
         ------
@@ -84,11 +91,16 @@ class RedirectPage:
         self._came.wait(timeout_secs)
         if self.token:
             return self.token
-        why = self.fault or f"nobody logged in within {timeout_secs:.0f} s"
+        late = "" if timeout_secs is None else f" within {timeout_secs:.0f} s"
+        why = self.fault or f"nobody logged in{late}"
         raise BrokerError(f"kite login: {why}")
 
+    def give_up(self) -> None:
+        """Let `wait` return: nobody needs the login any more."""
+        self._came.set()
+
     def close(self) -> None:
-        """Listen no more."""
+        """Listen no more; waits for what is being answered."""
         self._server.shutdown()
         self._server.server_close()
 

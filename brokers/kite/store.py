@@ -22,6 +22,7 @@ from brokers.kite.client import WINDOWS, KiteClient
 from brokers.kite.config import KiteConfig, KiteKeys
 from brokers.kite.feed import KiteData
 from brokers.kite.link import KiteLink
+from brokers.kite.login_desk import Keep
 from brokers.kite.order_watch import OrderWatch
 from brokers.kite.stream import KiteStream
 from brokers.kite.trading_day import TradingDay
@@ -57,6 +58,7 @@ class KiteStore:
     clock : the market's time, ns UTC; this computer's by default.
     contracts : of the day; None: the venue is asked.
     windows : the request limits of the account.
+    keep : puts what a login left where `keys` finds it; None: nowhere.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class KiteStore:
         clock: Callable[[], int] = time.time_ns,
         contracts: ContractMaster | None = None,
         windows: Sequence[Window] = WINDOWS,
+        keep: Keep | None = None,
     ) -> None:
         policy = policy or RetryPolicy()
         self.config = config
@@ -78,7 +81,7 @@ class KiteStore:
         self._clock = clock
         self._orders = Lanes("kite-orders", _ORDER_THREADS)
         self._asks = Lanes("kite-questions", _QUESTION_THREADS)
-        self._link = link = KiteLink(config, keys, self, policy, emit, clock)
+        self._link = link = KiteLink(config, keys, self, policy, emit, clock, keep)
         self._questions = Questions(policy, link.wait)
         self._day = day = TradingDay(
             config, self.client, symbols, clock, contracts, self._contracts_changed

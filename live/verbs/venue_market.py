@@ -117,7 +117,8 @@ def venue_market(access: Access, live: LiveSettings, *, fills_on_paper: bool) ->
                 tuple(symbols),
                 emit,
                 access.credentials,
-                options=access.options,
+                access.keep,
+                access.options,
             )
         )
 
@@ -180,7 +181,9 @@ def on_market(asked: SessionRequest, market: VenueMarket) -> SessionRequest:
     """
     terms = asked.terms
     if market.is_sandbox:
-        feed = replace(terms.feed, stale_ns=0, settle_ns=0, patience_ns=0, clock_error_ns=0)
+        # By the clock a price may pass while a subscription is on its way.
+        error = 0 if market.lock_step else terms.feed.clock_error_ns
+        feed = replace(terms.feed, stale_ns=0, settle_ns=0, patience_ns=0, clock_error_ns=error)
         terms = replace(terms, feed=feed)
     if not market.fills_on_paper:
         terms = replace(terms, broker=replace(terms.broker, balance_tolerance=None))

@@ -2,8 +2,8 @@
 
 First everything it tells is learned like any other event: fills once, orders as a join. Then it
 tells by what it lacks: an order that was sent long before and is in two snapshots in a row not
-among the venue's has never arrived, or is gone. A stop that a dead process sent is not waited for:
-another takes its place. What still differs is named.
+among the venue's has never arrived, or is gone. A stop that a dead process sent, and an
+exit of ours, are not waited for: others take their place. What still differs is named.
 """
 
 from __future__ import annotations
@@ -125,8 +125,10 @@ class Settling:
     def _learn_absent(self, snapshot: Snapshot) -> None:
         held = net_positions(snapshot.positions)
         for ticket in self._account.tickets():
-            for part in ticket.current:
-                if self._is_listed(ticket, part):
+            for part in list(ticket.parts):
+                if part.is_retired:
+                    self._count_lost(snapshot, ticket, part)
+                elif self._is_listed(ticket, part):
                     self._count_absence(snapshot, ticket, part, held)
 
     def _is_listed(self, ticket: LiveTicket, part: Part) -> bool:
@@ -149,10 +151,14 @@ class Settling:
         if find_order(snapshot, self._believe(ticket, part)) is not None:
             part.misses = 0
             return
-        covers = ticket.is_stop and held.get(ticket.plan.symbol, 0.0) * ticket.plan.position_steps
-        if part.is_orphan and known.is_in_flight and covers > 0:
-            account.brackets.succeed(ticket)
-            return
+        is_held = held.get(ticket.plan.symbol, 0.0) * ticket.plan.position_steps > 0
+        if part.is_orphan and known.is_in_flight and is_held:
+            if ticket.is_stop:
+                account.brackets.succeed(ticket)
+                return
+            if ticket.is_forced:
+                account.sender.succeed(ticket)
+                return
         wait = account.terms.settle_ns if known.is_in_flight else 0
         since = part.sent_at if known.is_in_flight else part.heard_at
         if known.is_over or snapshot.asked_at - since < max(1, wait):
@@ -162,8 +168,19 @@ class Settling:
             never = refused(part.order_id, NEVER_ARRIVED)
             account.book.learn(never if known.is_in_flight else gone(part.order_id))
             account.tell(ticket)
-        elif covers > 0:
+        elif ticket.is_stop and is_held:
             account.brackets.miss(ticket)
+
+    def _count_lost(self, snapshot: Snapshot, ticket: LiveTicket, part: Part) -> None:
+        """Give up what a dead process sent and another part has taken the place of."""
+        account = self._account
+        is_open = part.is_orphan and account.book.sent(part.order_id).is_in_flight
+        if not is_open or snapshot.asked_at - part.sent_at < max(1, account.terms.settle_ns):
+            return
+        part.misses += 1
+        if part.misses >= IN_A_ROW:
+            account.book.learn(refused(part.order_id, NEVER_ARRIVED))
+            account.tell(ticket)
 
     # -- what is compared --------------------------------------------------------------------
 

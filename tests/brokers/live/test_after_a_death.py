@@ -45,6 +45,21 @@ def test_should_the_first_arrive_all_the_same_it_is_ended():
     assert desk.plan.unprotected_since is None
 
 
+def test_what_never_arrived_holds_up_no_end():
+    desk, stop, target = dead_with_a_stop_out()
+    desk.snapshot(orders=desk.listed(target), after=1)
+    again = desk.venue.submitted[-1].order_id
+    desk.works(again)
+    for _ in range(2):
+        desk.snapshot(orders=desk.listed(target, again), after=11)
+
+    desk.fills(target, 2, 2010.0)
+    desk.says(again, S.CANCELLED)
+
+    assert desk.broker.tickets() == []
+    assert stop not in desk.venue.cancelled
+
+
 def test_a_stop_that_the_books_show_needs_none():
     desk, stop, target = dead_with_a_stop_out()
     before = len(desk.venue.submitted)
@@ -53,6 +68,52 @@ def test_a_stop_that_the_books_show_needs_none():
 
     assert desk.venue.submitted[before:] == []
     assert desk.plan.unprotected_since is None
+
+
+def dead_with_an_exit_out():
+    """Return a desk whose process died when all was to be flat, and the exit on its way."""
+    desk = Desk(KEPT)
+    _, stop, target = desk.filled_bracket(2)
+    desk.broker.flatten_plan(desk.plan, "session_end")
+    for child in (stop, target):
+        desk.says(desk.id_of(child), S.CANCELLED)
+    desk.broker.note_restart()
+    return desk, desk.venue.submitted[-1]
+
+
+def test_an_exit_of_ours_that_the_books_lack_gets_a_successor_at_once():
+    desk, first = dead_with_an_exit_out()
+
+    desk.snapshot(after=1)
+
+    again = desk.venue.submitted[-1]
+    assert (again.role, again.kind, again.quantity) == (Role.EXIT, OrderKind.MARKET, 2.0)
+    assert again.order_id != first.order_id
+    desk.fills(again.order_id, 2, 1998.0)
+    assert desk.position == 0
+
+
+def test_should_both_fill_what_that_opens_is_closed():
+    desk, first = dead_with_an_exit_out()
+    desk.snapshot(after=1)
+    desk.fills(desk.venue.submitted[-1].order_id, 2, 1998.0)
+
+    desk.fills(first.order_id, 2, 1998.0)
+
+    again = desk.venue.submitted[-1]
+    assert desk.position == -2
+    assert (int(again.side), again.quantity) == (1, 2.0)
+    desk.fills(again.order_id, 2, 1998.5)
+    assert desk.position == 0
+
+
+def test_an_exit_that_the_books_show_needs_none():
+    desk, first = dead_with_an_exit_out()
+    before = len(desk.venue.submitted)
+
+    desk.snapshot(orders=desk.listed(first.order_id), after=1)
+
+    assert len(desk.venue.submitted) == before
 
 
 def test_an_entry_that_the_books_lack_is_waited_for_and_then_given_up():

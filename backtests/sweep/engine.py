@@ -61,7 +61,7 @@ class SetupEngine:
     _rules: dict[tuple[Any, ...], Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._space = make_workspace(self.market.cash)
+        self._space = make_workspace(self.market.cash, self.market.stock_margin)
         self._structural = self.strategy.structural()
         self._source = SetupSource(self.strategy, self.market)
 
@@ -166,7 +166,8 @@ class SetupEngine:
             setups.rates, setups.stale, hours, cancels, market.cash, terms, rules, space.fresh,
             space.books, space.orders, space.fresh_limits, space.limits, space.trials, space.events,
             space.market, space.fresh_run, space.runs, space.parts, space.prices,
-            space.stops, space.marks, trades, counts, keep_trades, fates, curves, summaries,
+            space.stops, space.marks, market.is_stock, space.fresh_stock, space.stock, trades,
+            counts, keep_trades, fates, curves, summaries,
         )  # fmt: skip
         ends = np.cumsum(counts)
         for k, place in enumerate(places):

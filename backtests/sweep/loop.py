@@ -12,6 +12,7 @@ from math import isnan, nan
 from typing import Any
 
 from backtests.sweep import guard as guards
+from backtests.sweep import stock_bar as stocks
 from backtests.sweep.orders import (
     flatten,
     leave_opposite,
@@ -24,10 +25,12 @@ from backtests.sweep.orders import (
 from backtests.sweep.quiet import is_quiet, mark_span
 from backtests.sweep.records import BY_STALE, FATE_ENGINE, FATE_FLATTENED, PASSED
 from backtests.sweep.trades import pnl_of, risk_money, tell
+from core.bars import NEVER_NS
 from core.compile import inner, unmanaged
 from core.matching.bar import walk_bars
 from core.matching.book import count_in
 from core.matching.prices_at import open_pnl
+from core.matching.records import ANOTHER_DAY, FLAT_TIME, LOCKED, REQUESTED_FLAT
 from core.orders import StopRuleKind
 from core.ports import BREACH_NONE
 from core.prices import common_step, quantity_to_steps, steps_to_quantity
@@ -87,11 +90,16 @@ def note_value(value: float, run: Any) -> None:
 @inner
 def roll(
     i: int, bar: Any, periods: Any, places: Any, table: Any, fixed: Any, market: Any, books: Any,
-    orders: Any, rules: Any, limits: Any, run: Any, day_equity: Any,
+    orders: Any, events: Any, rules: Any, limits: Any, is_stock: bool, stock: Any, fates: Any,
+    sent_setup: Any, run: Any, trades: Any, day_equity: Any,
 ) -> None:  # fmt: skip
     """Begin the bar's trading day if it is a new one."""
     if bar.day <= run.day:
         return
+    if is_stock and run.live != 0:
+        stocks.end_day_orders(books, orders, events)
+        if books[0].events > 0:
+            drop_bracket(FATE_ENGINE + ANOTHER_DAY, fates, sent_setup, run)
     for place in range(run.day_place, places[i]):
         day_equity[place] = run.value
     run.day_place = places[i]
@@ -316,8 +324,103 @@ def begin_bar(
         run.flat_reason = act_reason
         return int(flatten(books, orders, events))
     if act == TIGHTEN:
-        tighten(bar, tick, books, orders, run)
+        tighten(bar.open, tick, books, orders, run)
     return 0
+
+
+@inner
+def note_end(ended: int, code: int, was_filled: int, fates: Any, sent_setup: Any, run: Any) -> None:
+    """Note that the entry of the setup at work filled, or why it ended without."""
+    if run.bracket.filled != was_filled:
+        fates[sent_setup[0]].filled = 1
+    elif ended >= 0 and run.bracket.at_work != 0 and run.bracket.filled == 0:
+        fates[sent_setup[0]].cancel = code
+        run.bracket.at_work = 0
+
+
+@inner
+def tola_step(
+    i: int, bars: Any, act: int, act_reason: int, lower: Any, spans: Any, nights: Any, rules: Any,
+    limits: Any, trials: Any, market: Any, books: Any, orders: Any, events: Any, marks: Any,
+    fates: Any, sent_setup: Any, run: Any, trades: Any,
+) -> None:  # fmt: skip
+    """Play a bar by our own fill rules, the guard looking on along its path."""
+    bar = bars[i]
+    before = begin_bar(
+        i, bar, act, act_reason, market[0].tick, rules, limits, books, orders, events, run
+    )
+    if before > 0:
+        ended = tell(i, bar.day, before, events[0], market[0], rules, run, trades)
+        code = FATE_FLATTENED + int(run.flat_reason)
+        note_end(ended, code, run.bracket.filled, fates, sent_setup, run)
+    if run.live == 0:
+        return
+    walk_bars(bars, i, i + 1, False, lower, spans, nights, market, books, orders, limits, trials,
+              events, marks)  # fmt: skip
+    was_filled = run.bracket.filled
+    count = int(books[0].events)
+    ended = tell(i, bar.day, count, events[0], market[0], rules, run, trades)
+    if books[0].ambiguous != 0 and run.is_open != 0:
+        run.open.ambiguous = 1
+    if limits[0].breach != BREACH_NONE:
+        guards.on_breach(rules, run.guard, limits[0])
+    note_end(ended, FATE_ENGINE + ended, was_filled, fates, sent_setup, run)
+    run.live = 1 if is_at_work(books) else 0
+    opened = books[0].open_pnl if run.live != 0 else 0.0
+    note_value(books[0].balance + opened, run)
+
+
+@inner
+def mark_trade(bar: Any, run: Any) -> None:
+    """Take a bar's extremes as excursions of the open trade (`core.ledger.Ledger.mark`)."""
+    if run.is_open == 0:
+        return
+    trade = run.open
+    low = (bar.low - trade.average) * trade.direction
+    high = (bar.high - trade.average) * trade.direction
+    trade.adverse = min(trade.adverse, low, high)
+    trade.favourable = max(trade.favourable, low, high)
+
+
+@inner
+def drop_bracket(code: int, fates: Any, sent_setup: Any, run: Any) -> None:
+    """Forget a setup whose entry was cancelled unfilled."""
+    if run.bracket.at_work != 0 and run.bracket.filled == 0:
+        fates[sent_setup[0]].cancel = code
+        run.bracket.at_work = 0
+
+
+@inner
+def stock_step(
+    i: int, bar: Any, act: int, act_reason: int, rules: Any, limits: Any, market: Any, stock: Any,
+    books: Any, orders: Any, events: Any, fates: Any, sent_setup: Any, run: Any, trades: Any,
+) -> None:  # fmt: skip
+    """Play a bar by Backtrader's rules; then let the guard look at what came of it."""
+    if run.live == 0:
+        return
+    mark_trade(bar, run)
+    was_filled = run.bracket.filled
+    count = stocks.play_bar(bar, market[0], stock, books, orders, events)
+    ended = tell(i, bar.day, count, events[0], market[0], rules, run, trades)
+    mark_trade(bar, run)
+    note_end(ended, FATE_ENGINE + ended, was_filled, fates, sent_setup, run)
+    note_value(stock.value, run)
+    books[0].balance = stock.value - stock.open_profit
+    if stocks.keep_flat_time(bar, stock, books, orders, events):
+        drop_bracket(FATE_FLATTENED + FLAT_TIME, fates, sent_setup, run)
+    reason = stocks.test_floors(stock.value, rules, run.guard, limits[0])
+    if reason != 0:
+        stocks.leave(reason, books, orders, events)
+        drop_bracket(FATE_ENGINE + reason, fates, sent_setup, run)
+    if act == FLATTEN and is_at_work(books):
+        run.flat_reason = act_reason
+        stocks.leave(REQUESTED_FLAT, books, orders, events)
+        drop_bracket(FATE_FLATTENED + act_reason, fates, sent_setup, run)
+    elif act == TIGHTEN:
+        tighten(bar.close, market[0].tick, books, orders, run)
+    is_locked = guards.is_locked_whole(rules, run.guard) or act != NO_ACT
+    if is_locked and stocks.cancel_entry(books, orders, events):
+        drop_bracket(FATE_ENGINE + LOCKED, fates, sent_setup, run)
 
 
 @inner
@@ -356,6 +459,8 @@ def play(
     prices: Any,
     stops: Any,
     marks: Any,
+    is_stock: bool,
+    stock: Any,
     trades: Any,
     fates: Any,
     day_equity: Any,
@@ -385,6 +490,7 @@ def play(
         bar = bars[i]
         if (
             run.live != 0
+            and not is_stock
             and loud[i] == 0
             and not is_drilled
             and is_quiet(bar, market[0], books[0], orders[0], limits[0], run)
@@ -412,33 +518,16 @@ def play(
             i = j
             bar = bars[i]
         else:
-            roll(i, bar, periods, places, table, fixed, market, books, orders, rules, limits, run,
+            roll(i, bar, periods, places, table, fixed, market, books, orders, events, rules,
+                 limits, is_stock, stock[0], fates, sent_setup, run, trades,
                  day_equity)  # fmt: skip
-            before = begin_bar(i, bar, acts[i], act_reasons[i], market[0].tick, rules, limits,
-                               books, orders, events, run)  # fmt: skip
-            if before > 0:
-                ended = tell(i, bar.day, before, events[0], market[0], rules, run, trades)
-                if ended >= 0 and run.bracket.at_work != 0:
-                    fates[sent_setup[0]].cancel = FATE_FLATTENED + run.flat_reason
-                    run.bracket.at_work = 0
-            if run.live != 0:
-                walk_bars(bars, i, i + 1, False, lower, spans, nights, market, books, orders,
-                          limits, trials, events, marks)  # fmt: skip
-                happened = int(books[0].events)
-                was_filled = run.bracket.filled
-                ended = tell(i, bar.day, happened, events[0], market[0], rules, run, trades)
-                if books[0].ambiguous != 0 and run.is_open != 0:
-                    run.open.ambiguous = 1
-                if limits[0].breach != BREACH_NONE:
-                    guards.on_breach(rules, run.guard, limits[0])
-                if run.bracket.filled != was_filled:
-                    fates[sent_setup[0]].filled = 1
-                elif ended >= 0 and run.bracket.at_work != 0 and run.bracket.filled == 0:
-                    fates[sent_setup[0]].cancel = FATE_ENGINE + ended
-                    run.bracket.at_work = 0
-                run.live = 1 if is_at_work(books) else 0
-                opened = books[0].open_pnl if run.live != 0 else 0.0
-                note_value(books[0].balance + opened, run)
+            if is_stock:
+                stock_step(i, bar, acts[i], act_reasons[i], rules, limits, market, stock[0],
+                           books, orders, events, fates, sent_setup, run, trades)  # fmt: skip
+            else:
+                tola_step(i, bars, acts[i], act_reasons[i], lower, spans, nights, rules, limits,
+                          trials, market, books, orders, events, marks, fates, sent_setup, run,
+                          trades)  # fmt: skip
             run.spread = nan
         manage(i, bar, facts[i], atrs[i], cancels, fates, sent_setup, terms,
                table[run.period].tick, books, orders, events, run)  # fmt: skip
@@ -453,6 +542,9 @@ def play(
                 )  # fmt: skip
                 if fates[cursor].taken != 0:
                     sent_setup[0] = cursor
+                    stock[0].is_new = 1
+                    if terms.day_orders != 0 and bar.flat_at != NEVER_NS:
+                        stock[0].flat_at = bar.flat_at
             cursor += 1
         run.live = 1 if is_at_work(books) else 0
         i += 1
@@ -532,6 +624,9 @@ def play_sets(
     prices: Any,
     stops: Any,
     marks: Any,
+    is_stock: bool,
+    fresh_stock: Any,
+    stock: Any,
     trades: Any,
     counts: Any,
     keeps_trades: bool,
@@ -546,7 +641,8 @@ def play_sets(
 
     Parameters
     ----------
-    fresh, fresh_limits, fresh_run : BOOK, LIMITS and RUN as they are before the first bar.
+    fresh, fresh_limits, fresh_run, fresh_stock : BOOK, LIMITS, RUN and STOCK as they are before the
+        first bar. is_stock : by Backtrader's own fill rules.
     trades : room for the trades of one set, or of all with `keeps_trades`, one after the other.
     counts : written: how many trades each set made.
     fates : FATE array, shape (sets, setups), or one row that every set overwrites.
@@ -557,6 +653,7 @@ def play_sets(
         books[0] = fresh[0]
         limits[0] = fresh_limits[0]
         runs[0] = fresh_run[0]
+        stock[0] = fresh_stock[0]
         fate = fates[k if fates.shape[0] > 1 else 0]
         curve = day_equity[k if day_equity.shape[0] > 1 else 0]
         for j in range(fate.shape[0]):
@@ -570,7 +667,7 @@ def play_sets(
             bars, loud, periods, places, acts, act_reasons, lower, spans, nights, table, fixed,
             facts, atrs, at, setups, timed, rates, stale, hours, cancels, cash, terms[k], rules[k],
             books, orders, limits, trials, events, market, runs, parts, prices, stops,
-            marks, room, fate, curve,
+            marks, is_stock, stock, room, fate, curve,
         )  # fmt: skip
         counts[k] = count
         sum_up(cash, room, count, fate, at.shape[0], runs[0], summaries[k])

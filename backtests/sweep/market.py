@@ -21,6 +21,7 @@ from core.matching.book import NO_NIGHTS, NO_SPANS, LimitFill, market_record
 from core.matching.nights import swap_nights
 from core.matching.records import MARKET
 from core.schedule import FlatRule, apply_flat_times
+from risk.moment import next_bar
 from risk.rules import FlatBy, NewsBlackout, Rule, TradingWindow, build_rules
 from risk.rules.base import Act
 from risk.settings import RiskSettings
@@ -78,7 +79,17 @@ class Market:
     nights: Array
     acts: Array
     act_reasons: Array
+    is_stock: bool
     _clocked: dict[tuple[FlatRule, ...], Clocked] = field(default_factory=dict, compare=False)
+
+    @property
+    def stock_margin(self) -> float:
+        """Money one unit binds by Backtrader's rules: that of the first bar, the whole run long."""
+        if not len(self.bars):
+            return 0.0
+        first = self.bars[0]
+        facts = self.instrument.facts(int(first.day))
+        return facts.margin_per_unit(float(first.open)) * self.fx.at(int(first.start))
 
     def clocked(self, flats: Sequence[FlatRule]) -> Clocked:
         """Return the bars with these flat times, made once."""
@@ -136,6 +147,7 @@ def make_market(
     intrabar: str = "worst",
     limit_fill: LimitFill = "touch",
     volume_share: float | None = None,
+    is_stock: bool = False,
 ) -> Market:
     """Return the market of a sweep.
 
@@ -143,6 +155,7 @@ def make_market(
     ----------
     bars : BAR array, annotated, spreads filled.
     lower : bars of a finer file, walked inside each bar with intrabar="drill".
+    is_stock : fills by Backtrader's own rules.
     """
     days, firsts, places = np.unique(bars["day"], return_index=True, return_inverse=True)
     known: dict[tuple[int, float], int] = {}
@@ -166,7 +179,7 @@ def make_market(
             )
         by_day[place] = known[key]
     periods = by_day[places]
-    acts, reasons = _timed_acts(bars, instrument.symbol, limits)
+    acts, reasons = _timed_acts(bars, instrument.symbol, limits, is_stock)
     return Market(
         symbol=instrument.symbol,
         instrument=instrument,
@@ -186,6 +199,7 @@ def make_market(
         nights=_nights(bars, held, periods),
         acts=acts,
         act_reasons=reasons,
+        is_stock=is_stock,
     )
 
 
@@ -217,12 +231,18 @@ def _nights(bars: Array, held: Sequence[InstrumentFacts], periods: Array) -> Arr
     return nights
 
 
-def _timed_acts(bars: Array, symbol: str, limits: RiskSettings | None) -> tuple[Array, Array]:
-    """Ask the guard's rules of time, as it asks them, what each bar brings."""
+def _timed_acts(
+    bars: Array, symbol: str, limits: RiskSettings | None, is_stock: bool
+) -> tuple[Array, Array]:
+    """Ask the guard's rules of time, as it asks them, what each bar brings.
+
+    By Backtrader's rules they are asked at a bar's close, about the bar that is expected next.
+    """
     acts, reasons = np.zeros(len(bars), np.int8), np.zeros(len(bars), np.int8)
     rules = [] if limits is None else [rule for rule in build_rules([limits]) if rule.is_timed]
     quiet = 0
-    for row, bar in enumerate(bars) if rules else ():
+    for row, played in enumerate(bars) if rules else ():
+        bar = next_bar(played) if is_stock else played
         if int(bar.end) <= quiet:
             continue
         asked = [(rule.at_bar(symbol, bar, None), rule) for rule in rules]  # type: ignore[arg-type]

@@ -273,8 +273,8 @@ def move_stop(
 
 
 @inner
-def tighten(bar: Any, tick: float, books: Any, orders: Any, run: Any) -> None:
-    """Halve the stop's distance from the price that the bar begins with (a rule about news)."""
+def tighten(price: float, tick: float, books: Any, orders: Any, run: Any) -> None:
+    """Halve the stop's distance from a price (a rule about news)."""
     bracket = run.bracket
     if bracket.filled == 0:
         return
@@ -282,7 +282,7 @@ def tighten(bar: Any, tick: float, books: Any, orders: Any, run: Any) -> None:
     if k < 0 or orders[0, k].status != WORKING:
         return
     stop = orders[0, k]
-    level = (bar.open + stop.price) / 2.0
+    level = (price + stop.price) / 2.0
     # A stop that buys lies above the price: it moves down, and is rounded up.
     level = price_on_tick(level, STOP_ORDER, STOP, stop.side, tick)
     if (level - stop.price) * stop.side < 0.0:

@@ -44,6 +44,11 @@ class Prepared:
         """
         values: dict[str, Any] = self.strategy.read({**self.base, **given})
         self.strategy.check(values, self.market.instrument)
+        if self.market.is_stock and values["legs"]:
+            raise ConfigError(
+                f"legs={values['legs']!r}: fills=backtrader knows one target a bracket; leave legs "
+                "out, or use fills=tola"
+            )
         return values
 
     @cached_property
@@ -94,6 +99,7 @@ def prepare(request: BacktestRequest) -> Prepared:
         intrabar=settings.intrabar,
         limit_fill=limit_fill,
         volume_share=settings.volume_share,
+        is_stock=settings.fills == "backtrader",
     )
     base = {name: value for name, value in plan.params.items() if name not in _NOT_SETTINGS}
     return Prepared(plan.strategy, base, plan.plan_id, account.currency, market)
@@ -140,5 +146,11 @@ def _check_compiled(plan: PlanRequest, settings: Settings) -> None:
             f"{plan.strategy.__name__} is a plain Backtrader strategy: its parameter sets run in "
             "Backtrader; a setup machine (strategies.base.SetupStrategy) runs compiled"
         )
-    if settings.fills != "tola":
-        raise ConfigError("fills=backtrader: setup machines run compiled by --fills tola only")
+    if settings.fills == "tola":
+        return
+    if settings.intrabar != "worst":
+        raise ConfigError(
+            f"intrabar={settings.intrabar}: Backtrader's own fills know no such choice"
+        )
+    if not plan.fx.is_constant:
+        raise ConfigError("fills=backtrader: a sweep needs a constant exchange rate there")

@@ -249,6 +249,26 @@ trading day among the file's. bt_* : the open trade as Backtrader sums it up, by
 strategy counts losses. low, high : base prices between which bars of this spread are quiet.
 """
 
+STOCK = record_dtype(
+    [
+        ("cash", "f8"),
+        ("margin", "f8"),
+        ("marked", "f8"),
+        ("close", "f8"),
+        ("value", "f8"),
+        ("open_profit", "f8"),
+        ("flat_at", "i8"),
+        ("activates", "i1"),
+        ("is_new", "i1"),
+    ]
+)
+"""The account as Backtrader's broker keeps it (`fills = "backtrader"`).
+
+margin : money one unit binds, the whole run long. marked : price the position was last marked at.
+flat_at : flat time of the last entry. activates : the children of an entry that filled on the last
+bar work from this one on. is_new : a bracket was sent at the last close.
+"""
+
 SUMMARY = record_dtype(
     [
         ("equity_end", "f8"),

@@ -90,7 +90,21 @@ class Results:
         records = self.outcomes[place].fates
         if records is None:
             raise ValueError("setups were not kept: run(..., keep_trades=True)")
-        return [_fate(record) for record in records]
+        return [self._fate(record) for record in records]
+
+    def _fate(self, record: Any) -> dict[str, Any]:
+        cancel = int(record["cancel"])
+        if cancel >= FATE_FLATTENED:
+            word = self.words.reason(cancel - FATE_FLATTENED)
+        else:
+            word = REASONS[cancel - FATE_ENGINE] if cancel >= FATE_ENGINE else CANCELS[cancel]
+        refused = int(record["refused"])
+        return {
+            "taken": bool(record["taken"]),
+            "reason": GUARD_REFUSALS[refused] if refused else REFUSALS[record["reason"]],
+            "cancel": word,
+            "filled": bool(record["filled"]),
+        }
 
     def _trade(self, number: int, record: Any) -> Trade:
         entry_bar, entry_time = self._moment(record, "entry")
@@ -124,21 +138,6 @@ class Results:
         bar = self.bars[record[f"{which}_row"]]
         start = int(bar["start"])
         return start, start if record[f"{which}_at_open"] else int(bar["end"])
-
-
-def _fate(record: Any) -> dict[str, Any]:
-    cancel = int(record["cancel"])
-    if cancel >= FATE_FLATTENED:
-        word = EXIT_REASONS[cancel - FATE_FLATTENED]
-    else:
-        word = REASONS[cancel - FATE_ENGINE] if cancel >= FATE_ENGINE else CANCELS[cancel]
-    refused = int(record["refused"])
-    return {
-        "taken": bool(record["taken"]),
-        "reason": GUARD_REFUSALS[refused] if refused else REFUSALS[record["reason"]],
-        "cancel": word,
-        "filled": bool(record["filled"]),
-    }
 
 
 def _number(value: float) -> float | None:

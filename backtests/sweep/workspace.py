@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from backtests.sweep.records import MAX_LEGS, RUN
+from backtests.sweep.records import MAX_LEGS, RUN, STOCK
+from core.bars import NEVER_NS
 from core.matching.book import NO_MARKS
 from core.matching.records import MARKET, new_book, new_events, new_orders
 from core.ports import LIMITS, no_limits
@@ -40,10 +41,18 @@ class Workspace:
     prices: Array
     stops: Array
     marks: Array
+    fresh_stock: Array
+    stock: Array
 
 
-def make_workspace(cash: float) -> Workspace:
-    """Return the arrays of runs that start with this cash."""
+def make_workspace(cash: float, margin: float) -> Workspace:
+    """Return the arrays of runs that start with this cash.
+
+    margin : money one unit binds by Backtrader's rules.
+    """
+    stock = np.zeros(1, STOCK)
+    stock["cash"] = stock["value"] = cash
+    stock["margin"], stock["flat_at"] = margin, NEVER_NS
     return Workspace(
         fresh=new_book(cash),
         books=new_book(cash),
@@ -59,4 +68,6 @@ def make_workspace(cash: float) -> Workspace:
         prices=np.zeros(MAX_LEGS),
         stops=np.zeros(MAX_LEGS),
         marks=NO_MARKS.copy(),
+        fresh_stock=stock,
+        stock=np.zeros(1, STOCK),
     )

@@ -61,7 +61,8 @@ def _prices(
     scale = level * draw.choice((0.0002, 0.0005, 0.0015), count)[:, None]
     moves = scale * (draw.standard_normal((count, 9)) + recipe.drift)
     moves[draw.random(count) < recipe.gaps, 0] *= 20.0
-    path = np.round((level + np.cumsum(moves.ravel())) / unit).reshape(count, 9) * unit
+    walked = np.maximum(level + np.cumsum(moves.ravel()), 0.3 * level)
+    path = np.round(walked / unit).reshape(count, 9) * unit
     flat = draw.random(count) < recipe.flats
     path[flat] = path[flat, :1]
     high, low = path.max(axis=1), path.min(axis=1)

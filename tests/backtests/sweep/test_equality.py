@@ -76,7 +76,13 @@ def draw(name: str, chance: random.Random) -> tuple[Case, dict[str, Any]]:
         limit_fill=chance.choice(("touch", "touch", "through")),
         volume_share=chance.choice((None, None, None, 0.05)),
     )
-    return case, DRAW[strategy](chance)
+    given = DRAW[strategy](chance)
+    if not is_drill and chance.random() < 0.25:
+        case = replace(
+            case, fills="backtrader", intrabar="worst", limit_fill="touch", volume_share=None
+        )
+        given["legs"] = ""
+    return case, given
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -89,7 +95,7 @@ def test_random_sets_give_the_trades_of_a_backtrader_run(name, capsys):
         case, given = draw(name, chance)
         trades, found = compare(case, [given])
         compared += trades
-        lines += [f"{line} [{case.instrument.symbol} {case.intrabar} {case.limits}]"
+        lines += [f"{line} [{case.instrument.symbol} {case.fills} {case.intrabar} {case.limits}]"
                   for line in found[:3]]  # fmt: skip
 
     with capsys.disabled():

@@ -111,7 +111,7 @@ def test_a_wrong_set_is_refused_in_one_line(given, said, tmp_path, monkeypatch):
             {"instrument": "MGC", "timeframe": "15m"},
             "Tutorial is a plain Backtrader strategy",
         ),
-        (["gold"], {"fills": "backtrader"}, "run compiled by --fills tola only"),
+        (["gold"], {"fills": "backtrader", "intrabar": "best"}, "fills know no such choice"),
         (["gold"], {"intrabar": "drill"}, "give a file of finer ones"),
     ],
 )

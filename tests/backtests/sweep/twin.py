@@ -42,6 +42,7 @@ class Case:
     intrabar: str = "worst"
     limit_fill: str = "touch"
     volume_share: float | None = None
+    fills: str = "tola"
 
     @property
     def kind(self) -> Any:
@@ -64,6 +65,7 @@ def prepared(case: Case) -> Prepared:
         intrabar=case.intrabar,
         limit_fill=case.limit_fill,  # type: ignore[arg-type]
         volume_share=case.volume_share,
+        is_stock=case.fills == "backtrader",
     )
     return Prepared(case.kind, case.kind.read({}), "plan", "USD", market)
 
@@ -89,7 +91,10 @@ def in_backtrader(case: Case, given: Mapping[str, Any]) -> AccountRun:
     further = {} if case.further is None else {case.further.symbol: case.further}
     loaded = LoadedPlan(asked, case.series.with_bars(bars), further, calendar, schedule)
     settings = Settings(
-        intrabar=case.intrabar, limit_fill=case.limit_fill, volume_share=case.volume_share
+        fills=case.fills,
+        intrabar=case.intrabar,
+        limit_fill=case.limit_fill,
+        volume_share=case.volume_share,
     )
     return run_account(account, [loaded], settings, case.intrabar, Progress(io.StringIO()))
 

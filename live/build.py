@@ -171,7 +171,8 @@ def build_on_market(
             broker_port=port, engine_port=OnVenue(port, symbols), paper=None,
         )  # fmt: skip
     nested.append(built.engine.nested.append)
-    source = MarketSource(market, start, built.engine.next_due)
+    silence = getattr(port, "silence_secs", None) if market.is_real_time else None
+    source = MarketSource(market, start, built.engine.next_due, silence or (lambda: 0.0))
     built.source = built.engine.source = source
     built.cerebro.when_ready = ready or (lambda: built.port.connect(start))
     return built

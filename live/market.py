@@ -62,11 +62,17 @@ class MarketSource:
 
     left = 1
 
-    def __init__(self, market: VenueMarket, start: int, next_due: Callable[[], int | None]) -> None:
+    def __init__(
+        self,
+        market: VenueMarket,
+        start: int,
+        next_due: Callable[[], int | None],
+        silence: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self.start = start
         self.is_real_time = market.is_real_time
         self._market = market
-        self._timer = MarketTimer(next_due, wall=market.clock)
+        self._timer = MarketTimer(next_due, wall=market.clock, silence=silence)
 
     def market_time(self) -> int:
         """Return the time up to which the venue's prices should have come, ns UTC."""

@@ -34,6 +34,9 @@ class MarketTimer:
     close_delay_ns : how far this clock stays behind the venue's, so that a bar's last prices, which
         are on their way when it ends, are still in it.
     wall : the computer's clock, ns UTC.
+    silence : seconds since the prices' connection gave its last sign of life. What came in them may
+        be on its way, or lost with a connection that is dead though it stands: a bar is over only
+        once something was heard after its END.
     """
 
     def __init__(
@@ -42,15 +45,18 @@ class MarketTimer:
         skew_ns: int = 0,
         close_delay_ns: int = CLOSE_DELAY_NS,
         wall: Callable[[], int] = time.time_ns,
+        silence: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._next_due = next_due
         self.skew_ns = skew_ns
         self._close_delay_ns = close_delay_ns
         self._wall = wall
+        self._silence = silence
 
     def market_time(self) -> int:
         """Return the time up to which the venue's prices should have come."""
-        return self._wall() + self.skew_ns - self._close_delay_ns
+        behind = max(self._close_delay_ns, round(self._silence() * _NS))
+        return self._wall() + self.skew_ns - behind
 
     def pump(self, inbox: _Inbox) -> float:
         """Put the clock if something is due; return seconds to wait first."""

@@ -124,6 +124,13 @@ class KiteLink:
         """Wait; True where it is being closed."""
         return self.closing.wait(secs)
 
+    def silence_secs(self) -> float:
+        """Return how long nothing came, heartbeats included, on a stream that stands; else 0."""
+        stream = self._stream
+        if stream is None or not stream.is_open:
+            return 0.0
+        return time.monotonic() - stream.heard_at
+
     def login_renewed(self) -> None:
         """Look for a new token at once: somebody has logged in."""
         if self._reconnector.state is LinkState.LOGIN_NEEDED:

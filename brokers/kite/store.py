@@ -108,6 +108,10 @@ class KiteStore:
         """Whether no request and no connection is on its way: a lock-step market waits for it."""
         return self._link.is_at_rest and self._orders.is_idle and self._asks.is_idle
 
+    def silence_secs(self) -> float:
+        """Return how long nothing came on a stream that stands; 0 without one."""
+        return self._link.silence_secs()
+
     @property
     def contracts(self) -> ContractMaster | None:
         """The day's contracts, None before they are known."""

@@ -37,6 +37,18 @@ def test_the_venues_clock_is_ours_and_its_measured_skew():
     assert fast.pump(inbox) == pytest.approx(1.0)
 
 
+def test_a_bar_is_not_over_before_something_was_heard_after_its_end():
+    inbox = Inbox()
+    silence = [4.0]
+    at_hand = timer(100 * SECOND, 103 * SECOND, silence=lambda: silence[0])
+
+    assert at_hand.pump(inbox) == pytest.approx(1.0)  # the stream may have died at 99 s
+    assert len(inbox) == 0
+    silence[0] = 0.1
+    assert at_hand.pump(inbox) == 0.0
+    assert inbox.take().ts_event == 103 * SECOND - 300_000_000
+
+
 def test_with_nothing_due_it_waits_and_says_nothing():
     inbox = Inbox()
 

@@ -130,8 +130,10 @@ def test_a_stream_that_stands_and_is_silent_is_noticed(box, open_account):
 
     box.add_fault("half_open", on="*")
     box.play(1)
+    eventually(lambda: account.store.silence_secs() > 2.5)
 
     account.links(LinkState.CONNECTED, 2)
+    eventually(lambda: account.store.silence_secs() < 2.5)
     (lost,) = [link for link in account.of(Link) if link.state is LinkState.RETRYING]
     assert "silent" in lost.reason
 

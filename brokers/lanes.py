@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
 
 Job = Callable[[], None]
+
+_HANDOVER_SECS = 1e-4
+"""How long one who puts a job steps back; a thread wakes up in less."""
 
 
 class Lanes:
@@ -21,11 +25,14 @@ class Lanes:
     Parameters
     ----------
     name : of the threads. threads : most at once.
+    goes_first : who puts a job steps back for a moment, so that it begins at once. Python runs one
+        thread at a time: a job would wait until the one that put it waits for something itself.
     """
 
-    def __init__(self, name: str, threads: int) -> None:
+    def __init__(self, name: str, threads: int, *, goes_first: bool = False) -> None:
         self._name = name
         self._most = threads
+        self._goes_first = goes_first
         self._lanes: dict[str, deque[Job]] = {}
         self._ready: deque[str] = deque()
         self._turn = threading.Condition()
@@ -47,7 +54,9 @@ class Lanes:
             if self._idle < len(self._ready) and len(self._threads) < self._most:
                 self._start()
             self._turn.notify()
-            return True
+        if self._goes_first:
+            time.sleep(_HANDOVER_SECS)
+        return True
 
     @property
     def is_idle(self) -> bool:

@@ -79,7 +79,7 @@ class KiteStore:
         self.client = KiteClient(config, keys, windows, self._login_over)
         self._capabilities = kite_capabilities(config.product)
         self._clock = clock
-        self._orders = Lanes("kite-orders", _ORDER_THREADS)
+        self._orders = Lanes("kite-orders", _ORDER_THREADS, goes_first=True)
         self._asks = Lanes("kite-questions", _QUESTION_THREADS)
         self._link = link = KiteLink(config, keys, self, policy, emit, clock, keep)
         self._questions = Questions(policy, link.wait)

@@ -124,7 +124,8 @@ def _of_order(step: str, fault: dict[str, Any]) -> _Made:
     if fault["kind"] == "partial":
         if step not in _FILLS:
             return "nothing fills then"
-        return [fault | {"on": _FILLS[step], "count": 1, "share": 0.5}]
+        skip = int(step == "close")  # the entry is at market, too
+        return [fault | {"on": _FILLS[step], "skip": skip, "count": 1, "share": 0.5}]
     if step not in _KINDS:
         return "no order comes to the exchange then"
     return [fault | {"on": _KINDS[step], "count": 1, "text": "rejected by the exchange"}]

@@ -49,6 +49,8 @@ from risk.memory import remember
 _PART = re.compile(r"x\d+$")
 """What follows the id of an order whose further parts were sent as orders of their own."""
 _REFUSED = (Verb.SUBMIT, Outcome.REFUSED)
+_SIZE_ZERO = "size_zero"
+"""Why either broker refuses less than a lot step."""
 _PRICES = ("open", "high", "low", "close")
 
 
@@ -369,8 +371,10 @@ class _Backtest:
         def noted(approved: Any, orders: Sequence[Any]) -> None:
             data, request = orders[0].data, approved.request
             held = float(self.broker.getposition(data).size)
-            self.requests.append((self.broker.bar_start(data), request, closes(held, request)))
+            start = self.broker.bar_start(data)
             submit(approved, orders)
+            if orders[0].info.get("reason") != _SIZE_ZERO:  # no session sends it either
+                self.requests.append((start, request, closes(held, request)))
 
         self.broker.submit_approved = noted  # type: ignore[method-assign]
 

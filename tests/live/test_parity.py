@@ -9,7 +9,7 @@ from live.journal.codec import decode_events, encode_event, pack_block
 from live.recovery import starts_of
 from live.session import Session
 from live.verify import verify
-from tests.live.sessions import backtest_of, flags_of, request_of, trades_of
+from tests.live.sessions import ROOT, backtest_of, flags_of, request_of, trades_of
 
 CASES = {
     "gold 5m with the dollar": ("gold_smc", "gold", {"from": "2025-09-15", "to": "2025-10-06"}),
@@ -65,6 +65,16 @@ def test_both_analyzers_say_the_same_of_a_session_as_of_a_backtest(case, real_da
             for row in rows:
                 del row["entry_time"], row["exit_time"]
         assert one == other
+
+
+def test_entries_below_a_lot_are_sent_by_neither(real_data, tmp_path):
+    strategy = f"{ROOT}/tests/live/plain.py:EveryBars"
+    flags = flags_of(real_data, "nifty", **{"from": "2022-12-01", "to": "2022-12-02"})
+    request = request_of(strategy, flags | {"params": ["size=1"], "risk": None}, tmp_path)
+
+    _, proof = run_and_prove(request)
+
+    assert (proof.findings, proof.trades, proof.orders) == ([], 0, 0)
 
 
 @pytest.fixture

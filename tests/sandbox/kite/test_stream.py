@@ -119,7 +119,7 @@ def test_more_instruments_than_a_connection_takes_are_an_error_text(start):
 
 def test_nonsense_is_answered_with_an_error_text(box, kite, ticker):
     stream = ticker(box, kite)
-    ws = stream.sdk.ws
+    ws = eventually(lambda: stream.sdk.is_connected() and stream.sdk.ws)
     from twisted.internet import reactor
 
     reactor.callFromThread(ws.sendMessage, b'{"a": "explode"}')

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from core.compile import kernel, record_dtype, unmanaged
+from core.recent import Recent, room_for
 from indicators import atr, displacement, dxy, fvg, sweeps
 from strategies import gold_blocks, gold_breaker, gold_machine, gold_sweep
 from strategies.machine import FACTS, OUT, Records, clear_out
@@ -265,7 +266,9 @@ class GoldLayers:
         self._facts = np.zeros(count, FACTS)
         self._upcoming = np.zeros(count, np.int32)
         self._layer: tuple[Any, ...] | None = None
-        self._reaches: dict[tuple[Any, ...], tuple[Records, Records]] = {}
+        self._reaches: Recent[tuple[Any, ...], tuple[Records, Records]] = Recent(
+            room_for(9 * count)
+        )
         self._at = np.zeros(2 * count, np.int64)
         self._setups = np.zeros(2 * count, OUT["setups"].base)
 

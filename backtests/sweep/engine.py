@@ -14,6 +14,7 @@ from backtests.sweep.records import FATE, PATTERN_CODES, RULES, SUMMARY, TERMS, 
 from backtests.sweep.settings import rules_of, terms_of
 from backtests.sweep.setups import Setups, SetupSource
 from backtests.sweep.workspace import Workspace, make_workspace
+from core.recent import Recent, room_for
 from core.schedule import FlatRule
 from risk.settings import RiskSettings, from_mapping
 from strategies.handling import Hours
@@ -56,12 +57,13 @@ class SetupEngine:
     _space: Workspace = field(init=False)
     _structural: tuple[str, ...] = field(init=False)
     _source: SetupSource = field(init=False)
-    _setups: dict[tuple[Any, ...], Setups] = field(default_factory=dict)
-    _hours: dict[Any, tuple[Array, Array]] = field(default_factory=dict)
+    _setups: Recent[tuple[Any, ...], Setups] = field(default_factory=lambda: Recent(1))
+    _hours: Recent[Any, tuple[Array, Array]] = field(init=False)
     _rules: dict[tuple[Any, ...], Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._space = make_workspace(self.market.cash, self.market.stock_margin)
+        self._hours = Recent(room_for(2 * PATTERN_CODES * len(self.market.bars)))
         self._structural = self.strategy.structural()
         self._source = SetupSource(self.strategy, self.market)
 
@@ -83,7 +85,6 @@ class SetupEngine:
         """Return the setups of a structural set; only the last one's are remembered."""
         key = tuple(values[name] for name in self._structural)
         if key not in self._setups:
-            self._setups.clear()
             self._setups[key] = self._source.find(values)
         return self._setups[key]
 

@@ -47,7 +47,6 @@ from risk.arithmetic import (
 from risk.trades import book_fill
 
 FOREVER = 2**31 - 1
-NO_STOP = inf
 
 
 @inner

@@ -543,6 +543,7 @@ def play(
                 if fates[cursor].taken != 0:
                     sent_setup[0] = cursor
                     stock[0].is_new = 1
+                    stock[0].close = bar.close
                     if terms.day_orders != 0 and bar.flat_at != NEVER_NS:
                         stock[0].flat_at = bar.flat_at
             cursor += 1

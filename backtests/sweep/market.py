@@ -6,7 +6,7 @@ Arrays and plain values only: it travels to worker processes as it is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +20,7 @@ from core.instruments import Instrument, InstrumentFacts
 from core.matching.book import NO_NIGHTS, NO_SPANS, LimitFill, market_record
 from core.matching.nights import swap_nights
 from core.matching.records import MARKET
+from core.recent import Recent, room_for
 from core.schedule import FlatRule, apply_flat_times
 from risk.moment import next_bar
 from risk.rules import FlatBy, NewsBlackout, Rule, TradingWindow, build_rules
@@ -80,7 +81,14 @@ class Market:
     acts: Array
     act_reasons: Array
     is_stock: bool
-    _clocked: dict[tuple[FlatRule, ...], Clocked] = field(default_factory=dict, compare=False)
+    _clocked: Recent[tuple[FlatRule, ...], Clocked] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_clocked", Recent(room_for(self.bars.nbytes)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # It travels without what is made anew where it arrives.
+        return Market, tuple(getattr(self, item.name) for item in fields(self) if item.init)
 
     @property
     def stock_margin(self) -> float:

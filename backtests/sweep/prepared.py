@@ -34,6 +34,10 @@ class Prepared:
     currency: str
     market: Market
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What runs it is made anew where it arrives.
+        return {name: value for name, value in vars(self).items() if name != "engine"}
+
     def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return all settings with some of them replaced.
 

@@ -22,9 +22,13 @@ from backtests.sweep.stock_loop import (
     sum_brackets,
 )
 from core.errors import ConfigError
+from core.recent import Recent, room_for
 from strategies.settings import Setting, read_settings
 
 Array = np.ndarray[Any, Any]
+
+_SIGNAL_BYTES = 13
+"""What `Signals` takes a bar."""
 
 
 @dataclass(frozen=True)
@@ -110,16 +114,17 @@ class Terms:
 class SignalEngine:
     """Runs parameter sets of a rule over one series.
 
-    Signals are remembered for each structural set, so that sets in any order make them once.
+    Signals of structural sets are remembered, within a bound, so that sets in any order share them.
     """
 
     rule: type[SignalRule]
     columns: Columns
     terms: Terms
-    _signals: dict[tuple[Any, ...], Signals] = field(default_factory=dict)
+    _signals: Recent[tuple[Any, ...], Signals] = field(init=False)
 
     def __post_init__(self) -> None:
         count = len(self.columns.close)
+        self._signals = Recent(room_for(_SIGNAL_BYTES * count))
         self._structural = [item.name for item in self.rule.settings if item.structural]
         self._trades = np.zeros(count // 2 + 1, BRACKET_TRADE)
         self._account = np.zeros(1, ACCOUNT)

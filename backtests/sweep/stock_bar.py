@@ -32,6 +32,7 @@ from core.matching.records import (
     MARGIN_EVENT,
     MARKET_ORDER,
     NO_MARGIN,
+    NOTHING_TO_REDUCE,
     OTHER_FILLED,
     TRAILING_DRAWDOWN,
     WAITING,
@@ -142,13 +143,23 @@ def accept(market: Any, stock: Any, books: Any, orders: Any, events: Any) -> Non
 
 @inner
 def match(bar: Any, market: Any, stock: Any, books: Any, orders: Any, events: Any) -> None:
-    """Try every order that works, in the order they were accepted."""
+    """Try every order that works, in the order they were accepted.
+
+    What the guard or the flat time closes was accepted at once, before what a strategy sent then.
+    """
     book = books[0]
+    if book.closing != 0:
+        reason = int(book.closing)
+        book.closing = 0
+        if book.steps != 0:
+            side = -1 if book.steps > 0 else 1
+            fill(0, side, abs(book.steps), bar.open, reason, bar, market, stock, books, events[0])
     for k in range(book.count):
         order = orders[0, k]
         if order.status != WORKING or not reached(order, bar):
             continue
         if order.role != ENTRY and book.steps == 0:
+            end_order(k, CANCEL_EVENT, NOTHING_TO_REDUCE, book, orders[0], events[0])
             continue
         side, steps, price = int(order.side), int(order.quantity), price_of(order, bar)
         if not fill(order.order_id, side, steps, price, 0, bar, market, stock, books, events[0]):
@@ -162,12 +173,6 @@ def match(bar: Any, market: Any, stock: Any, books: Any, orders: Any, events: An
         for j in range(book.count):
             if orders[0, j].status == WORKING or orders[0, j].status == WAITING:
                 end_order(j, CANCEL_EVENT, OTHER_FILLED, book, orders[0], events[0])
-    if book.closing != 0:
-        reason = int(book.closing)
-        book.closing = 0
-        if book.steps != 0:
-            side = -1 if book.steps > 0 else 1
-            fill(0, side, abs(book.steps), bar.open, reason, bar, market, stock, books, events[0])
 
 
 @inner

@@ -20,10 +20,10 @@ from tests.backtests.sweep.twin import Case, compare
 from tests.conftest import SHARED
 from tests.strategies.reference import NO_COSTS
 
-SETS = int(os.environ.get("TOLA_SWEEP_SETS", "14"))
+SETS = int(os.environ.get("TOLA_SWEEP_SETS", "7"))
 SEED = int(os.environ.get("TOLA_SWEEP_SEED", "20240501"))
 DATA = SHARED / "data"
-BARS = int(os.environ.get("TOLA_SWEEP_BARS", "9000" if SETS <= 30 else "0"))
+BARS = int(os.environ.get("TOLA_SWEEP_BARS", "6000" if SETS <= 30 else "0"))
 """Last bars of each file that are run; 0: all."""
 
 NEW_YORK, KOLKATA = "America/New_York", "Asia/Kolkata"

@@ -81,10 +81,11 @@ def test_a_set_without_a_trade_is_a_result(tmp_path, monkeypatch):
 
 def test_what_is_prepared_travels_and_gives_the_same(tmp_path, monkeypatch):
     plan = prepare(request("nifty", tmp_path, monkeypatch))
+    here = run(plan, [{}])
 
-    there = pickle.loads(pickle.dumps(plan))
+    there = run(pickle.loads(pickle.dumps(plan)), [{}])
 
-    assert run(there, [{}]).outcomes[0].summary == run(plan, [{}]).outcomes[0].summary
+    assert there.outcomes[0].summary == here.outcomes[0].summary
 
 
 @pytest.mark.parametrize(

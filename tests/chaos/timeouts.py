@@ -29,7 +29,7 @@ from tests.chaos.harness import Row
 from tests.sandbox.market import CALM, LOT, OPEN, day
 
 BATCH = 500
-_WAIT_SECS = 0.15
+_WAIT_SECS = 0.2
 """How long the SDK waits for an answer."""
 _LONGEST_SECS = 120.0
 _LOOK_SECS = 0.01
@@ -76,15 +76,12 @@ def _batch(number: int, count: int) -> Iterator[str]:
         "kite", day([CALM] * 30), start=OPEN, accounts={"XX0000": AccountTerms(_PLENTY)},
         settings=KiteSettings(windows=dict.fromkeys(VENUE_WINDOWS, ())), seed=number,
     )  # fmt: skip
-    ids = [f"deaf-{number}-{place}" for place in range(count)]
     with box:
         box.play(1)
         box.add_fault("no_answer", on="orders.place")
         token = box.login()
         with _at(box, token, _WAIT_SECS) as (store, heard):
-            for place, order_id in enumerate(ids):
-                store.submit(place, _order(order_id))
-            _came(lambda: len(heard.answers) >= count)
+            ids = _send(box, store, heard, number, count)
         yield from _judged(box, heard, ids)
         with _at(box, token, _LONGEST_SECS) as (store, heard):
             store.request_snapshot(1, 0)
@@ -92,6 +89,23 @@ def _batch(number: int, count: int) -> Iterator[str]:
         found = Counter(update.tag for item in heard.snapshots for update in item.orders)
         if found != Counter(ids):
             yield f"{len(set(ids) - found.keys())} orders are not found again"
+
+
+def _send(box: Sandbox, store: KiteStore, heard: _Heard, number: int, count: int) -> list[str]:
+    """Send orders until the venue has taken so many; return the ids of all that it has taken.
+
+    One whose sender gives up before the venue has read it is not taken; another makes up for it.
+    """
+    sent = 0
+    taken: set[str] = set()
+    while len(taken) < count and sent < 2 * count:
+        until = sent + count - len(taken)
+        for place in range(sent, until):
+            store.submit(place, _order(f"deaf-{number}-{place}"))
+        sent = until
+        _came(lambda wanted=sent: len(heard.answers) >= wanted)
+        taken = {row["tag"] for row in box.call(box.ledger.rows, "orders")}
+    return sorted(taken)
 
 
 @contextmanager
@@ -118,17 +132,15 @@ def _at(box: Sandbox, token: str, wait_secs: float) -> Iterator[tuple[KiteStore,
 def _judged(box: Sandbox, heard: _Heard, ids: Sequence[str]) -> Iterator[str]:
     """Yield what is wrong with what was told of orders, and with what the venue has."""
     outcomes = Counter(answer.outcome for answer in heard.answers)
-    if outcomes != {Outcome.UNKNOWN: len(ids)}:
+    if outcomes.keys() != {Outcome.UNKNOWN}:
         yield f"told otherwise than unknown: {dict(outcomes)}"
     rows: list[dict[str, Any]] = box.call(box.ledger.rows, "orders")
     at_venue = Counter(row["tag"] for row in rows)
     yield from (f"{tag} is {n} times at the venue" for tag, n in at_venue.items() if n != 1)
-    if at_venue.keys() != set(ids):
-        yield f"{len(set(ids) ^ at_venue.keys())} orders are not those that were sent"
     requests: list[dict[str, Any]] = box.call(box.ledger.rows, "requests")
     placed = sum(row["endpoint"] == "orders.place" for row in requests)
-    if placed > len(ids):
-        yield f"{placed} requests for {len(ids)} orders"
+    if placed > len(heard.answers):
+        yield f"{placed} requests for {len(heard.answers)} orders"
 
 
 def _came(holds: Callable[[], bool]) -> bool:

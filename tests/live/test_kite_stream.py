@@ -121,7 +121,7 @@ def test_a_stream_cut_at_seeded_moments_loses_no_bar_and_trades_in_no_gap(asked,
     _, request = asked("2022-12-07", "2022-12-09")
     draw = random.Random(5)
     gaps = []
-    with KiteMarket(request, orders=orders, tokens_end=None) as market:
+    with KiteMarket(request, orders=orders, silent_secs=3.0, tokens_end=None) as market:
         breaks = Breaks(market, draw)
         for kind in kinds_of_breaks(draw):
             market.play(draw.randint(1, 2 * DAY * PACKETS_A_MINUTE // CUTS))

@@ -211,25 +211,34 @@ class KeptBrackets:
         if ticket.is_native and parent.parts and not account.is_done(parent):
             ticket.waits_to_end = True
             return True
-        if not ticket.is_stop or not parent.open_steps:
+        if not parent.open_steps or not (ticket.is_stop or self._ended_with_day(ticket)):
             return False
         said_no = whole.refusal is not None or whole.status is OrderStatus.REJECTED
         if said_no or ticket.mended >= MOST_MENDS:
             self.give_up(ticket, "stop_refused" if said_no else "stop_removed")
             return False
         self.miss(ticket)
-        if self._ended_with_day(ticket):
+        if self._is_of_before(ticket):
             self.put_back(ticket)
         return True
 
     def _ended_with_day(self, ticket: LiveTicket) -> bool:
-        """Whether a stop ended because its day did, at a venue that has no orders for longer.
+        """Whether a child ended because its day did, at a venue that has no orders for longer."""
+        close_at = int(ticket.plan.cell["close_at"][0])
+        is_over = 0 < close_at <= self._account.now
+        return self._is_of_before(ticket) or (self._is_daily and is_over)
+
+    @property
+    def _is_daily(self) -> bool:
+        return TimeInForce.GTC not in self._account.capabilities.times_in_force
+
+    def _is_of_before(self, ticket: LiveTicket) -> bool:
+        """Whether a child was sent on an earlier day than this, and ended with that.
 
         No fill that is still to come explains such an end, so that there is nothing to wait for.
         """
-        account = self._account
-        is_daily = TimeInForce.GTC not in account.capabilities.times_in_force
-        return is_daily and all(part.sent_at < account.day_began for part in ticket.current)
+        began = self._account.day_began
+        return self._is_daily and all(part.sent_at < began for part in ticket.current)
 
     def miss(self, ticket: LiveTicket) -> None:
         """Note that a stop is not at the venue though nothing was heard of its end."""
@@ -261,9 +270,13 @@ class KeptBrackets:
         elif ticket.mended >= MOST_MENDS:
             self.give_up(ticket, "stop_removed")
         else:
-            ticket.mended = 0 if self._ended_with_day(ticket) else ticket.mended + 1
-            logger.warning("stop put back order=%s plan=%s", ticket.order_id, ticket.plan.plan_id)
-            self._place_anew(ticket, parent.open_steps)
+            ticket.mended = 0 if self._is_of_before(ticket) else ticket.mended + 1
+            logger.warning(
+                "%s put back order=%s plan=%s",
+                ticket.role.name.lower(), ticket.order_id, ticket.plan.plan_id,
+            )  # fmt: skip
+            most = parent.open_steps
+            self._place_anew(ticket, most if ticket.is_stop else min(ticket.remaining, most))
 
     def succeed(self, ticket: LiveTicket) -> None:
         """Place a stop anew at once: whoever sent it has died, and it may never arrive.

@@ -87,6 +87,10 @@ class LiveAccount(TradedAccount):
                 return plan  # type: ignore[no-any-return]
         return None
 
+    def holds(self, symbol: str) -> bool:
+        """Return whether a plan has a position in a symbol."""
+        return any(plan.position_steps for plan in self._plans if plan.symbol == symbol)
+
     def tickets(self) -> list[LiveTicket]:
         """Return the orders that work, wait or are on their way, oldest first."""
         return [ticket for plan in self._plans for ticket in self.working_of(plan)]

@@ -163,6 +163,9 @@ class LiveSettings:
     at_end : str or None
         keep or flatten what is open when the session ends; None: flatten on paper, keep on a real
         account.
+    at_roll : str
+        What becomes of a position whose contract is left for the next one: roll (closed and opened
+        again there), close, or keep (it is only told of).
     foreign : str
         What orders and fills of another hand lead to: count, pause (no entry on that instrument)
         or halt (no entry at all).
@@ -207,6 +210,7 @@ class LiveSettings:
     retry_delay: float = 1.0
     burst_size: int = 10
     at_end: str | None = None
+    at_roll: str = "roll"
     foreign: str = "pause"
     restores_stops: bool = True
     balance_tolerance: float | None = 1.0

@@ -336,6 +336,7 @@ LIVE_FIELDS: dict[str, Reader] = {
     "retry_delay": not_negative,
     "burst_size": whole(1),
     "at_end": choice("keep", "flatten"),
+    "at_roll": choice("roll", "close", "keep"),
     "foreign": choice("count", "pause", "halt"),
     "restores_stops": flag,
     "balance_tolerance": tolerance,

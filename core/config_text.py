@@ -97,6 +97,7 @@ _SETTINGS = """\
 # stale_secs = 30             # a feed silent for so long in an open market has a gap
 # unprotected_secs = 5        # a position so long without a working stop is closed
 # at_end = "flatten"          # or "keep"; left out: flatten on paper, keep on a real account
+# at_roll = "roll"            # a held contract is left for the next one: roll, close or keep
 # foreign = "pause"           # another hand trades here: count, pause that instrument, or halt
 # restores_stops = true       # a stop moved by hand to more risk goes back
 # balance_tolerance = 1.0     # money by which the venue's balance may differ; "off": not compared

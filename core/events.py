@@ -278,6 +278,23 @@ class Link(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ContractLeft(Event):
+    """A position is held in a contract that the next one has replaced as the front month.
+
+    old, new : the venue's names. Both prices (quote currency) are of trades, with their times (ns
+    UTC); they are told again as long as the position is held.
+    """
+
+    symbol: str
+    old: str
+    new: str
+    old_price: float
+    new_price: float
+    old_time: int
+    new_time: int
+
+
+@dataclass(frozen=True, slots=True)
 class Command(Event):
     """A hand on the session: pause, resume, flatten, set, kill, ..."""
 

@@ -50,6 +50,7 @@ class AlertKind(StrEnum):
     GAP = "gap"
     UNPROTECTED = "unprotected"
     TOKEN = "token"
+    ROLL = "roll"
     END_OF_DAY = "end_of_day"
     KILLED = "killed"
     ERROR = "error"

@@ -44,6 +44,7 @@ class SessionTerms:
     entry_age_secs : a bar delivered later than that after its END takes no entry.
     unprotected_secs : a position so long without a working stop is closed.
     brackets : native or kept, on paper. positions : netting or hedging, on paper.
+    at_roll : what becomes of a position whose contract is left: roll, close or keep.
     latency_ms : how long a request takes to the paper exchange. discrete : prices are trades.
     feed : of feeds; a replay's answers are final and its silence says nothing, so that it follows
         only what concerns requests and holes. broker : of the broker.
@@ -53,6 +54,7 @@ class SessionTerms:
     history_bars: int = 0
     entry_age_secs: float = 10.0
     unprotected_secs: float = 5.0
+    at_roll: str = "roll"
     brackets: str = "native"
     positions: str = "netting"
     latency_ms: float = 0.0
@@ -164,6 +166,8 @@ def build_on_market(
             request, terms, plans, slots, inbox, outbox, recorder, order_prefix,
             broker_port=paper, engine_port=PaperOnVenue(paper, port, symbols), paper=paper,
         )  # fmt: skip
+        if hasattr(port, "hold_by"):
+            port.hold_by(built.broker.holds)
     else:
         outbox = LiveOutbox(journal, port)
         built = _joined(

@@ -21,6 +21,10 @@ from live.foreign import RULE as FOREIGN
 from live.given import Given, Told, counted, names, number, refusal_text, word
 from live.hand_orders import HandOrders
 from live.hands import HAND, Hand
+from live.reopening import reopen
+
+ROLLING = "rolling"
+"""Rule that keeps a plan from entries while its position is between two contracts."""
 
 
 class Stage(Protocol):
@@ -183,6 +187,17 @@ class Controls:
         text = "sent" if self.watched else "is being closed already"
         return {"text": text, "plans": [plan.plan_id for plan in plans]}
 
+    def _roll(self, given: Given) -> Told:
+        """Close what is held in a contract that is left; `reopen` follows once it is."""
+        (plan,) = self._plans({"plan": word(given, "plan")})
+        self._stage.guard.block(ROLLING, "its position is being rolled", plan.plan_id)
+        self._stage.broker.close_plan(plan, "roll")
+        return {"text": str(given.get("text", "")), "plan": plan.plan_id}
+
+    def _reopen(self, given: Given) -> Told:
+        self._stage.guard.unblock(ROLLING, word(given, "plan"))
+        return reopen(self._stage, given)
+
     def _clear(self, given: Given) -> Told:
         """End what is not ours: an order by the venue's id of it, else a position."""
         order = str(given.get("venue_order_id", ""))
@@ -269,6 +284,8 @@ _ACTS: dict[str, Callable[[Controls, Given], Told]] = {
     "resume": Controls._resume,
     "flatten": Controls._flatten,
     "close": Controls._close,
+    "roll": Controls._roll,
+    "reopen": Controls._reopen,
     "clear": Controls._clear,
     "order": Controls._order,
     "cancel": Controls._cancel,

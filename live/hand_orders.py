@@ -43,7 +43,7 @@ class HandOrders:
             raise TolaError(f"{hand.symbol} has no bar yet: wait for the first")
         terms = self._terms(given, hand, plan, side, quantity)
         entry = self._send(hand, side, quantity, terms)
-        self._raise_refusal(entry)
+        raise_refusal(entry)
         ticket = next((item for item in self._tickets() if item.order is entry), None)
         told = {"plan": plan.plan_id, "symbol": plan.symbol, "quantity": quantity}
         if ticket is None:
@@ -163,15 +163,6 @@ class HandOrders:
             )
         return entry
 
-    @staticmethod
-    def _raise_refusal(entry: Any) -> None:
-        refused = entry.info.get("refused")
-        if refused:
-            raise RiskRefused(refused.rule, refused.limit, refused.value, refused.detail)
-        if not entry.alive():
-            why = str(entry.info.get("reason") or "rejected")
-            raise RiskRefused(why, 0.0, 0.0, "the broker does not send it")
-
     def _hand(self, given: Given) -> Hand:
         hands = self.meant(given)
         if len(hands) == 1:
@@ -197,6 +188,21 @@ class HandOrders:
             raise TolaError(f"order {wanted!r} is not working: none is")
         known = [ticket.order_id for ticket in tickets]
         raise TolaError(f"order {wanted!r} is not working{near_name(wanted, known)}")
+
+
+def raise_refusal(entry: Any) -> None:
+    """Raise where an entry that was just sent is over already.
+
+    Raises
+    ------
+    RiskRefused : the guard or the broker did not take it.
+    """
+    refused = entry.info.get("refused")
+    if refused:
+        raise RiskRefused(refused.rule, refused.limit, refused.value, refused.detail)
+    if not entry.alive():
+        why = str(entry.info.get("reason") or "rejected")
+        raise RiskRefused(why, 0.0, 0.0, "the broker does not send it")
 
 
 def _number_of(ticket: Any) -> int:

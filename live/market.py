@@ -132,6 +132,10 @@ class PaperOnVenue:
         """Whether no request is on its way."""
         return bool(self._prices.is_quiet)
 
+    def roll(self, symbol: str) -> None:
+        """Follow the prices of a symbol's next contract."""
+        self._prices.roll(symbol)
+
     def disconnect(self, timeout_secs: float = 5.0) -> None:
         """Close both."""
         self._prices.disconnect(timeout_secs)

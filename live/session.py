@@ -50,6 +50,7 @@ from live.market import Rest, VenueMarket
 from live.monitor import SessionState, StatusFile, to_document
 from live.outbox import Diverged
 from live.recovery import Recovered, chain_of, recover
+from live.rolling import Rolls
 from live.session_log import session_log
 from live.snapshots import Snapshots
 from live.start_up import Remedy, StartUp
@@ -312,6 +313,10 @@ class Session:
             self.command, lambda text: self._alert("lock", text),
             lambda: self.built.guard.context.day,
         )  # fmt: skip
+        self._rolls = Rolls(
+            self.built, self.request.terms.at_roll, self.command, lambda: controls.answer,
+            lambda text: self._alert("roll", text),
+        )  # fmt: skip
         self.start_up = StartUp(
             self.built, self._snapshots, self.command, lambda text: self._alert("error", text),
             self.request.remedy, self._foreign.forget,
@@ -430,6 +435,8 @@ class Session:
         """Look at what the clock brings; called on every cycle of the engine."""
         now = time.monotonic()
         self.beat = now
+        if self._rolls.is_busy and self.start_up.is_over:
+            self._rolls.look()
         if now < self._next_look and not self._interrupted:
             return
         self._next_look = now + LOOK_SECS
@@ -549,6 +556,7 @@ class Session:
             self._clock.hear(event)
         if isinstance(event, Link) and not self.built.engine.replaying:
             self._hear_link(event)
+        self._rolls.hear(event)
         if isinstance(event, Command):
             self._foreign.hear(event)
             self._group.hear(event)

@@ -73,6 +73,7 @@ def session_terms(live: LiveSettings, origins: Origins) -> SessionTerms:
         history_bars=live.history_bars,
         entry_age_secs=live.entry_age_secs,
         unprotected_secs=live.unprotected_secs,
+        at_roll=live.at_roll,
         brackets=live.brackets,
         positions=live.positions,
         latency_ms=live.latency_ms,

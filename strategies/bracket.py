@@ -104,6 +104,14 @@ class Bracket:
             )
             self.targets.append(target)
 
+    def carry(self, entry: Any, stop: Any, targets: list[Any], difference: float) -> None:
+        """Take the orders of the next contract, whose prices are higher by a difference."""
+        self.entry, self.stop, self.targets = entry, stop, targets
+        self.entry_price += difference
+        self.target += difference
+        self.sweep_extreme += difference
+        self.stop_price += difference
+
 
 @dataclass(slots=True)
 class DayTally:

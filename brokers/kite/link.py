@@ -136,6 +136,12 @@ class KiteLink:
         if self._reconnector.state is LinkState.LOGIN_NEEDED:
             self._take_new_token()
 
+    def begin_anew(self, reason: str) -> None:
+        """Let what was heard so far be followed by a gap: what comes now is of another kind."""
+        if self._reconnector.state is LinkState.CONNECTED:
+            self._tell(LinkState.LOST, Disconnected(reason, venue="kite"))
+            self._tell(LinkState.CONNECTED)
+
     def login_over(self, fault: AuthError) -> None:
         """The token died while the stream stands: it will not be opened again with it."""
         stream = self._stream

@@ -32,7 +32,7 @@ from brokers.master import ContractMaster
 from brokers.port import Capabilities, OrderChangeRequest, VenueOrder
 from brokers.retries import Questions, RetryPolicy
 from core.errors import TolaError
-from core.events import Event
+from core.events import ContractLeft, Event
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,8 @@ _DAY_NS = 86_400_000_000_000
 _IST_NS = 19_800_000_000_000
 """Mumbai's wall clock minus UTC; it has had no change since 1945."""
 _DAY_LOOK_SECS = 5.0
+_PRICE_AGE_NS = 60_000_000_000
+"""A contract that was not traded for so long has no price to move a stop by."""
 _TOKENS_END_NS = (6 * 3600 + 300) * 1_000_000_000
 """Five minutes after tokens die, from midnight in Mumbai."""
 
@@ -78,6 +80,7 @@ class KiteStore:
         self.config = config
         self.client = KiteClient(config, keys, windows, self._login_over)
         self._capabilities = kite_capabilities(config.product)
+        self._emit = emit
         self._clock = clock
         self._orders = Lanes("kite-orders", _ORDER_THREADS, goes_first=True)
         self._asks = Lanes("kite-questions", _QUESTION_THREADS)
@@ -210,6 +213,8 @@ class KiteStore:
             market_time = self._clock()
             self._look_at_day(market_time)
             self._look_at_token(market_time)
+            if self._day.left:
+                self._asks.put("left", self._tell_left)
         if self._watch.roll.has_working and now - self._polled_at >= self._capabilities.poll_secs:
             self._polled_at = now
             self._asks.put("poll", self._watch.poll)
@@ -226,6 +231,47 @@ class KiteStore:
             self._day.learn()
         except TolaError as fault:
             logger.warning("the day's contracts are not known error=%s", fault)
+            return
+        if self._day.left:
+            self._tell_left()
+
+    def hold_by(self, holds: Callable[[str], bool]) -> None:
+        """Let positions of a symbol be those of a paper exchange, which the venue knows nothing of.
+
+        Parameters
+        ----------
+        holds : whether a symbol is held.
+        """
+        self._day.holds = holds
+
+    def roll(self, symbol: str) -> None:
+        """Trade a symbol's next contract; its prices so far were another contract's."""
+        self._day.roll(symbol)
+        self._link.begin_anew(f"{symbol}: another contract")
+
+    def _tell_left(self) -> None:
+        """Tell of contracts that are held past their time, with both prices."""
+        left = dict(self._day.left)
+        both = [contract for pair in left.values() for contract in pair]
+        names = {item.venue_id: f"{item.exchange}:{item.venue_symbol}" for item in both}
+        try:
+            quotes = self.client.get_quote(*names.values())
+        except TolaError as fault:
+            logger.warning("contracts have no quotes error=%s", fault)
+            return
+        now = self._clock()
+        for symbol, pair in left.items():
+            old, new = (quotes.get(names[item.venue_id]) for item in pair)
+            if old is None or new is None:
+                continue
+            if now - min(old.last_trade_time, new.last_trade_time) > _PRICE_AGE_NS:
+                continue
+            self._emit(
+                ContractLeft(
+                    symbol, pair[0].venue_symbol, pair[1].venue_symbol, old.last_price,
+                    new.last_price, old.last_trade_time, new.last_trade_time, ts_event=now,
+                )
+            )  # fmt: skip
 
     def _contracts_changed(self) -> None:
         self._data.contracts_changed()

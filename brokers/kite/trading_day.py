@@ -32,6 +32,8 @@ class TradingDay:
     ----------
     contracts : the list in use, None before there is one.
     traded : what each symbol is now, as far as it is known.
+    holds : whether a symbol is held, where the venue's own positions do not count.
+    left : by symbol, the contract that is held though the next one, named second, has replaced it.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class TradingDay:
         self._changed = changed
         self._learning = threading.Lock()
         self.traded: dict[str, Contract] = {}
+        self.holds: Callable[[str], bool] | None = None
+        self.left: dict[str, tuple[Contract, Contract]] = {}
         self.contracts = known
 
     @property
@@ -76,6 +80,7 @@ class TradingDay:
             fetch = self._client.get_instruments
             found = known or load_contracts(self._config, self._symbols, now, fetch)
             logger.info("contracts known origin=%s", found.origin.describe())
+            self.left = {}
             traded = {symbol: self._choose(symbol, found) for symbol in found.symbols}
             for symbol in found.symbols:
                 for difference in found.differences(symbol, found.origin.day):
@@ -97,6 +102,7 @@ class TradingDay:
                     "a position stays in its contract symbol=%s contract=%s front=%s",
                     symbol, contract.describe(), front.describe(),
                 )  # fmt: skip
+                self.left[symbol] = contract, front
                 return contract
         old = self.traded.get(symbol)
         if old is not None and old.venue_symbol != front.venue_symbol:
@@ -104,10 +110,22 @@ class TradingDay:
         return front
 
     def _is_held(self, contract: Contract) -> bool:
+        if self.holds is not None:
+            return self.holds(contract.symbol)
         return any(
             row.quantity and row.tradingsymbol == contract.venue_symbol
             for row in self._client.get_positions().net
         )
+
+    def roll(self, symbol: str) -> None:
+        """Trade the next contract from now on: nothing is held in the one before it any more."""
+        with self._learning:
+            found = self.left.pop(symbol, None)
+            if found is None:
+                return
+            self.traded = {**self.traded, symbol: found[1]}
+        logger.info("another contract is traded symbol=%s to=%s", symbol, found[1].describe())
+        self._changed()
 
     def contract(self, symbol: str) -> Contract:
         """Return what a symbol is at the venue today; waits for the venue where it must.

@@ -50,6 +50,7 @@ _KINDS: tuple[type[Event], ...] = (
     events.CashFlow,
     events.FloorMet,
     events.Bars,
+    events.ContractLeft,
 )
 """Kinds by their number in a frame; a number is never given to another kind."""
 _NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}

@@ -75,7 +75,7 @@ def _orders_have_intents(left: Left) -> Iterator[str]:
 def _intents_arrived_or_ended(left: Left) -> Iterator[str]:
     # what never arrived may have a successor: another part of the same order
     known = {order.order_id for order in left.books.orders}
-    known |= {_PART.sub("", name) for name in known}
+    arrived = {_PART.sub("", name) for name in known}
     ended = {row["order_id"]: row for row in left.said["orders"]}  # the last state of each
     for item in left.record.intents:
         if item.verb != "submit":
@@ -84,7 +84,7 @@ def _intents_arrived_or_ended(left: Left) -> Iterator[str]:
         ends = EXPLAINED if item.order_id in known else (*EXPLAINED, "parent_refused")
         for name in item.ids:
             end = ended.get(name, {"state": "unknown to the run", "reason": ""})
-            if name in known or name in left.record.refused:
+            if _PART.sub("", name) in arrived or name in left.record.refused:
                 continue
             if end["state"] != "rejected" and not any(w in end["reason"] for w in ends):
                 yield f"intent {name} never arrived and is {end['state']} ({end['reason']})"

@@ -33,8 +33,8 @@ def verify(wanted: str) -> Outcome:
     from backtests.resolve import resolve
     from backtests.runner import flats_of
     from live.journal import open_journal
+    from live.proof import verify as prove
     from live.recovery import starts_of
-    from live.verify import verify as prove
 
     folder = find_run(wanted, RUNS)
     facts = folder.run.get("session")
@@ -80,8 +80,8 @@ def _fed(
 ) -> Outcome:
     """Prove a session on a real account: decisions must follow, slippage stay in the band."""
     from backtests.runner import load_account
+    from live.proof import verify_fed
     from live.settings import session_terms, settings_of
-    from live.verify_fed import verify_fed
 
     settings = settings_of(whole.live, whole.origins, account.plans[0].plan.account)
     done = verify_fed(

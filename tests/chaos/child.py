@@ -24,8 +24,8 @@ from core.events import (
 )
 from live import session as sessions
 from live.journal import open_journal, store
+from live.proof import verify
 from live.recovery import starts_of
-from live.verify import verify
 from tests.chaos import powercut
 from tests.chaos.asking import ACCOUNT, request_of
 from tests.chaos.points import Monitor

@@ -12,10 +12,10 @@ from backtests.resolve import resolve
 from core.ledger import Trade
 from live.build import SessionTerms
 from live.journal import open_journal
+from live.proof import Verified, verify
 from live.recovery import starts_of
 from live.session import Session, SessionRequest, SessionResult
 from live.verbs.venue_market import SANDBOX, on_market, open_for, sandbox_market
-from live.verify import Verified, verify
 from sandbox.for_session import open_for_session
 from tests.live.sessions import request_of
 

@@ -6,9 +6,9 @@ import pytest
 
 from live.journal import open_journal
 from live.journal.codec import decode_events, encode_event, pack_block
+from live.proof import verify
 from live.recovery import starts_of
 from live.session import Session
-from live.verify import verify
 from tests.live.sessions import ROOT, backtest_of, flags_of, request_of, trades_of
 
 CASES = {

@@ -10,9 +10,9 @@ import pytest
 from core.events import ContractLeft
 from live.build import SessionTerms
 from live.journal import open_journal
+from live.proof import verify
 from live.recovery import starts_of
 from live.session import Session
-from live.verify import verify
 from tests.cli import market
 from tests.live.sessions import KILLED, ROOT, request_of
 

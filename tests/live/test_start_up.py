@@ -15,10 +15,10 @@ from core.orders import OrderKind, Side
 from core.ticks import TICK, TRADE
 from live.build import SessionTerms
 from live.journal import open_journal
+from live.proof import verify
 from live.recovery import starts_of
 from live.session import Session
 from live.start_up import Remedy
-from live.verify import verify
 from tests.cli import market
 from tests.live.sessions import ROOT, request_of
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from live.journal import open_journal
+from live.proof import verify
 from live.recovery import starts_of
-from live.verify import verify
 from tests.cli import market
 from tests.live.sessions import KILLED, ROOT, request_of
 

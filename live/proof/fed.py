@@ -34,8 +34,8 @@ from live.journal import Intent, Journal, SessionFacts
 from live.journal.records import BookedFill
 from live.market import VenueMarket
 from live.outbox import Diverged
+from live.proof.record import Finding, Record, built_again, end_of, read_record
 from live.recovery import recover
-from live.verify import Finding, Record, built_again, end_of, read_record
 from risk.memory import remember
 
 _MS = 1_000_000

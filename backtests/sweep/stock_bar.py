@@ -232,10 +232,10 @@ def end_day_orders(books: Any, orders: Any, events: Any) -> int:
 
 @inner
 def leave(reason: int, books: Any, orders: Any, events: Any) -> None:
-    """Cancel every order; the position closes at the next open."""
+    """Cancel every order; the position closes at the next open, for the first reason given."""
     start_events(books)
     cancel_all(reason, books[0], orders[0], events[0])
-    if books[0].steps != 0:
+    if books[0].steps != 0 and books[0].closing == 0:
         books[0].closing = reason
     drop_ended(books[0], orders[0])
 

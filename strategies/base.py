@@ -384,7 +384,10 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
             bracket.row.taken = False
             bracket.row.reason = str(getattr(refused, "rule", refused))
         elif not bracket.row.cancel:
-            bracket.row.cancel = str(order.info.get("reason") or order.getstatusname().lower())
+            told = order.info.get("reason")
+            if told in (None, "", "entry"):  # what it was sent as is no reason
+                told = "cancelled" if order.status == bt.Order.Canceled else None
+            bracket.row.cancel = str(told or order.getstatusname().lower())
 
     def _reconsider(self, index: int, bar: Any, facts: Any) -> None:
         """Withdraw a working entry whose reason is gone."""

@@ -187,7 +187,11 @@ def make_market(
             )
         by_day[place] = known[key]
     periods = by_day[places]
-    acts, reasons = _timed_acts(bars, instrument.symbol, limits, is_stock)
+    others = np.zeros(0, BAR) if further is None else further
+    if is_stock:
+        acts, reasons = _stock_acts(bars, others, instrument.symbol, limits)
+    else:
+        acts, reasons = _timed_acts(bars, instrument.symbol, limits)
     return Market(
         symbol=instrument.symbol,
         instrument=instrument,
@@ -196,7 +200,7 @@ def make_market(
         cash=cash,
         limits=limits,
         bars=bars,
-        further=np.zeros(0, BAR) if further is None else further,
+        further=others,
         lower=bars if lower is None else lower,
         spans=NO_SPANS if lower is None else spans_within(bars, lower["start"]),
         days=days,
@@ -239,25 +243,61 @@ def _nights(bars: Array, held: Sequence[InstrumentFacts], periods: Array) -> Arr
     return nights
 
 
-def _timed_acts(
-    bars: Array, symbol: str, limits: RiskSettings | None, is_stock: bool
-) -> tuple[Array, Array]:
-    """Ask the guard's rules of time, as it asks them, what each bar brings.
-
-    By Backtrader's rules they are asked at a bar's close, about the bar that is expected next.
-    """
+def _timed_acts(bars: Array, symbol: str, limits: RiskSettings | None) -> tuple[Array, Array]:
+    """Ask the guard's rules of time, as it asks them, what each bar brings."""
     acts, reasons = np.zeros(len(bars), np.int8), np.zeros(len(bars), np.int8)
-    rules = [] if limits is None else [rule for rule in build_rules([limits]) if rule.is_timed]
+    rules = _timed_rules(limits)
     quiet = 0
-    for row, played in enumerate(bars) if rules else ():
-        bar = next_bar(played) if is_stock else played
+    for row, bar in enumerate(bars) if rules else ():
         if int(bar.end) <= quiet:
             continue
-        asked = [(rule.at_bar(symbol, bar, None), rule) for rule in rules]  # type: ignore[arg-type]
-        act, rule = max(asked, key=lambda pair: pair[0])
-        if act is Act.NONE:
-            quiet = min(rule.quiet_until(symbol, bar) for rule in rules)
-        else:
-            acts[row] = act
-            reasons[row] = _LEAVES.get(type(rule), 0)
+        act, reason, quiet = _ask(rules, symbol, bar)
+        acts[row], reasons[row] = act, reason
     return acts, reasons
+
+
+def _stock_acts(
+    bars: Array, further: Array, symbol: str, limits: RiskSettings | None
+) -> tuple[Array, Array]:
+    """Ask them as Backtrader's rules have it: at a close, about the bar that is expected next.
+
+    Bars of the further series are asked about, too; what they bring counts at the last close of
+    the traded one. What blocks entries does so until a bar that ends later is asked about.
+    """
+    acts, reasons = np.zeros(len(bars), np.int8), np.zeros(len(bars), np.int8)
+    rules = _timed_rules(limits)
+    if not rules:
+        return acts, reasons
+    steps = [(int(end), 0, row) for row, end in enumerate(bars["end"])]
+    steps += [(int(end), 1, row) for row, end in enumerate(further["end"])]
+    quiet, blocked_end, place = {0: 0, 1: 0}, 0, -1
+    for _, which, row in sorted(steps):
+        place = row if which == 0 else place
+        bar = next_bar((bars, further)[which][row])
+        if blocked_end < int(bar.end):
+            blocked_end = 0
+        act, reason = int(Act.NONE), 0
+        if int(bar.end) > quiet[which]:
+            act, reason, quiet[which] = _ask(rules, symbol if which == 0 else "further", bar)
+            blocked_end = int(bar.end) if act else blocked_end
+        if place < 0:
+            continue
+        if act == Act.TIGHTEN and which == 1:
+            act = int(Act.BLOCK)
+        act = max(act, int(Act.BLOCK)) if blocked_end else act
+        if act > acts[place]:
+            acts[place], reasons[place] = act, reason
+    return acts, reasons
+
+
+def _timed_rules(limits: RiskSettings | None) -> list[Rule]:
+    return [] if limits is None else [rule for rule in build_rules([limits]) if rule.is_timed]
+
+
+def _ask(rules: Sequence[Rule], symbol: str, bar: Any) -> tuple[int, int, int]:
+    """Return what a bar asks for, the exit code if it flattens, and until when to ask no more."""
+    asked = [(rule.at_bar(symbol, bar, None), rule) for rule in rules]  # type: ignore[arg-type]
+    act, rule = max(asked, key=lambda pair: pair[0])
+    if act is Act.NONE:
+        return 0, 0, min(rule.quiet_until(symbol, bar) for rule in rules)
+    return int(act), _LEAVES.get(type(rule), 0), 0

@@ -133,7 +133,8 @@ class LiveBroker(HearingAccount):
             for ticket in tickets:
                 self.end(ticket, "rejected", refusal)
             return
-        tickets[0].only_closes = not request.children and self._shrinks(plan, request)
+        is_close = request.kind is OrderKind.MARKET and not request.children
+        tickets[0].only_closes = is_close and self._shrinks(plan, request)
         plan.owner = orders[0].owner
         plan.live = True
         first = None if request.oco is None else self._by_ref.get(request.oco)

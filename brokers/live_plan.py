@@ -84,7 +84,7 @@ class LiveTicket(Ticket):
     lost_at : (stops) market time at which it ended unasked, its position still open.
     mended : how often it was put back.
     is_forced : it closes a position by our own decision, not the strategy's.
-    only_closes : when it was sent it would have done no more than close.
+    only_closes : at market, and when it was sent it would have done no more than close.
     """
 
     order_id: str = ""

@@ -13,6 +13,8 @@ from live.market import VenueMarket
 
 WAIT_SECS = 30.0
 """Longest wait for a connection and its answer."""
+_TRIES = 2
+"""Connections that may fail, one after the other, before it is given up."""
 _ENDS = {LinkState.LOGIN_NEEDED: AuthError, LinkState.GIVEN_UP: Disconnected}
 
 
@@ -32,7 +34,7 @@ def ask_account(
     heard: queue.Queue[Event] = queue.Queue()
     port = market.open_port(heard.put, symbols)
     until = time.monotonic() + wait_secs
-    last = "no answer"
+    last, failed = "no answer", 0
     try:
         port.connect()
         while (left := until - time.monotonic()) > 0.0:
@@ -44,6 +46,9 @@ def ask_account(
                 last = event.reason or last
                 if event.state in _ENDS:
                     raise _ENDS[event.state](last, venue=market.venue)
+                failed += event.state is LinkState.RETRYING
+                if failed == _TRIES:
+                    break
                 if event.state is LinkState.CONNECTED:
                     port.request_snapshot(1, market.clock())
             elif isinstance(event, Snapshot):

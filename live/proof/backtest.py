@@ -170,7 +170,9 @@ def _with_unfinished(
     last = builder.forming if not len(done) else done[:1]
     if not len(last):
         return bars, flags
-    last["flat_at"], last["spread"] = bars["flat_at"][-1], rest["spread"][0]
+    spread = rest["spread"][0]
+    last["flat_at"] = bars["flat_at"][-1]
+    last["spread"] = bars["spread"][-1] if np.isnan(spread) else spread  # nan: as it was
     return np.concatenate([bars, last]), np.append(flags, True)
 
 

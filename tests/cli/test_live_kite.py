@@ -78,6 +78,38 @@ def test_orders_go_through_the_sdk_end_flat_and_are_proved(tola, own, tmp_path):
     assert proof.code == 0, proof.out
 
 
+ENDS_INSIDE = """\
+import signal
+from pathlib import Path
+
+import backtrader as bt
+
+
+class EndsInside(bt.Strategy):
+    def next(self):
+        if len(self) == 8:
+            self.buy(size=25)
+        if len(self) == 11 and Path("once").exists():  # a proof runs it again
+            Path("once").unlink()
+            signal.raise_signal(signal.SIGINT)
+"""
+
+
+def test_a_session_that_ends_inside_a_bar_is_proved(tola, own, tmp_path):
+    """The prices of a stream tell no spread: that of the bars before is in force."""
+    (tmp_path / "my.py").write_text(ENDS_INSIDE)
+    (tmp_path / "once").touch()
+    words = [word for word in own if word not in ("--set", "size=25")]
+    words[words.index("my.py:EveryTenth")] = "my.py:EndsInside"
+    words[words.index("--history-bars") + 1] = "2"
+
+    told = json.loads(tola(*words, "--timeframe", "5m", "--json").out)
+    proof = tola("verify", "last", "--json")
+
+    assert (told["exit_reason"], told["trades"]) == ("interrupted", 1)
+    assert proof.code == 0, proof.out
+
+
 def test_no_secret_is_in_anything_a_session_leaves(tola, own, tmp_path, monkeypatch):
     monkeypatch.setenv("ZERODHA_API_SECRET", "planted-api-secret")
     monkeypatch.setenv("ZERODHA_ACCESS_TOKEN", "planted-access-token")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 
 STOPPING = "stopping after this bar; Ctrl-C again stops at once and drops this run"
+
+UNWINDING_SECS = 0.5
+"""Ctrl-C so soon after one that ended a run belongs to it: fingers hit it several times."""
 
 _Handler = Callable[[int, FrameType | None], None]
 
@@ -20,6 +24,8 @@ def stopping(
     """Let the first Ctrl-C end a run after the bar at hand, the second at once.
 
     Before the first bar (while kernels compile, say) there is nothing to keep: the first ends it.
+    While the run unwinds, more of them change nothing; a strategy that swallowed one meets the
+    next.
     Yields a function that says whether the run was interrupted.
 
     Parameters
@@ -32,10 +38,16 @@ def stopping(
         Says at once that Ctrl-C was heard: what is at work may take seconds to end.
     """
     hits: list[int] = []
+    raised_at = -UNWINDING_SECS
 
     def hear(number: int, frame: FrameType | None) -> None:
+        nonlocal raised_at
         hits.append(number)
+        now = time.monotonic()
+        if now - raised_at < UNWINDING_SECS:
+            return
         if len(hits) > 1 or not has_begun():
+            raised_at = now
             raise KeyboardInterrupt
         tell(STOPPING)
         stop()
@@ -46,9 +58,24 @@ def stopping(
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Ignore Ctrl-C while finished results are summed up and written, which takes a moment."""
-    with _handled(lambda number, frame: None):
+    """Ignore Ctrl-C while finished results are written, which takes a moment."""
+    with _handled(_ignore):
         yield
+
+
+@contextmanager
+def holding() -> Iterator[Callable[[], None]]:
+    """Yield a function from whose call on Ctrl-C is ignored: there is a result to keep from then.
+
+    What follows may listen again for a while (`stopping`): further runs can be interrupted without
+    losing the first one.
+    """
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(held())
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    pass
 
 
 @contextmanager

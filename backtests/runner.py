@@ -37,8 +37,19 @@ class RunResult:
     summary: dict[str, Any]
 
 
-def run(request: BacktestRequest, progress: Progress) -> RunResult:
+def _nothing() -> None:
+    pass
+
+
+def run(
+    request: BacktestRequest, progress: Progress, keep: Callable[[], None] = _nothing
+) -> RunResult:
     """Load, run and sum up.
+
+    Parameters
+    ----------
+    keep : callable, optional
+        Called when the main runs are done: no Ctrl-C may lose them from then on.
 
     Raises
     ------
@@ -57,13 +68,13 @@ def run(request: BacktestRequest, progress: Progress) -> RunResult:
         main = _Stopwatch(compiled)
         runs = _run_all(request, loaded, request.settings.intrabar, progress)
         main.stop()
+        keep()
         more = _Stopwatch(compiled)
         bands, left_out = _bands(request, loaded, runs, main.seconds < CHEAP_SECS, progress)
         more.stop()
         compile_seconds = compiled()
     progress.end()
-    with held():
-        summary = summarize(runs, bands)
+    summary = summarize(runs, bands)
     summary["notes"] += left_out
     summary["seconds"] = {
         "load": load.seconds,
@@ -208,11 +219,10 @@ def _lowest_and_highest(runs: Sequence[AccountRun]) -> dict[str, Mapping[str, fl
 
 def store(result: RunResult, writer: RunWriter) -> RunFolder:
     """Write a result with an open writer, publish it whole and return its folder."""
-    with held():
-        write_tables(writer, result.runs)
-        writer.json("run.json", run_document(result.request, result.runs))
-        writer.json("summary.json", result.summary)
-        return writer.publish()
+    write_tables(writer, result.runs)
+    writer.json("run.json", run_document(result.request, result.runs))
+    writer.json("summary.json", result.summary)
+    return writer.publish()
 
 
 def finish(

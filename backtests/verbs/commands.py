@@ -103,6 +103,7 @@ def backtest(
     ------
     TolaError : settings, data or a user's strategy are at fault; nothing is written.
     """
+    from backtests.interrupts import holding
     from backtests.resolve import resolve
     from backtests.results.summary_text import short_lines, summary_lines
     from backtests.runner import finish, run, store
@@ -112,9 +113,9 @@ def backtest(
     level = _log_level(request.origins, request.settings.log_level)
     configure(level, brief=level == "WARNING")
     out = None if request.settings.out is None else Path(request.settings.out)
-    with RunWriter(RUNS, out) as writer:
-        folder = store(run(request, progress), writer)
-    summary = finish(folder, None)
+    with RunWriter(RUNS, out) as writer, holding() as keep:
+        folder = store(run(request, progress, keep), writer)
+        summary = finish(folder, None)
     if request.settings.report:
         summary = _with_report(folder, draw)
     overridden = [f"override: {line}" for line in request.overrides]

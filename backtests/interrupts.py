@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from types import FrameType
 
 STOPPING = "stopping after this bar; Ctrl-C again stops at once and drops this run"
@@ -63,15 +63,19 @@ def held() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def holding() -> Iterator[Callable[[], None]]:
-    """Yield a function from whose call on Ctrl-C is ignored: there is a result to keep from then.
+def keep() -> None:
+    """Ignore Ctrl-C for the rest of the process: a result stands that no fault of order may lose.
 
-    What follows may listen again for a while (`stopping`): further runs can be interrupted without
-    losing the first one.
+    What follows may listen again for a while (`stopping`, `listening`).
     """
-    with ExitStack() as stack:
-        yield lambda: stack.enter_context(held())
+    signal.signal(signal.SIGINT, _ignore)
+
+
+@contextmanager
+def listening() -> Iterator[None]:
+    """Let Ctrl-C end what follows, by KeyboardInterrupt."""
+    with _handled(signal.default_int_handler):
+        yield
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:

@@ -103,7 +103,7 @@ def backtest(
     ------
     TolaError : settings, data or a user's strategy are at fault; nothing is written.
     """
-    from backtests.interrupts import holding
+    from backtests.interrupts import keep
     from backtests.resolve import resolve
     from backtests.results.summary_text import short_lines, summary_lines
     from backtests.runner import finish, run, store
@@ -113,9 +113,9 @@ def backtest(
     level = _log_level(request.origins, request.settings.log_level)
     configure(level, brief=level == "WARNING")
     out = None if request.settings.out is None else Path(request.settings.out)
-    with RunWriter(RUNS, out) as writer, holding() as keep:
+    with RunWriter(RUNS, out) as writer:
         folder = store(run(request, progress, keep), writer)
-        summary = finish(folder, None)
+    summary = finish(folder, None)
     if request.settings.report:
         summary = _with_report(folder, draw)
     overridden = [f"override: {line}" for line in request.overrides]
@@ -130,10 +130,15 @@ def backtest(
 
 def _with_report(folder: RunFolder, draw: Draw) -> dict[str, Any]:
     """Draw the report of a run that stands whole by now; a report that fails loses no result."""
+    from backtests.interrupts import listening
     from backtests.runner import finish
 
+    def drawn(folder: RunFolder) -> Mapping[str, Any]:
+        with listening():
+            return draw(folder)
+
     try:
-        return finish(folder, draw)
+        return finish(folder, drawn)
     except (OSError, KeyboardInterrupt) as error:
         reason = "interrupted" if isinstance(error, KeyboardInterrupt) else error.strerror
         path = folder.path.as_posix()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
+import sys
 import threading
 import time
 import traceback
@@ -185,6 +186,8 @@ def main(task: dict[str, Any]) -> None:
     code = 0
     faulthandler.enable()
     try:
+        if "cut" in task:
+            powercut.arm(**task["cut"])
         os.chdir(task["folder"])
         _TASKS[task["kind"]](task)
     except BaseException:
@@ -200,3 +203,6 @@ def _run_market(task: dict[str, Any]) -> None:
 
 
 _TASKS = {"session": run_session, "prove": prove, "market": _run_market}
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

@@ -35,6 +35,7 @@ class Row:
     step: str = ""
     ok: bool = True
     detail: str = ""
+    is_cold: bool = False
     in_flight: int = 0
     kills: int = 0
     restarts: int = 0
@@ -58,7 +59,7 @@ class SeedRun:
         self.folder = folder
         self.venue: Venue = get_venue(lane.venue)
         self.wanted: Scenario = self.venue.scenario(seed)
-        self.row = Row(seed, lane.venue, self.wanted.fault)
+        self.row = Row(seed, lane.venue, self.wanted.fault, is_cold=self.wanted.is_cold)
         self.chance = random.Random(f"cuts {seed}")
         self.starts = 0
 
@@ -81,6 +82,7 @@ class SeedRun:
         folder.mkdir(parents=True)
         self.task = self.venue.write_inputs(self.wanted, self.folder) | {
             "folder": str(folder), "venue": self.venue.name, "kind": "session",
+            "is_cold": self.wanted.is_cold,
         }  # fmt: skip
         self.task |= self.venue.open(self.lane, self.folder / f"market of {name}", self.task)
         return folder

@@ -12,6 +12,7 @@ from tests.chaos import market
 FAULTS = ("kill", "power cut", "power cut, downtime")
 
 MOST_KILLS = 4
+COLD_EVERY = 10
 CELL_HISTORY, CELL_MINUTES = 20, 5
 """Minutes before a cell of the fault matrix, and of it."""
 _GOLD_WINDOWS = (
@@ -71,6 +72,11 @@ class Scenario:
     wishes: tuple[Wish, ...] = ()
     window: tuple[str, str] = ("", "")
     days: tuple[int, ...] = ()
+
+    @property
+    def is_cold(self) -> bool:
+        """Whether each of its processes loads everything for itself; one seed in ten."""
+        return self.seed % COLD_EVERY == 0
 
     @property
     def is_ours(self) -> bool:

@@ -1,5 +1,6 @@
 """A process that has everything loaded and forks one process for each task it is told of.
 
+One whose task says `is_cold` is a fresh interpreter that loads all for itself.
 Tasks come as lines of JSON with an `id`, an answer goes out for each once its process has ended:
 {"id", "outcome": killed | ended | failed | hung, "log": its last words}. Several may run at once.
 """
@@ -100,7 +101,7 @@ def _tasks(children: dict[int, _Child], answers: TextIO) -> Iterator[dict[str, A
 
 
 def _fork(task: dict[str, Any]) -> _Child:
-    from tests.chaos import child, powercut
+    from tests.chaos import child
 
     pid = os.fork()
     if pid == 0:
@@ -108,8 +109,8 @@ def _fork(task: dict[str, Any]) -> _Child:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(out, 1)
         os.dup2(out, 2)
-        if "cut" in task:
-            powercut.arm(**task["cut"])
+        if task.get("is_cold"):
+            os.execv(sys.executable, [sys.executable, "-m", child.__name__, json.dumps(task)])
         child.main(task)
     return _Child(pid, task)
 

@@ -68,6 +68,24 @@ def trades_of(broker):
     return rows
 
 
+def ending_when(session, holds):
+    """Return a session that ends by command, wherever the clock stands, once something holds.
+
+    It is looked for between events: what held then still holds when the session has ended.
+    """
+    look, has_held = session._housekeep, []
+
+    def housekeep():
+        if not has_held and holds(session):
+            has_held.append(True)
+            session._next_look = 0.0
+            session.command("stop", {"reason": "enough"})
+        look()
+
+    session._housekeep = housekeep
+    return session
+
+
 def run_killed(strategy, flags, folder, kills, terms=None):
     """Run a session in processes that are killed at the given cycles; return what the last left.
 

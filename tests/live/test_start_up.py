@@ -20,10 +20,11 @@ from live.recovery import starts_of
 from live.session import Session
 from live.start_up import Remedy
 from tests.cli import market
-from tests.live.sessions import ROOT, request_of
+from tests.live.sessions import ROOT, ending_when, request_of
 
 STRATEGY = f"{ROOT}/tests/live/plain.py:EveryBars"
 SYMBOL = "XAUUSD"
+BAR_NS = 15 * 60 * 1_000_000_000
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +35,13 @@ def prices(tmp_path_factory):
 
 @pytest.fixture
 def asked(prices, tmp_path):
-    """Return a session's request for the test's account, of so many bars."""
+    """Return a session's request for the test's account."""
 
-    def make(seconds=None, params=("every=3", "points=50"), positions="netting", **given):
+    def make(params=("every=3", "points=50"), positions="netting", **given):
         flags = {"instrument": SYMBOL, "data": [str(prices)], "timeframe": "15m", "tz": "UTC",
                  "params": list(params), "risk": None}  # fmt: skip
-        terms = SessionTerms(speed=45_000.0 if seconds else None, positions=positions)
-        return request_of(STRATEGY, flags, tmp_path / "account", terms=terms, seconds=seconds,
-                          **given)  # fmt: skip
+        terms = SessionTerms(positions=positions)
+        return request_of(STRATEGY, flags, tmp_path / "account", terms=terms, **given)
 
     return make
 
@@ -84,26 +84,48 @@ def _show(venue, price):
     venue.see(SYMBOL, tick)
 
 
+def has_run(session, bars):
+    """Whether a session has been live for so many bars."""
+    return session.built.engine.now >= session.live_from + bars * BAR_NS
+
+
+def is_standing(session):
+    """Whether a session has been told what differs, and has gone on for a while in spite of it."""
+    return bool(session.start_up.standing) and has_run(session, 25)
+
+
+def holds_position(session):
+    """Whether a session holds a position in the middle of the prices."""
+    return has_run(session, 50) and bool(session.built.broker.plans[0].position_steps)
+
+
+def has_adopted(session):
+    """Whether a session takes entries, and has for a while."""
+    return session.start_up.is_over and has_run(session, 25)
+
+
 def flat_session(asked, **given):
     """Run a session that ends flat in the middle of the prices; return its request."""
-    request = asked(seconds=1.0, **given)
-    result = Session(request).run()
+    request = asked(**given)
+    result = ending_when(Session(request), lambda session: has_run(session, 50)).run()
     assert result.failure is None and not result.built.broker.plans[0].position_steps
     return request
 
 
 def held_session(asked):
     """Run a session that ends in the middle of the prices with a position and its stop."""
-    request = asked(seconds=1.0, at_end="keep")
-    result = Session(request).run()
+    request = asked(at_end="keep")
+    result = ending_when(Session(request), holds_position).run()
     assert result.built.broker.plans[0].position_steps
     return request
 
 
-def run(asked, remedy=Remedy.NONE, **given):
+def run(asked, remedy=Remedy.NONE, until=lambda session: False, **given):
+    """Run a session until something holds, or to the end of the prices."""
     told = []
     request = replace(asked(**given), remedy=remedy)
-    result = Session(request, alert=lambda kind, text: told.append(text)).run()
+    session = Session(request, alert=lambda kind, text: told.append(text))
+    result = ending_when(session, until).run()
     assert result.failure is None
     return result, told
 
@@ -175,7 +197,7 @@ def test_a_position_of_ours_that_was_closed_by_hand_is_named_and_then_adopted(as
     with other_hand(request) as hand:
         hand.close(SYMBOL)
 
-    first, _ = run(asked, seconds=0.5, at_end="keep")
+    first, _ = run(asked, until=is_standing, at_end="keep")
     second, _ = run(asked, Remedy.ADOPT)
 
     assert any("closed by another hand" in text for text in first.differences)
@@ -188,8 +210,8 @@ def test_money_that_left_the_account_is_named_and_then_adopted(asked):
     with other_hand(held_session(asked)) as hand:
         hand.pay_in(-250.0)
 
-    first, _ = run(asked, seconds=0.5, at_end="keep")
-    second, _ = run(asked, Remedy.ADOPT, seconds=0.5, at_end="keep")
+    first, _ = run(asked, until=is_standing, at_end="keep")
+    second, _ = run(asked, Remedy.ADOPT, until=has_adopted, at_end="keep")
 
     (named,) = first.differences
     assert named.startswith("balance: the venue says ") and named.endswith("(-250.00)")
@@ -243,7 +265,7 @@ def change_first_intent(request):
 def test_what_was_adopted_is_run_through_again_by_the_next_start(asked):
     with other_hand(flat_session(asked)) as hand:
         hand.place(SYMBOL, Side.BUY, 2.0)
-    first, _ = run(asked, Remedy.ADOPT, seconds=1.0, at_end="keep")
+    first, _ = run(asked, Remedy.ADOPT, until=holds_position, at_end="keep")
     assert first.exit_reason.startswith("kept")
 
     second, _ = run(asked)
@@ -273,12 +295,13 @@ def test_a_remedy_stands_in_the_journal_and_the_session_is_proved_with_it(asked)
 
 def test_a_paper_account_whose_file_is_gone_does_not_give_its_numbers_again(asked):
     """An order sent then would be taken for the old one of its number, with the old one's fills."""
-    request = asked(seconds=1.0, at_end="keep")
-    held = Session(request).run().built.broker.plans[0].position_steps
+    request = asked(at_end="keep")
+    first = ending_when(Session(request), holds_position).run()
+    held = first.built.broker.plans[0].position_steps
     for path in request.folder.path.glob(f"{request.folder.paper.name}*"):
         path.unlink()
 
-    result, _ = run(asked, seconds=1.0, at_end="keep")
+    result, _ = run(asked, until=is_standing, at_end="keep")
 
     assert any("the venue holds 0" in text for text in result.differences)
     assert held and abs(result.built.broker.plans[0].position_steps) <= abs(held)

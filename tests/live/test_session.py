@@ -15,7 +15,7 @@ from live.lock import AccountLock
 from live.mailbox import Mailbox
 from live.session import Session
 from tests.cli import market
-from tests.live.sessions import ROOT, request_of
+from tests.live.sessions import ROOT, ending_when, request_of
 from tests.live.test_parity import prove
 
 STRATEGY = f"{ROOT}/tests/live/plain.py:EveryBars"
@@ -184,12 +184,12 @@ def test_how_long_it_may_run_is_bounded(asked):
 
 
 def test_what_is_kept_open_is_taken_up_by_the_next_session(asked):
-    request = asked(["every=3", "points=50"], slowly(), seconds=2.0, at_end="keep")
-    first = Session(request).run()
+    request = asked(["every=3", "points=50"], at_end="keep")
+    first = ending_when(Session(request), holds_position).run()
     held = first.built.broker.plans[0].position_steps
     assert held and first.exit_reason.startswith("kept open")
 
-    second = Session(asked(["every=3", "points=50"], slowly(), seconds=1.0)).run()
+    second = ending_when(Session(asked(["every=3", "points=50"])), has_gone_on).run()
 
     assert second.recovered is not None and second.recovered.events > 0
     assert second.failure is None
@@ -206,17 +206,32 @@ def test_a_new_session_goes_on_in_the_accounts_market_time_with_its_balance(aske
     assert balance != 100_000.0
 
 
+def holds_position(session):
+    return bool(session.built.broker.plans[0].position_steps)
+
+
+def has_gone_on(session):
+    """Whether market time has passed since the start."""
+    return session.built.engine.now > session.live_from
+
+
 def raise_failure(result):
     raise result.failure
 
 
 def test_without_the_file_that_locks_the_account_no_entry_is_taken(asked):
-    request = asked(["every=3"], slowly(), seconds=4.0)
-    thread, left = in_background(Session(request))
+    session = Session(asked(["every=3"], slowly()))
+    request = session.request
+    thread, left = in_background(ending_when(session, has_refused))
     wait_for(lambda: status(request.folder).get("state") == "live")
 
     request.folder.lock.unlink()
     wait_for(lambda: [row["rule"] for row in status(request.folder).get("blocks", ())] == ["lock"])
     thread.join(30.0)
 
-    assert left[0].built.guard.refused["lock"] > 0
+    assert left[0].exit_reason.endswith("enough")
+
+
+def has_refused(session):
+    """Whether an entry was refused for want of the lock."""
+    return session.built.guard.refused["lock"] > 0

@@ -438,7 +438,7 @@ class Engine:
         self.consume(event)
 
     def _on_bars(self, event: Bars) -> None:
-        """Step the feeds, then every strategy once."""
+        """Step the feeds, then every strategy once that has bars: histories come one by one."""
         if self.replaying:
             self._drop_ready(int(event.bars["end"][0]))
         for name, late, bar in zip(event.names, event.late, event.bars, strict=True):
@@ -450,7 +450,7 @@ class Engine:
             if slot.is_clock:
                 self.broker.finish_bar(self._plan_of[id(slot.data)], bar)
         self.notify()
-        for strategy in list(self._strategies):
+        for strategy in [item for item in self._strategies if any(map(len, item.datas))]:
             try:
                 strategy._next()
             except (Exception, SystemExit) as failure:  # whatever a strategy raises

@@ -52,6 +52,24 @@ class Data:
     def next(self, ticks=False):
         """Step."""
 
+    def __len__(self):
+        return len(self.bars)
+
+
+class Strategy:
+    """Writes down with how many bars of its plan it is stepped, and when.
+
+    Like Backtrader's it cannot be stepped without any.
+    """
+
+    def __init__(self, stage, plan):
+        self.datas = [slot.data for slot in stage.slots if slot.plan_id == plan]
+        self._stage, self._plan = stage, plan
+
+    def _next(self):
+        self._stage.steps.append(self._stage.engine.now)
+        self._stage.lengths.append((self._plan, max(len(data) for data in self.datas if len(data))))
+
 
 class Stage:
     """Feeds of one or more plans on one engine, driven by a wall clock that the test owns.
@@ -64,6 +82,7 @@ class Stage:
         self.skew = skew
         self.log = []
         self.slots, self.venues, self.delays, self.steps = [], {}, {}, []
+        self.lengths = []
         self.close_delay = close_delay
         self.engine = None
         self._queue = []
@@ -91,7 +110,8 @@ class Stage:
             self.engine.next_due, self.skew, self.close_delay, lambda: self.wall
         )
         self.engine.source = self.timer
-        self.engine.begin(None, [SimpleNamespace(_next=lambda: self.steps.append(self.engine.now))])
+        plans = dict.fromkeys(slot.plan_id for slot in self.slots)
+        self.engine.begin(None, [Strategy(self, plan) for plan in plans])
         return self
 
     def append(self, event):

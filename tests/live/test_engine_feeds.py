@@ -99,6 +99,18 @@ def test_one_plans_questions_do_not_mix_with_another_plans():
     assert same(run.bars("b"), FIVE[1:5])
 
 
+def test_a_plan_whose_history_comes_later_than_another_plans_is_stepped_from_its_first_bar_on():
+    run = Stage().feed("X", FIVE, 5 * MINUTE, history_bars=2)
+    run.feed("Y", FIVE, 5 * MINUTE, plan="b", history_bars=2, delay=3 * SECOND).start()
+
+    run.link("2025-09-15T04:00").run("2025-09-15T04:00:01")
+    before = {plan for plan, _ in run.lengths}
+    run.run("2025-09-15T04:00:04")
+
+    assert before == {"a"}
+    assert [length for plan, length in run.lengths if plan == "b"] == [1, 2]
+
+
 def test_a_lost_connection_for_orders_does_not_touch_the_prices():
     run = Stage().feed("X", FIVE, 5 * MINUTE).start().link("2025-09-15T03:45")
     run.link("2025-09-15T03:46", LinkState.LOST, "orders").link("2025-09-15T03:47", name="orders")

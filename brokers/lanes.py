@@ -41,13 +41,18 @@ class Lanes:
         self._is_closed = False
 
     def put(self, lane: str, job: Job) -> bool:
-        """Add a job to the end of a lane; False where no more are taken."""
+        """Add a job to the end of a lane; False where no more are taken.
+
+        The very job that is last in its lane and has not begun is not added again: looks at a
+        venue that answers more slowly than it is looked at do not heap up.
+        """
         with self._turn:
             if self._is_closed:
                 return False
             waiting = self._lanes.get(lane)
             if waiting is not None:
-                waiting.append(job)
+                if not waiting or waiting[-1] != job:
+                    waiting.append(job)
                 return True
             self._lanes[lane] = deque([job])
             self._ready.append(lane)

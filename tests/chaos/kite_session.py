@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,9 @@ _PORT = ("submit", "modify", "cancel", "close_position", "connect", "disconnect"
 HISTORY_BARS = 20
 _TIMEOUT_SECS = 3.0
 _POLL_IN_STEP_SECS = 0.05
+_LOOKS_APART = 8
+"""So many times as long as a look at the order book takes are two of them apart: a market in step
+waits for each, and on a busy machine would come to no packet between them."""
 
 
 def market_of(found: dict[str, Any]) -> Any:
@@ -50,14 +54,33 @@ def market_of(found: dict[str, Any]) -> Any:
             clock=market_clock(config),
             windows=[replace(window, count=1_000_000) for window in WINDOWS],
         )
-        if not found["is_paced"]:  # a market in step passes minutes while a clock passes seconds
-            store._capabilities = replace(store.capabilities, poll_secs=_POLL_IN_STEP_SECS)
+        if not found["is_paced"]:
+            _look_often(store)
         return store
 
     return VenueMarket(
         "kite", open_port, False, True, market_clock(config), line.is_over, is_real_time=False,
         lock_step="" if found["is_paced"] else url,
     )  # fmt: skip
+
+
+def _look_often(store: KiteStore) -> None:
+    """Let a store look at its order book in step with a market.
+
+    That passes minutes while a clock passes seconds.
+    """
+    plain = store.client.get_orders
+
+    def get_orders() -> Any:
+        began = time.monotonic()
+        try:
+            return plain()
+        finally:
+            apart = max(_POLL_IN_STEP_SECS, _LOOKS_APART * (time.monotonic() - began))
+            store._capabilities = replace(store.capabilities, poll_secs=apart)
+
+    store._capabilities = replace(store.capabilities, poll_secs=_POLL_IN_STEP_SECS)
+    store.client.get_orders = get_orders  # type: ignore[method-assign]
 
 
 def log_in(line: BoxLine, folder: Path) -> None:

@@ -141,6 +141,66 @@ def backtest(
 
 @app.command(
     epilog=examples(
+        "audit gold",
+        "audit gold_smc --instrument XAUUSD --data gold.csv --from 2025-01",
+        "audit --strategy my.py:Cross --instrument MGC --data gold.csv --json",
+        "audit gold --cuts 40 --seed 7",
+    )
+)
+def audit(
+    plan: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PLAN or STRATEGY]", help="Of tola.toml, or bundled."),
+    ] = None,
+    strategy: Annotated[
+        str | None, option("FILE.py:CLASS", "Your own Backtrader strategy, or a strategy's name.")
+    ] = None,
+    data: Annotated[
+        list[str] | None, option("FILE", "Bars: CSV (plain, gz, zip) or Parquet.")
+    ] = None,
+    instrument: Annotated[str | None, option("SYMBOL", "MGC, XAUUSD, NIFTY-FUT, ...")] = None,
+    timeframe: Annotated[str | None, option("TF", "5m, 15m, 1h: built from finer bars.")] = None,
+    tz: Timezone = None,
+    further: Annotated[
+        list[str] | None, option("NAME=FILE", "A further series, such as DXY.", "--with")
+    ] = None,
+    start: Annotated[
+        str | None, option("DATE", "First day: 2025, 2025-09, 2025-09-15.", "--from")
+    ] = None,
+    end: Annotated[str | None, option("DATE", "Last day, included.", "--to")] = None,
+    settings: Annotated[
+        list[str] | None, option("KEY=VALUE", "A strategy parameter: rr=3.", "--set")
+    ] = None,
+    risk: Annotated[str | None, option("PRESET", "Risk rules: topstep_50k, gold_bot, ...")] = None,
+    cuts: Annotated[int, option("N", "How many files cut short are run.")] = 12,
+    seed: Annotated[int, option("N", "Of where they end and later starts begin.")] = 0,
+    no_report: Annotated[bool, typer.Option("--no-report", help="No HTML and no plots.")] = False,
+    config: Config = "tola.toml",
+    as_json: Json = False,
+) -> None:
+    """Look for look-ahead: does a strategy know at a bar what only later bars tell?
+
+    It is run as a backtest runs it, then with its bars one by one (at each it has that prefix and
+    nothing else), on files cut short, with every decision a bar late, and begun later. What it
+    read and asked for must be the same; the first bar and the line of source are named where it
+    is not. Exit code 0 if nothing is found, else 1. The result lies in runs/audit-PLAN.
+    """
+    from backtests.verbs.audit_commands import audit as run_audit
+
+    flags = {
+        "strategy": strategy, "data": data, "instrument": instrument, "timeframe": timeframe,
+        "tz": tz, "with": further, "from": start, "to": end, "params": settings, "risk": risk,
+        "report": False if no_report else None,
+    }  # fmt: skip
+    done = run_audit(
+        plan or [], flags, config, console.progress(), _draw_study, console.words,
+        cuts=cuts, seed=seed,
+    )  # fmt: skip
+    show(done, as_json)
+
+
+@app.command(
+    epilog=examples(
         "live",
         "live gold --speed 60 --for 2m",
         "live nifty --venue kite --sandbox --account sandbox",
@@ -271,6 +331,13 @@ def _draw_report(folder: Any) -> dict[str, Any]:
 
     page, plots = reports.write_report(folder), reports.write_plots(folder)
     return {"report": page.as_posix(), "plots": [plot.as_posix() for plot in plots]}
+
+
+def _draw_study(*given: Any) -> Any:
+    """Hand a study to reports; only run.py may join the two."""
+    from reports.study import write_study
+
+    return write_study(*given)
 
 
 @app.command(context_settings=_RUN_NAMES, epilog=examples("report last"))

@@ -52,6 +52,14 @@ class PlanRun:
         return self.loaded.series.bars[: len(self.data)]
 
 
+@dataclass(frozen=True)
+class Parts:
+    """The classes a run is built of; an audit puts watched ones in their places."""
+
+    feed: Callable[[Series], Any] = BulkData
+    guard: Callable[..., Guard] = Guard
+
+
 @dataclass
 class AccountRun:
     """What is left of an account's run."""
@@ -90,6 +98,7 @@ def run_account(
     intrabar: str,
     progress: Progress,
     prepare: Callable[[Cerebro, Guard], None] | None = None,
+    parts: Parts = Parts(),
 ) -> AccountRun:
     """Run an account's plans over their bars.
 
@@ -101,6 +110,8 @@ def run_account(
         Which path through each bar counts (the settings' own, or one of a band).
     prepare : callable(cerebro, guard), optional
         Called before the run begins.
+    parts : Parts, optional
+        Other classes in the place of some of ours.
 
     Raises
     ------
@@ -108,9 +119,9 @@ def run_account(
     KeyboardInterrupt : Ctrl-C before the first bar, or a second time.
     """
     cerebro = Cerebro(stdstats=False)
-    plans = [_add_feeds(cerebro, item) for item in loaded]
+    plans = [_add_feeds(cerebro, item, parts.feed) for item in loaded]
     broker = make_broker(request, plans, settings, intrabar)
-    guard = Guard(broker, *request.limits)
+    guard = parts.guard(broker, *request.limits)
     cerebro.setbroker(guard)
     for plan in plans:
         asked = plan.loaded.request
@@ -128,15 +139,15 @@ def run_account(
     return AccountRun(request, plans, broker, guard, was_interrupted())
 
 
-def _add_feeds(cerebro: bt.Cerebro, loaded: LoadedPlan) -> PlanRun:
+def _add_feeds(cerebro: bt.Cerebro, loaded: LoadedPlan, feed: Callable[[Series], Any]) -> PlanRun:
     """Add a plan's feed and its further series; each plan has feeds of its own."""
     plan_id = loaded.request.plan_id
-    data = BulkData(loaded.series)
+    data = feed(loaded.series)
     data.tola_plan = plan_id
     data.tola_calendar = loaded.calendar
     cerebro.adddata(data, name=plan_id)
     for name, series in loaded.further.items():
-        further = BulkData(series)
+        further = feed(series)
         further.tola_plan = plan_id
         cerebro.adddata(further, name=name)
     return PlanRun(loaded, data)

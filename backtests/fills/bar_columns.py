@@ -30,7 +30,8 @@ class BarColumns:
     """
 
     def __init__(self, data: Any, lower: Array | None, tape: Tape | None = None) -> None:
-        bars = getattr(data, "bars", None)
+        # A feed that shows a strategy no bar before its time has them all for the broker.
+        bars = getattr(data, "all_bars", getattr(data, "bars", None))
         self.is_plain = bars is None
         self.bars: Array = np.zeros(1, BAR) if bars is None else bars
         self.lower, self.spans = self.bars, NO_SPANS

@@ -201,6 +201,123 @@ def audit(
 
 @app.command(
     epilog=examples(
+        "sweep gold --grid rr=1.5:3:0.25 --grid max_shift_bars=6,12,18",
+        "sweep gold --grid rr=1:4 --grid disp_k=0.5:2 --grid left=2,3,5 --search tpe --trials 500",
+        "sweep gold --grid rr=1:4:0.1 --grid order_bars --objective calmar --min-trades 100 "
+        "--workers 2",
+        "sweep gold --grid rr=1:4 --search nsga2 --objective net_profit --objective "
+        "max_drawdown_pct",
+        "sweep --strategy my.py:Cross --instrument MGC --data gold.csv --grid fast=5:20:5",
+        "sweep gold --grid rr=1:4:0.1 --cluster tcp://192.168.1.5:8786",
+    )
+)
+def sweep(
+    plan: Annotated[
+        str | None, typer.Argument(metavar="[PLAN or STRATEGY]", help="Of tola.toml, or bundled.")
+    ] = None,
+    grid: Annotated[
+        list[str] | None,
+        option("NAME=VALUES", "What to vary: rr=1:3:0.5, rr=1,2,3, rr=1:3 (range), rr (all)."),
+    ] = None,
+    trials: Annotated[
+        int | None, option("N", "How many combinations; default: the grid, else 1000.")
+    ] = None,
+    search: Annotated[
+        str | None, option("HOW", "grid, random, tpe (learns as it goes), nsga2 (trade-offs).")
+    ] = None,
+    objective: Annotated[
+        list[str] | None,
+        option("FIGURE", "What is best: sharpe (default), net_profit, calmar, ..."),
+    ] = None,
+    constraint: Annotated[
+        list[str] | None, option("BOUND", 'What the best must meet: "trades>=30".')
+    ] = None,
+    min_trades: Annotated[int | None, option("N", "Short for trades>=N.")] = None,
+    max_drawdown: Annotated[float | None, option("PCT", "Short for max_drawdown_pct<=PCT.")] = None,
+    workers: Annotated[int | None, option("N", "Processes of this machine.")] = None,
+    cluster: Annotated[
+        str | None, option("ADDRESS", "A Dask scheduler (tcp://host:8786), or local.")
+    ] = None,
+    seed: Annotated[int | None, option("N", "Of what is chosen by chance; default 1.")] = None,
+    engine: Annotated[
+        str | None, option("ENGINE", "compiled (where it can be), or backtrader: the slow road.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the last sweep of this plan (or of --out).")
+    ] = False,
+    strategy: Annotated[
+        str | None, option("FILE.py:CLASS", "Your own Backtrader strategy, or a strategy's name.")
+    ] = None,
+    data: Annotated[
+        list[str] | None, option("FILE", "Bars: CSV (plain, gz, zip) or Parquet.")
+    ] = None,
+    instrument: Annotated[str | None, option("SYMBOL", "MGC, XAUUSD, NIFTY-FUT, ...")] = None,
+    timeframe: Annotated[str | None, option("TF", "5m, 15m, 1h: built from finer bars.")] = None,
+    tz: Timezone = None,
+    further: Annotated[
+        list[str] | None, option("NAME=FILE", "A further series, such as DXY.", "--with")
+    ] = None,
+    start: Annotated[
+        str | None, option("DATE", "First day: 2025, 2025-09, 2025-09-15.", "--from")
+    ] = None,
+    end: Annotated[str | None, option("DATE", "Last day, included.", "--to")] = None,
+    cash: Annotated[float | None, option("AMOUNT", "Starting cash, account currency.")] = None,
+    settings: Annotated[
+        list[str] | None, option("KEY=VALUE", "A parameter that stays the same: rr=3.", "--set")
+    ] = None,
+    risk: Annotated[str | None, option("PRESET", "Risk rules: topstep_50k, gold_bot, ...")] = None,
+    intrabar: Annotated[
+        str | None, option("HOW", "Which extreme came first: worst, nearest, best, drill.")
+    ] = None,
+    fills: Annotated[
+        str | None, option("RULES", "tola (default) or backtrader (its own fill rules).")
+    ] = None,
+    no_costs: Annotated[
+        bool, typer.Option("--no-costs", help="No commission, charges, spread, slippage, swap.")
+    ] = False,
+    no_margin: Annotated[bool, typer.Option("--no-margin", help="No margin limit.")] = False,
+    instrument_set: Annotated[
+        list[str] | None, option("KEY=VALUE", "A fact of the instrument: lot=75.")
+    ] = None,
+    out: Annotated[str | None, option("FOLDER", "Run folder; default: the next in runs/.")] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="No HTML and no plots.")] = False,
+    config: Config = "tola.toml",
+    as_json: Json = False,
+) -> None:
+    """Search a plan's parameters, thousands of combinations, and keep every result.
+
+    Compiled, a combination gives the same trades as its backtest. Ctrl-C keeps what is done;
+    --resume goes on, also after a crash, with the same results as without a break. A plain
+    Backtrader strategy is swept too, in worker processes: the slow road.
+    """
+    from backtests.verbs.sweep_commands import sweep as run_sweep
+
+    flags = {
+        "strategy": strategy, "data": data, "instrument": instrument, "timeframe": timeframe,
+        "tz": tz, "with": further, "from": start, "to": end, "cash": cash, "params": settings,
+        "risk": risk, "intrabar": intrabar, "fills": fills, "instrument_set": instrument_set,
+        "costs": False if no_costs else None, "margin": False if no_margin else None,
+        "report": False if no_report else None, "out": out,
+    }  # fmt: skip
+    asked = {
+        "grid": grid or [], "trials": trials, "search": search, "objectives": objective or [],
+        "constraints": constraint, "min_trades": min_trades, "max_drawdown": max_drawdown,
+        "workers": workers, "cluster": cluster, "seed": seed, "engine": engine, "resume": resume,
+    }  # fmt: skip
+    done = run_sweep(
+        [plan] if plan else [],
+        flags,
+        asked,
+        config,
+        _draw_report,
+        console.words,
+        quiet=console.quiet,
+    )
+    show(done, as_json)
+
+
+@app.command(
+    epilog=examples(
         "live",
         "live gold --speed 60 --for 2m",
         "live nifty --venue kite --sandbox --account sandbox",

@@ -57,6 +57,28 @@ def stopping(
 
 
 @contextmanager
+def interruptible(stop: Callable[[], None], tell: Callable[[], None]) -> Iterator[None]:
+    """Let the first Ctrl-C ask what is at work to stop, a later one end it at once.
+
+    Parameters
+    ----------
+    stop : callable
+        Asks to stop. tell : callable, says that Ctrl-C was heard.
+    """
+    hits: list[int] = []
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        hits.append(number)
+        if len(hits) > 1:
+            raise KeyboardInterrupt
+        stop()
+        tell()
+
+    with _handled(hear):
+        yield
+
+
+@contextmanager
 def held() -> Iterator[None]:
     """Ignore Ctrl-C while finished results are written, which takes a moment."""
     with _handled(_ignore):

@@ -296,17 +296,22 @@ def _limits(plans: Sequence[PlanRequest], config: Config) -> tuple[RiskSettings,
     limits: list[RiskSettings] = []
     for plan in plans:
         preset = plan.plan.risk
+        found: RiskSettings | None
         if preset is not None and preset in config.risk:
             found = from_mapping(config.risk[preset], name=preset)
         elif preset is not None:
             found = get_preset(preset)
-        elif plan.own_limits:
-            own = {key: value for key, value in plan.own_limits.items() if key != "name"}
-            found = from_mapping(
-                {**own, "plan": plan.plan_id}, name=str(plan.own_limits.get("name", plan.plan_id))
-            )
         else:
-            continue
-        if found not in limits:
+            found = own_limits(plan)
+        if found is not None and found not in limits:
             limits.append(found)
     return tuple(limits)
+
+
+def own_limits(plan: PlanRequest) -> RiskSettings | None:
+    """Return the limits made of a strategy's own parameters; None where it has none."""
+    if not plan.own_limits:
+        return None
+    own = {key: value for key, value in plan.own_limits.items() if key != "name"}
+    name = str(plan.own_limits.get("name", plan.plan_id))
+    return from_mapping({**own, "plan": plan.plan_id}, name=name)

@@ -346,6 +346,24 @@ class RunFolder:
         return dict(summary)
 
     @property
+    def is_sweep(self) -> bool:
+        """Whether it holds the figures of many parameter sets, and the trades of none."""
+        return self.summary.get("mode") == "sweep"
+
+    def check_trades(self, verb: str) -> None:
+        """Refuse a sweep where a verb needs the trades of one run.
+
+        Raises
+        ------
+        ConfigError : it is one.
+        """
+        if self.is_sweep:
+            raise ConfigError(
+                f"run {self.name} is a sweep: it holds figures of many parameter sets, the trades "
+                f"of none; run one of them as a backtest, then {verb}"
+            )
+
+    @property
     def run(self) -> dict[str, Any]:
         """All that is needed to run it again."""
         run: dict[str, Any] = self._json("run.json")

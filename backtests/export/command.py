@@ -62,6 +62,7 @@ def export(wanted: str, runs: Path, request: ExportRequest) -> Outcome:
     ConfigError : no such run, a range without rows, a place that cannot be written to.
     """
     folder = find_run(wanted, runs)
+    folder.check_trades("export")
     source = Source(folder, request.years)
     tables = {name: _in_range(build(source, name), request) for name in request.tables}
     for name, table in tables.items():

@@ -129,6 +129,18 @@ def run(
     ConfigError : a set is not allowed; the message names it.
     """
     values = [prepared.values(given) for given in table]
+    return run_values(prepared, table, values, keep_trades=keep_trades, keep_curve=keep_curve)
+
+
+def run_values(
+    prepared: Prepared,
+    table: Sequence[Mapping[str, Any]],
+    values: Sequence[Mapping[str, Any]],
+    *,
+    keep_trades: bool = False,
+    keep_curve: bool = False,
+) -> Results:
+    """Run sets whose settings were read before (`Prepared.values`); else as `run`."""
     outcomes: list[Outcome] = prepared.engine.run(
         values, keep_trades=keep_trades, keep_curve=keep_curve
     )

@@ -110,7 +110,7 @@ def backtest(
     from core.log import configure
 
     request = resolve(names, flags, config)
-    level = _log_level(request.origins, request.settings.log_level)
+    level = log_level(request.origins, request.settings.log_level)
     configure(level, brief=level == "WARNING")
     out = None if request.settings.out is None else Path(request.settings.out)
     with RunWriter(RUNS, out) as writer:
@@ -148,7 +148,7 @@ def _with_report(folder: RunFolder, draw: Draw) -> dict[str, Any]:
         ) from error
 
 
-def _log_level(origins: Mapping[str, Any], level: str) -> str:
+def log_level(origins: Mapping[str, Any], level: str) -> str:
     """Return the level a run on history logs at: warnings only, unless one was set."""
     return level if origins["settings.log_level"]["source"] != "default" else "WARNING"
 
@@ -158,7 +158,7 @@ def _next_step(summary: Mapping[str, Any], again: Sequence[str], fills: str) -> 
 
     Every line ends with a command. A band is for fills that follow the path inside a bar.
     """
-    once_more = command_line(_without_value(again, "--out"))
+    once_more = command_line(without_value(again, "--out"))
     if summary["interrupted"]:
         return f"for all bars: {once_more}"
     if all(plan["synthetic"] for plan in summary["plans"]):
@@ -167,16 +167,16 @@ def _next_step(summary: Mapping[str, Any], again: Sequence[str], fills: str) -> 
         return _without_trades(summary, once_more)
     if fills == "tola" and not any(plan["band"] for plan in summary["plans"]):
         return f"how much hangs on the order of extremes inside a bar: {once_more} --band"
-    return f"what one bar did: {command_line(['why', _run_name(summary)])}"
+    return f"what one bar did: {command_line(['why', run_name(summary)])}"
 
 
-def _run_name(summary: Mapping[str, Any]) -> str:
+def run_name(summary: Mapping[str, Any]) -> str:
     """Return what a later command calls this run: its number, or its folder elsewhere."""
     folder = Path(summary["run"])
     return folder.name if folder.parent == RUNS else folder.as_posix()
 
 
-def _without_value(words: Sequence[str], option: str) -> list[str]:
+def without_value(words: Sequence[str], option: str) -> list[str]:
     """Return a command's words without an option that takes a value."""
     kept = [word for word in words if not word.startswith(f"{option}=")]
     while option in kept:
@@ -205,8 +205,12 @@ def runs_show(wanted: str) -> Outcome:
     """Show a run's summary as it was printed when it ended."""
     from backtests.results.summary_text import short_lines, summary_lines
 
-    summary = find_run(wanted, RUNS).summary
-    again = command_line(["report", wanted])
+    folder = find_run(wanted, RUNS)
+    summary, again = folder.summary, command_line(["report", wanted])
+    if folder.is_sweep:
+        from backtests.verbs.sweep_commands import show_sweep
+
+        return show_sweep(summary, again)
     return Outcome(summary, summary_lines(summary), again, short_lines(summary))
 
 

@@ -52,7 +52,7 @@ def runs_list(sort: str = "run", last: int | None = None) -> Outcome:
     if not rows:
         return Outcome({"runs": []}, ["no runs yet"], "python run.py backtest")
     names = [row["run"] for row in rows]
-    whole = [row["run"] for row in rows if not row["fault"]]
+    whole = [row["run"] for row in rows if not row["fault"] and row["mode"] != "sweep"]
     step = "show last" if len(whole) < 2 else f"compare {whole[-2]} {whole[-1]}"
     return Outcome(
         {"runs": rows}, _list_lines(rows, _columns()), f"python run.py runs {step}", names
@@ -91,7 +91,7 @@ def _sound_row(folder: RunFolder) -> dict[str, Any]:
         "plans": [f"{plan['plan_id']} {plan['instrument']}" for plan in plans],
         "from": min(plan["first"] for plan in plans)[:10],
         "to": max(plan["last"] for plan in plans)[:10],
-        "trades": sum(plan["trades"] for plan in plans),
+        "trades": sum(plan.get("trades") or 0 for plan in plans),
         "net_profit": {a["account"]: a["net_profit"] for a in accounts},
         "currencies": {a["account"]: a["currency"] for a in accounts},
         "return_pct": accounts[0]["return_pct"] if len(accounts) == 1 else None,
@@ -180,6 +180,8 @@ def runs_compare(
     from backtests.compare.text import comparison_lines, verdict_lines
 
     folders = [find_run(name, RUNS) for name in wanted]
+    for folder in folders:
+        folder.check_trades("runs compare")
     document = compare(folders, dict(_rate(text) for text in fx))
     wrote: list[str] = []
     if draw is not None:

@@ -47,6 +47,7 @@ def why(words: list[str], plan_id: str | None) -> Outcome:
     """
     wanted, time = split_words(words)
     folder = find_run(wanted, RUNS)
+    folder.check_trades("why")
     plan = _plan(folder, plan_id)
     replay = open_replay(folder, plan["plan_id"])
     if not len(replay.bars.records):

@@ -37,6 +37,7 @@ def verify(wanted: str) -> Outcome:
     from live.recovery import starts_of
 
     folder = find_run(wanted, RUNS)
+    folder.check_trades("verify")
     facts = folder.run.get("session")
     if facts is None:
         raise ConfigError(f"run {folder.name} is a backtest: verify proves sessions (live)")

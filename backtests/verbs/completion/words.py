@@ -26,6 +26,13 @@ _CHOICES = {
     "--sort": ("run", "made", "trades", "net", "drawdown", "mean"),
     "--stamp": ("start", "end"),
     "--keep": ("first", "last"),
+    "--search": ("grid", "random", "tpe", "nsga2"),
+    "--engine": ("compiled", "backtrader"),
+    "--objective": (
+        *("sharpe", "sortino", "calmar", "net_profit", "return_pct", "profit_factor"),
+        *("expectancy_r", "win_rate", "max_drawdown_pct", "trades", "costs"),
+    ),
+    "--cluster": ("local",),
 }
 _TIMEFRAMES = ("1m", "3m", "5m", "15m", "30m", "1h", "4h", "1d")
 _ZONES = ("UTC", "auto", "ny+7", "Asia/Kolkata", "America/New_York", "Europe/London")
@@ -244,6 +251,7 @@ _KINDS: dict[str, Callable[[_Line], list[tuple[str, str]]]] = {
     "NAME": _strategies,
     "PLAN": _plans,
     "[PLAN OR STRATEGY]...": _plans_and_strategies,
+    "[PLAN OR STRATEGY]": _plans_and_strategies,
     "PRESET": _presets,
     "SYMBOL": _instruments,
     "RUN": _runs,

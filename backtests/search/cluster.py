@@ -1,0 +1,247 @@
+"""Runs sets on a Dask cluster: a scheduler that stands somewhere, or one started here.
+
+The plan's parcel goes to each worker once, those that come later too (a worker plugin); then only
+places and parameters travel. Dask runs a lost worker's sets again elsewhere.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from queue import Empty, Queue
+from typing import Any
+
+from backtests.search.here import Stopped
+from backtests.search.parcel import Parcel
+from backtests.search.pool import without_interrupts
+from backtests.search.portions import Portion, Portions
+from backtests.search.runners import Given, Record, Runner
+from core.errors import ConfigError, TolaError
+
+LOCAL = "local"
+PATIENCE_SECS = 10.0
+_AHEAD = 2
+"""Portions a worker holds at a time: the next one is there when the last is done."""
+_LISTEN_SECS = 0.2
+_LOOK_SECS = 5.0
+"""How often it is asked for workers that have come since."""
+
+
+class Cluster:
+    """A client of a Dask scheduler.
+
+    Parameters
+    ----------
+    parcel : the packed runner. address : `tcp://host:port`, or "local" for a cluster of its own.
+    workers : processes of a local cluster.
+
+    Raises
+    ------
+    ConfigError : Dask is not installed; workers of other versions, or without Tola.
+    TolaError : no scheduler answers, or it has no workers.
+    """
+
+    def __init__(self, parcel: Parcel, address: str, workers: int) -> None:
+        distributed = _dask()
+        self._parcel = parcel
+        self._cluster: Any = None
+        if address == LOCAL:
+            with without_interrupts():
+                self._cluster = distributed.LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address=None,
+                    silence_logs=50,
+                )
+            self._client = distributed.Client(self._cluster, set_as_default=False)
+        else:
+            self._client = _connect(distributed, address)
+        try:
+            self._check_workers(address, workers if address == LOCAL else 1)
+            self._client.register_plugin(_plugin(distributed, parcel), name=f"tola-{parcel.key}")
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def addresses(self) -> list[str]:
+        """The workers' addresses, in a steady order."""
+        return sorted(self._client.scheduler_info(n_workers=-1)["workers"])
+
+    def run(
+        self, table: Sequence[Given], stopped: Stopped
+    ) -> Iterator[tuple[int, Sequence[Record]]]:
+        """Run the sets as workers become free.
+
+        Raises
+        ------
+        ConfigError : a worker cannot read the strategy's file.
+        TolaError : the scheduler is gone, or workers are lost over the same sets again and again.
+        """
+        done: Queue[Any] = Queue()
+        under_way: dict[Any, tuple[int, Portion]] = {}
+        names = self.addresses
+        portions = Portions(len(table), len(names))
+        looked = time.monotonic()
+
+        def deal(place: int) -> None:
+            portion = None if stopped() else portions.take(place)
+            if portion is None:
+                return
+            future = self._client.submit(
+                play, self._parcel.key, table[portion.first : portion.last],
+                workers=[names[place]], allow_other_workers=True, pure=False,
+            )  # fmt: skip
+            under_way[future.key] = (place, portion)
+            future.add_done_callback(done.put)
+
+        def greet() -> None:
+            for name in self.addresses:
+                if name not in names:
+                    names.append(name)
+                    portions.add_worker()
+                    for _ in range(_AHEAD):
+                        deal(len(names) - 1)
+
+        for place in range(len(names)):
+            for _ in range(_AHEAD):
+                deal(place)
+        while under_way:
+            if time.monotonic() - looked > _LOOK_SECS:
+                looked = time.monotonic()
+                greet()
+            try:
+                future = done.get(timeout=_LISTEN_SECS)
+            except Empty:
+                continue
+            place, portion = under_way.pop(future.key)
+            records, seconds = self._result(future)
+            portions.took(place, portion, seconds)
+            deal(place)
+            yield portion.first, records
+
+    def close(self) -> None:
+        """Leave the scheduler; end a local cluster."""
+        self._client.close(timeout=PATIENCE_SECS)
+        if self._cluster is not None:
+            self._cluster.close(timeout=PATIENCE_SECS)
+
+    def _check_workers(self, address: str, least: int) -> None:
+        """Wait for workers, and compare what they run with what runs here."""
+        try:
+            self._client.wait_for_workers(least, timeout=PATIENCE_SECS)
+        except TimeoutError as cause:
+            raise TolaError(
+                f"--cluster {address}: its scheduler has no workers; start some in Tola's folder: "
+                f"python -m dask worker {address} --nthreads 1"
+            ) from cause
+        ours = versions()
+        for worker, theirs in self._ask_versions().items():
+            if not isinstance(theirs, dict):
+                raise ConfigError(
+                    f"--cluster {address}: worker {worker} cannot import Tola ({theirs}); start it "
+                    f"in Tola's folder: python -m dask worker {address} --nthreads 1"
+                )
+            for name, version in ours.items():
+                if theirs.get(name) != version:
+                    raise ConfigError(
+                        f"--cluster {address}: worker {worker} runs {name} {theirs.get(name)}, "
+                        f"and here it is {version}; results could differ: install the same there"
+                    )
+
+    def _ask_versions(self) -> Mapping[str, Any]:
+        """Return each worker's versions, or the exception it answered with."""
+        answers: Mapping[str, Any] = self._client.run(versions, on_error="return")
+        return answers
+
+    def _result(self, future: Any) -> tuple[Sequence[Record], float]:
+        from concurrent.futures import CancelledError
+
+        distributed = _dask()
+        try:
+            records, seconds = future.result(timeout=PATIENCE_SECS)
+        except distributed.KilledWorker as cause:
+            raise TolaError(
+                "the cluster lost several workers over the same sets; what was done is kept "
+                "(--resume): look at a worker's log"
+            ) from cause
+        except (CancelledError, OSError, TimeoutError, RuntimeError) as cause:
+            raise TolaError(
+                f"the cluster's scheduler is gone ({cause or type(cause).__name__}); what was done "
+                "is kept (--resume)"
+            ) from cause
+        return records, seconds
+
+
+_parcels: dict[str, Parcel] = {}
+_runners: dict[str, Runner] = {}
+_at_work = threading.Lock()
+"""A worker with several threads still runs sets one after the other: they share its arrays."""
+
+
+def take_parcel(parcel: Parcel) -> None:
+    """Keep a search's parcel in a worker; those of earlier searches go."""
+    with _at_work:
+        _parcels.clear()
+        _runners.clear()
+        _parcels[parcel.key] = parcel
+
+
+def play(key: str, table: Sequence[Given]) -> tuple[list[Record], float]:
+    """Run sets in a worker; return their records and the seconds they took.
+
+    Raises
+    ------
+    ConfigError : the strategy's file is not there.
+    """
+    with _at_work:
+        if key not in _runners:
+            _runners[key] = _parcels[key].open()
+        began = time.perf_counter()
+        return _runners[key].run(table), time.perf_counter() - began
+
+
+def versions() -> dict[str, str]:
+    """Return what results may hang on, of this process."""
+    import platform
+    from importlib.metadata import version
+
+    from backtests.store import code_version
+
+    found = {name: version(name) for name in ("numpy", "numba", "pandas", "backtrader")}
+    return {"Tola": code_version(), "Python": platform.python_version(), **found}
+
+
+def _plugin(distributed: Any, parcel: Parcel) -> Any:
+    class TakeParcel(distributed.WorkerPlugin):  # type: ignore[misc]
+        def setup(self, worker: Any) -> None:
+            take_parcel(parcel)
+
+    return TakeParcel()
+
+
+def _connect(distributed: Any, address: str) -> Any:
+    try:
+        return distributed.Client(address, timeout=PATIENCE_SECS, set_as_default=False)
+    except (OSError, TimeoutError, ValueError, RuntimeError) as cause:
+        raise TolaError(
+            f"--cluster {address}: no scheduler answers there; start one: python -m dask scheduler "
+            "(or --cluster local)"
+        ) from cause
+
+
+def _dask() -> Any:
+    """Return the module; its own log lines would only repeat what we say in one."""
+    import logging
+
+    try:
+        import distributed
+    except ImportError as cause:
+        raise ConfigError(
+            "--cluster needs Dask: install the extra: pip install '.[cluster]' "
+            "(or python run.py setup --dev)"
+        ) from cause
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    return distributed

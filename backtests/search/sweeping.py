@@ -1,0 +1,309 @@
+"""A sweep from request to run folder: reads what is asked, searches, writes results."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backtests.interrupts import held, interruptible
+from backtests.request import BacktestRequest
+from backtests.search import folder as folders
+from backtests.search.drivers import GRID, MOST_SETS, Driver, make_driver
+from backtests.search.here import Here, Stopped, Workers
+from backtests.search.identity import identity_of
+from backtests.search.objective import Goal, read_constraints, read_objectives
+from backtests.search.parcel import pack
+from backtests.search.runners import (
+    BACKTRADER,
+    Given,
+    Record,
+    Runner,
+    check_engine,
+    make_runner,
+    strategy_file,
+)
+from backtests.search.search import Tally, search
+from backtests.search.space import Space, make_space
+from backtests.search.study import FILE, Study
+from backtests.search.summary import Made, brief, check_any, summarize
+from backtests.search.table import Table
+from core.compile import compile_clock
+from core.errors import ConfigError
+
+SEED = 1
+OBJECTIVE = "sharpe"
+STOPPING = "stopping; what is done is kept (Ctrl-C again: without waiting for what is at work)"
+
+_PROBED = 32
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a sweep is told; None where the default holds.
+
+    Attributes
+    ----------
+    grid : axes (`space.make_space`). trials, search, seed : `drivers.make_driver`.
+    objectives, constraints : `objective.read_objectives`, `read_constraints`.
+    workers : processes; by default one, and for runs in Backtrader one a core.
+    cluster : a scheduler's address, or "local". engine : compiled or backtrader.
+    resume : go on with the study in `out`, else with the newest that fits.
+    """
+
+    grid: Sequence[str]
+    trials: int | None = None
+    search: str | None = None
+    objectives: Sequence[str] = ()
+    constraints: Sequence[str] = ()
+    workers: int | None = None
+    cluster: str | None = None
+    seed: int | None = None
+    engine: str | None = None
+    resume: bool = False
+
+
+class Watcher:
+    """Is told how a sweep goes on; this one tells nobody."""
+
+    def begin(self, space: Space, goal: Goal, total: int, currency: str) -> None:
+        """A sweep of `total` sets begins."""
+
+    def note(self, line: str) -> None:
+        """What is under way."""
+
+    def watch(self, table: Table, run: int) -> None:
+        """Results have come; `run` of them were run now."""
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A finished sweep: its folder, its summary, and all it found."""
+
+    path: Path
+    summary: dict[str, Any]
+    table: Table
+    goal: Goal
+
+    def results(self) -> list[dict[str, Any]]:
+        """Return every combination that was run, as `--json` tells it."""
+        return [brief(self.table, int(row), self.goal) for row in self.table.rows()]
+
+
+@dataclass
+class Sweep:
+    """One sweep of one plan.
+
+    Raises
+    ------
+    ConfigError : what is asked cannot be (at creation, before any price is read).
+    """
+
+    request: BacktestRequest
+    asked: Asked
+    space: Space = field(init=False)
+    goal: Goal = field(init=False)
+    driver: Driver = field(init=False)
+    seed: int = field(init=False)
+    search: str = field(init=False)
+    remarks: list[str] = field(init=False)
+    _stopped: bool = False
+
+    def __post_init__(self) -> None:
+        asked = self.asked
+        check_engine(self.request, asked.engine)
+        if asked.workers is not None and asked.workers < 1:
+            raise ConfigError(f"--workers {asked.workers}: expected 1 or more")
+        self.space = make_space(asked.grid, self.request.plans[0].strategy)
+        self.goal = Goal(
+            read_objectives(asked.objectives or (OBJECTIVE,)), read_constraints(asked.constraints)
+        )
+        self.seed = SEED if asked.seed is None else asked.seed
+        self.driver, self.search, remark = make_driver(
+            self.space, self.goal, asked.search, asked.trials, self.seed
+        )
+        self.remarks = [remark] if remark else []
+
+    def run(self, runs: Path, watcher: Watcher, again: Sequence[str]) -> Swept:
+        """Search and write the run folder.
+
+        Parameters
+        ----------
+        runs : the folder of runs.
+        again : the words of the command, for run.json.
+
+        Raises
+        ------
+        TolaError : data, study or cluster are at fault, or every set failed.
+        KeyboardInterrupt : Ctrl-C before the first result.
+        """
+        out = None if self.request.settings.out is None else Path(self.request.settings.out)
+        began = time.perf_counter()
+        currency = self.request.accounts[0].currency
+        watcher.begin(self.space, self.goal, self.driver.total, currency)
+        watcher.note("loading prices; compiling takes up to a minute the first time")
+        runner, engine = make_runner(self.request, self.asked.engine)
+        self._check_size(runner)
+        identity = identity_of(self.request, runner, engine)
+        goes_on = self.asked.resume
+        path = folders.find_study(runs, out, identity) if goes_on else folders.claim(runs, out)
+        table, tally = Table(), Tally()
+        loaded = time.perf_counter()
+        try:
+            with (
+                compile_clock() as compiled,
+                Study(path / FILE, identity) as study,
+                self._workers(runner, engine) as workers,
+            ):
+                self._search(workers, study, table, tally, watcher)
+                took = time.perf_counter() - loaded
+                compile_secs = min(compiled(), took)
+            check_any(table)
+        except BaseException:
+            if not goes_on and len(table.faults) == int(table.done.sum()):
+                folders.drop(path)
+            raise
+        with held():
+            made = Made(
+                engine, self.search, self.seed, self._count(engine), self.asked.cluster,
+                self.driver.total, self._stopped, took - compile_secs, compile_secs,
+                loaded - began, self.remarks,
+            )  # fmt: skip
+            summary = summarize(self.request, runner, self.space, self.goal, table, tally, made)
+            folders.write_results(path, self.space, table)
+            folders.write_json(path / folders.RUN, self._document(identity, again))
+            summary["run"] = path.as_posix()
+            summary["files"] = folders.files_of(path)
+            folders.write_json(path / folders.SUMMARY, summary)
+        return Swept(path, summary, table, self.goal)
+
+    def _search(
+        self, workers: Workers, study: Study, table: Table, tally: Tally, watcher: Watcher
+    ) -> None:
+        def stop() -> None:
+            self._stopped = True
+
+        try:
+            with interruptible(stop, lambda: watcher.note(STOPPING)):
+                search(self.driver, workers, study, table, tally, self._is_stopped, watcher.watch)
+        except KeyboardInterrupt:
+            self._stopped = True
+        if not table.done.any():
+            raise KeyboardInterrupt
+
+    def _is_stopped(self) -> bool:
+        return self._stopped
+
+    def _count(self, engine: str) -> int:
+        """Return how many processes are wanted."""
+        if self.asked.workers is not None:
+            return self.asked.workers
+        return (os.cpu_count() or 1) if engine == BACKTRADER or self.asked.cluster else 1
+
+    @contextmanager
+    def _workers(self, runner: Runner, engine: str) -> Iterator[Workers]:
+        count = self._count(engine)
+        if count == 1 and self.asked.cluster is None:
+            yield Here(runner)
+            return
+        workers = Warmed(runner, lambda: self._start(runner, count))
+        try:
+            yield workers
+        finally:
+            workers.close()
+
+    def _start(self, runner: Runner, count: int) -> Workers:
+        parcel = pack(runner, strategy_file(self.request))
+        if self.asked.cluster is not None:
+            from backtests.search.cluster import Cluster
+
+            return Cluster(parcel, self.asked.cluster, count)
+        from backtests.search.pool import Pool
+
+        return Pool(parcel, count)
+
+    def _check_size(self, runner: Runner) -> None:
+        """Refuse a grid that is too large to be kept, with an estimate of what it would take."""
+        size = self.space.size
+        if self.search != GRID or size is None or size <= MOST_SETS:
+            return
+        places = [size * place // _PROBED for place in range(_PROBED)]
+        runner.run([self.space[0]])
+        began = time.perf_counter()
+        runner.run([self.space[place] for place in places])
+        rate = _PROBED / (time.perf_counter() - began)
+        raise ConfigError(
+            f"the grid has {size:,} combinations, about {span_text(size / rate)} at {rate:,.0f}/s "
+            f"(measured on {_PROBED} of them, one process); at most {MOST_SETS:,} are run: take "
+            "larger steps, or --search tpe --trials 5000"
+        )
+
+    def _document(self, identity: dict[str, Any], again: Sequence[str]) -> dict[str, Any]:
+        return {
+            "verb": "sweep",
+            "words": list(again),
+            "code_version": identity["code"],
+            "python": platform.python_version(),
+            "libraries": identity["libraries"],
+            "seed": self.seed,
+            "settings": self.request.origins,
+            "overrides": list(self.request.overrides),
+            "identity": identity,
+        }
+
+
+class Warmed:
+    """Runs the first set here, before workers are started: what is compiled then they only read."""
+
+    def __init__(self, runner: Runner, start: Callable[[], Workers]) -> None:
+        self._runner, self._start = runner, start
+        self._workers: Workers | None = None
+
+    def run(
+        self, table: Sequence[Given], stopped: Stopped
+    ) -> Iterator[tuple[int, Sequence[Record]]]:
+        """Run the sets."""
+        done = 0
+        if self._workers is None and len(table):
+            yield 0, self._runner.run(table[:1])
+            done = 1
+            if len(table) > 1 and not stopped():
+                self._workers = self._start()
+        if self._workers is not None and len(table) > done:
+            for first, records in self._workers.run(_Rest(table, done), stopped):
+                yield first + done, records
+
+    def close(self) -> None:
+        """End the workers, if there are any."""
+        if self._workers is not None:
+            self._workers.close()
+
+
+class _Rest(Sequence[Given]):
+    """A table without its first sets."""
+
+    def __init__(self, table: Sequence[Given], done: int) -> None:
+        self._table, self._done = table, done
+
+    def __len__(self) -> int:
+        return len(self._table) - self._done
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            first, last, step = place.indices(len(self))
+            return self._table[first + self._done : last + self._done : step]
+        return self._table[place + self._done]
+
+
+def span_text(seconds: float) -> str:
+    """Return a length of time in the largest unit that fits."""
+    units = (("years", 31_557_600), ("days", 86_400), ("hours", 3600), ("minutes", 60))
+    for name, length in units:
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.0f} {name}"
+    return f"{seconds:,.0f} seconds"

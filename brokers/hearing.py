@@ -80,7 +80,15 @@ class HearingAccount(TellingAccount):
         if not ticket.parts:
             return False
         whole = self.heard_of(ticket)
-        return whole.is_uncertain or whole.missing > 0.0
+        # what a dead process sent no answer will tell of
+        return (
+            whole.is_uncertain
+            or whole.missing > 0.0
+            or any(
+                part.is_orphan and self.book.sent(part.order_id).is_in_flight
+                for part in ticket.parts
+            )
+        )
 
     # -- orders ------------------------------------------------------------------------------
 

@@ -131,6 +131,20 @@ def test_an_entry_that_the_books_lack_is_waited_for_and_then_given_up():
     assert len(desk.venue.submitted) == 1
 
 
+def test_the_books_are_asked_for_until_the_fate_of_what_a_dead_process_sent_is_known():
+    desk = Desk(KEPT)
+    desk.enter(2)
+    alive = desk.broker.needs_snapshot
+    desk.broker.note_restart()
+    desk.snapshot(after=1)
+    dead = desk.broker.needs_snapshot
+
+    for _ in range(2):
+        desk.snapshot(after=11)
+
+    assert (alive, dead, desk.broker.needs_snapshot) == (False, True, False)
+
+
 def test_a_cancel_that_finds_no_order_is_no_sign_of_its_life():
     desk = Desk(KEPT)
     (entry,) = desk.enter(2)

@@ -20,7 +20,14 @@ from core.calendar import get_calendar
 from tests.chaos import scenario as scenarios
 from tests.chaos.box_line import BoxLine
 from tests.chaos.kite_books import read_books, requests_at_venue
-from tests.chaos.kite_session import CALLS, HISTORY_BARS, market_of, watch_client, watch_port
+from tests.chaos.kite_session import (
+    CALLS,
+    HISTORY_BARS,
+    market_of,
+    stay_until_settled,
+    watch_client,
+    watch_port,
+)
 from tests.chaos.points import START, Monitor
 from tests.chaos.scenario import Scenario
 from tests.chaos.venue import (
@@ -173,7 +180,7 @@ class Kite(Venue):
     def watch(self, monitor: Monitor, down_ns: int) -> None:
         """Watch port and client of the session that is built next."""
         monitor.note(begun=os.getpid())
-        watch_recovery(monitor)
+        watch_recovery(monitor, stay_until_settled)
         after_init(KiteStore, lambda store: watch_port(monitor, store))
         after_init(KiteClient, lambda client: watch_client(monitor, client))
 

@@ -26,8 +26,9 @@ _PORT = ("submit", "modify", "cancel", "close_position", "connect", "disconnect"
          "request_snapshot")  # fmt: skip
 HISTORY_BARS = 20
 _TIMEOUT_SECS = 3.0
+_SETTLED_SECS = 10.0
 _POLL_IN_STEP_SECS = 0.05
-_LOOKS_APART = 8
+_LOOKS_APART = 4
 """So many times as long as a look at the order book takes are two of them apart: a market in step
 waits for each, and on a busy machine would come to no packet between them."""
 
@@ -81,6 +82,23 @@ def _look_often(store: KiteStore) -> None:
 
     store._capabilities = replace(store.capabilities, poll_secs=_POLL_IN_STEP_SECS)
     store.client.get_orders = get_orders  # type: ignore[method-assign]
+
+
+def stay_until_settled(built: Any) -> None:
+    """Let a session that goes on after a death end with its prices once it has settled its orders.
+
+    A market does not end in earnest, and a process may have died in the last minutes of one.
+    """
+    market, broker = built.source._market, built.broker
+    ends: list[float] = []
+
+    def is_over() -> bool:
+        if not market.is_over():
+            return False
+        ends.append(time.monotonic())
+        return not broker.needs_snapshot or ends[-1] - ends[0] > _SETTLED_SECS
+
+    built.source._market = replace(market, is_over=is_over)
 
 
 def log_in(line: BoxLine, folder: Path) -> None:

@@ -1,7 +1,7 @@
 """`python -m tests.chaos --seeds 200 --seed 0`: kill sessions, start them again, judge.
 
-At Kite (`--venue kite`) the fault matrix and the timeouts after acceptance come besides. Exit code
-1 if something failed, 2 where it cannot run here.
+At Kite (`--venue kite`) accounts with two plans (a quarter as many seeds), the fault matrix and the
+timeouts after acceptance come besides. Exit code 1 if something failed, 2 where it cannot run here.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from tests.chaos.scenario import FAULTS
 from tests.chaos.timeouts import run_timeouts
 from tests.chaos.venue import get_venue
 
-PARTS = ("kills", "matrix", "timeouts")
+PARTS = ("kills", "pairs", "matrix", "timeouts")
+_SEEDS_A_PAIR = 4
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,6 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seeds = range(asked.seed, asked.seed + asked.seeds)
         rows = run(seeds, asked.workers, asked.keep, asked.venue)
         print(table(rows))
+    if "pairs" in parts:
+        seeds = range(asked.seed, asked.seed + max(1, asked.seeds // _SEEDS_A_PAIR))
+        found = run(seeds, asked.workers, asked.keep, "kite pair")
+        print(table(found))
+        rows += found
     if "matrix" in parts:
         with tempfile.TemporaryDirectory(prefix="tola-chaos-", dir=_quick_folder()) as home:
             found = run_matrix(Path(home), asked.keep, asked.cells)

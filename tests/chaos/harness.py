@@ -54,12 +54,12 @@ class Row:
 class SeedRun:
     """One seed, from its prices to its row."""
 
-    def __init__(self, lane: Lane, seed: int, folder: Path) -> None:
+    def __init__(self, lane: Lane, seed: int, folder: Path, venue: Venue) -> None:
         self.lane = lane
         self.folder = folder
-        self.venue: Venue = get_venue(lane.venue)
+        self.venue = venue
         self.wanted: Scenario = self.venue.scenario(seed)
-        self.row = Row(seed, lane.venue, self.wanted.fault, is_cold=self.wanted.is_cold)
+        self.row = Row(seed, venue.name, self.wanted.fault, is_cold=self.wanted.is_cold)
         self.chance = random.Random(f"cuts {seed}")
         self.starts = 0
 
@@ -225,15 +225,19 @@ def _recorded(folder: Path) -> int:
         file.close()
 
 
-def run_seed(lane: Lane, seed: int, keep: Path | None = None) -> Row:
-    """Run one seed in a folder of its own; keep the folder of one that fails."""
+def run_seed(lane: Lane, seed: int, keep: Path | None = None, name: str = "") -> Row:
+    """Run one seed in a folder of its own; keep the folder of one that fails.
+
+    name : of the venue; the one the lane was made for by default.
+    """
+    venue = get_venue(name or lane.venue)
     folder = Path(tempfile.mkdtemp(prefix=f"seed{seed}-", dir=lane.home))
     try:
-        row = SeedRun(lane, seed, folder).run()
+        row = SeedRun(lane, seed, folder, venue).run()
     except Exception as failure:  # the harness itself: a seed that cannot be judged has failed
-        row = Row(seed, lane.venue, get_venue(lane.venue).scenario(seed).fault)
+        row = Row(seed, venue.name, venue.scenario(seed).fault)
         row.fail(f"harness: {type(failure).__name__}: {failure}")
     if not row.ok and keep is not None:
-        shutil.copytree(folder, keep / f"seed{seed}", dirs_exist_ok=True)
+        shutil.copytree(folder, keep / f"{venue.name} seed{seed}", dirs_exist_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     return row

@@ -197,6 +197,16 @@ class Kite(Venue):
         return on_market(replace(asked, terms=terms), market_of(task["market"]))
 
 
+class KitePair(Kite):
+    """The same with two plans on one account, whose orders and fills tags alone tell apart."""
+
+    name = "kite pair"
+
+    def scenario(self, seed: int) -> Scenario:
+        """Return what a seed stands for: that of one plan, with another one beside it."""
+        return scenarios.pair_on_kite(seed)
+
+
 def _last_return(now: int, last: int) -> int:
     """Return until when a session may be away.
 

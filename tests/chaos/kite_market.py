@@ -110,8 +110,9 @@ def run_market(task: dict[str, Any]) -> None:
     tape = None
     if given["tape"]:
         tape = Tape(np.load(given["tape"]).astype(TICK).view(np.recarray), "trades")
+    told = {plan.request.instrument.symbol: plan for plan in asked.loaded}
     prices = [
-        replayed(plan.series, tape, plan.request.instrument, "trades") for plan in asked.loaded
+        replayed(plan.series, tape, plan.request.instrument, "trades") for plan in told.values()
     ]
     terms = replace(asked.terms, history_bars=HISTORY_BARS)
     hunter = Hunter(folder)

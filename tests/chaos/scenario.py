@@ -213,36 +213,46 @@ def _kite_wish(chance: random.Random, plain: Wish, number: int) -> Wish:
     return replace(plain, where=where)
 
 
+def pair_on_kite(seed: int) -> Scenario:
+    """Return the scenario of a seed at Kite with two plans on one account, in one contract."""
+    return replace(on_kite(seed), two_plans=True)
+
+
 def write_kite_inputs(wanted: Scenario, folder: Path) -> dict[str, Any]:
     """Write a seed's prices and settings file at Kite; return what a process needs."""
     data = folder / "NIFTY-FUT.csv"
     if not data.exists():
         market.write_nifty_minutes(data, wanted.seed, wanted.days)
-    params = (
-        f"{{seed = {wanted.seed * 2}, every = {wanted.every}, last = {wanted.bars - 15}, "
+    names = ["first", "second"][: 1 + wanted.two_plans]
+    params = [
+        f"{{seed = {wanted.seed * 2 + place}, every = {wanted.every}, last = {wanted.bars - 15}, "
         f"pyramid = {wanted.pyramid}, size = 25}}"
-    )
-    return _kite_task(wanted, folder, data, "busy.py:Busy", params)
+        for place in range(len(names))
+    ]
+    return _kite_task(wanted, folder, data, "busy.py:Busy", dict(zip(names, params, strict=True)))
 
 
 def write_cell_inputs(wanted: Scenario, folder: Path) -> dict[str, Any]:
     """Write a calm market and settings under which only a hand trades it."""
     data = market.write_calm_morning(folder, wanted.seed, CELL_HISTORY, CELL_MINUTES)
-    return _kite_task(wanted, folder, data, "idle.py:Idle", "{}")
+    return _kite_task(wanted, folder, data, "idle.py:Idle", {"first": "{}"})
 
 
 def _kite_task(
-    wanted: Scenario, folder: Path, data: Path, strategy: str, params: str
+    wanted: Scenario, folder: Path, data: Path, strategy: str, params: dict[str, str]
 ) -> dict[str, Any]:
-    (folder / "tola.toml").write_text(
-        "[accounts.chaos]\ncurrency = 'INR'\ncash = 5_000_000\n"
-        f"[plans.first]\nstrategy = '{Path(__file__).with_name(strategy)}'\n"
-        "instrument = 'NIFTY-FUT'\ntimeframe = '1m'\naccount = 'chaos'\n"
-        f"data = '{data}'\ntz = 'UTC'\nparams = {params}\n"
-    )
+    """Write the settings file; params : of the strategy, by plan."""
+    text = "[accounts.chaos]\ncurrency = 'INR'\ncash = 5_000_000\n"
+    for name, given in params.items():
+        text += (
+            f"[plans.{name}]\nstrategy = '{Path(__file__).with_name(strategy)}'\n"
+            "instrument = 'NIFTY-FUT'\ntimeframe = '1m'\naccount = 'chaos'\n"
+            f"data = '{data}'\ntz = 'UTC'\nparams = {given}\n"
+        )
+    (folder / "tola.toml").write_text(text)
     return {
         "scenario": {**asdict(wanted), "wishes": []},
-        "names": ["first"],
+        "names": list(params),
         "flags": {},
         "config": str(folder / "tola.toml"),
     }

@@ -23,9 +23,9 @@ def lane(tmp_path_factory):
     made.close()
 
 
-@pytest.mark.parametrize("seed", [12])
-def test_a_session_killed_with_requests_at_kite_goes_on(lane, seed):
-    row = run_seed(lane, seed)
+@pytest.mark.parametrize(("venue", "seed"), [("kite", 12), ("kite pair", 3)])
+def test_a_session_killed_with_requests_at_kite_goes_on(lane, venue, seed):
+    row = run_seed(lane, seed, name=venue)
 
     assert (row.ok, row.detail) == (True, "")
     assert row.kills and row.in_flight and row.restarts == row.kills

@@ -170,13 +170,13 @@ class KeptBrackets:
     def _end_child(self, ticket: LiveTicket) -> None:
         """End a child of a closed bracket, where the venue does not do it by itself."""
         account, able = self._account, self._account.capabilities
-        if ticket.lost_at is not None or ticket.waits_to_end:
-            account.tell(ticket)
-        elif ticket.is_native and able.brackets is Brackets.ON_POSITION:
+        if ticket.is_native and able.brackets is Brackets.ON_POSITION:
             if ticket.executed_steps:
                 account.complete(ticket)
             else:
                 account.end(ticket, "cancelled", "position_closed")
+        elif ticket.lost_at is not None or ticket.waits_to_end:
+            account.tell(ticket)
         elif not (ticket.is_native and able.cancels_children_of_flat):
             account.cancel_ticket(ticket, "position_closed")
 

@@ -170,6 +170,7 @@ class LiveAccount(TradedAccount):
         """The process that sent what is in flight has died: no answer to it will be heard."""
         if self.capabilities.takes_at_once:
             return
+        self.position_prices.note_restart()
         for ticket in self.tickets():
             for part in ticket.current:
                 part.is_orphan = self.book.sent(part.order_id).is_in_flight
@@ -195,7 +196,8 @@ class LiveAccount(TradedAccount):
         if ticket.lost_at is not None or ticket.is_held or not ticket.is_accepted:
             return 0
         if ticket.is_native and self.capabilities.brackets is Brackets.ON_POSITION:
-            return ticket.remaining
+            stands = not self.capabilities.prices_follow_fill or ticket.parts[-1].price is not None
+            return ticket.remaining if stands else 0
         at_venue = [self.book.sent(part.order_id) for part in ticket.parts]
         left = sum(order.quantity - order.filled for order in at_venue if order.is_alive)
         return int(ticket.plan.steps_of(left))

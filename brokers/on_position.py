@@ -33,6 +33,24 @@ class PositionBrackets:
 
     def __init__(self, account: Any) -> None:
         self._account = account
+        self._is_to_repeat = False
+
+    def note_restart(self) -> None:
+        """Who was told the prices of entries that still wait has died."""
+        self._is_to_repeat = self._account.capabilities.prices_follow_fill
+
+    def repeat(self) -> None:
+        """Tell the prices of entries that wait once more, after a restart."""
+        if not self._is_to_repeat:
+            return
+        self._is_to_repeat = False
+        account = self._account
+        for ticket in list(account.tickets()):
+            if ticket.child is not None or ticket.is_over or not ticket.is_accepted:
+                continue
+            children = [item for item in account.family_of(ticket)[1:] if not item.is_over]
+            if children and children[0].is_native and not account.is_done(ticket):
+                account.sender.change(children[0])
 
     def children_of(self, plan: LivePlan) -> list[LiveTicket]:
         """Return the children that are prices of the plan's open position."""
@@ -52,6 +70,13 @@ class PositionBrackets:
                 account.accept(child)
             if parent.open_steps and child.is_held:
                 account.activate(child)
+                self._hear_again(child.plan)
+
+    def _hear_again(self, plan: LivePlan) -> None:
+        """Look at what was told of a position before the fill that opened it."""
+        for (symbol, _), update in list(self._account.venue_positions.items()):
+            if symbol == plan.symbol and update.quantity and update.stop is not None:
+                self.hear(plan, update)
 
     def claim(self, execution: Execution, plan: LivePlan) -> LiveTicket | None:
         """Return the child that a fill of the venue's own order is, None if it is none."""
@@ -113,6 +138,8 @@ class PositionBrackets:
         if child.lost_at is not None:
             account.brackets.found(child)
         before, part.price = part.price, price
+        if before is None:
+            account.look_at_protection(child.plan)
         restores = account.terms.restores_stops
         move = judge_price(child, account.family_of(child), before, price, restores)
         if move is not None:

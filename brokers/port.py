@@ -97,6 +97,8 @@ class Capabilities:
     brackets, bracket_prices, bracket_roles : how it keeps children, and which of stop and target.
     legs : a native bracket may hold several targets, and targets that move the stop.
     one_cancels_other : it cancels the other child itself when one fills.
+    prices_follow_fill : (ON_POSITION) the prices are set once the entry has filled: they stand when
+        the venue has told them.
     cancels_children_of_flat : closing a position ends its children; else we do after every flat.
     trailing : it moves a trailing stop by itself.
     modifies_quantity : a working order's quantity may be changed; else cancel and place anew.
@@ -126,6 +128,7 @@ class Capabilities:
     bracket_roles: frozenset[Role] = frozenset()
     legs: bool = False
     one_cancels_other: bool = False
+    prices_follow_fill: bool = False
     cancels_children_of_flat: bool = False
     trailing: bool = False
     modifies_quantity: bool = True
@@ -206,11 +209,16 @@ class VenueOrder:
 class PositionPrices:
     """Both prices that protect a position, as they shall be from now on (ON_POSITION).
 
+    symbol, quantity : whose position it is, and how much of it (signed) they shall protect.
+    entry_id : ours, of the entry that brought them.
     position_id : the venue's id of the position, "" before it is known.
     parent_id : the venue's id of the entry that brings them, as long as it may still fill; else "".
     stop, target : None: there shall be none.
     """
 
+    symbol: str
+    quantity: float
+    entry_id: str
     position_id: str
     parent_id: str
     stop: float | None

@@ -104,17 +104,20 @@ class Sender:
         parent = tickets[0]
         shares = self._shares.of(parent, parent.remaining)
         opening = [share for share in shares if share.opens]
-        is_native = self.keeps_natively(parent.request) and len(opening) == 1
+        able = self._account.capabilities
+        is_whole = len(opening) == 1 or (bool(opening) and able.prices_follow_fill)
+        is_native = self.keeps_natively(parent.request) and is_whole
         for ticket in tickets[1:]:
             ticket.is_native = is_native
             self._want(ticket)
         self._want(parent)
         parent.is_sent = True
+        given: tuple[ProtectionRequest, ...] = ()
+        if is_native:
+            given = tuple(self._given_along(ticket) for ticket in tickets[1:])
         for share in shares:
-            children: tuple[ProtectionRequest, ...] = ()
-            if is_native and share.opens:
-                children = tuple(self._given_along(ticket) for ticket in tickets[1:])
-            self._submit(parent, share, Role.ENTRY if share.opens else Role.EXIT, children)
+            role, children = (Role.ENTRY, given) if share.opens else (Role.EXIT, ())
+            self._submit(parent, share, role, children)
 
     def send(self, ticket: LiveTicket, steps: int) -> None:
         """Send a child as an order of its own, or what is left of an order anew."""
@@ -399,6 +402,9 @@ class Sender:
                 prices[child.role] = child.wanted_price
         waits = not account.is_done(parent)
         protection = PositionPrices(
+            plan.symbol,
+            plan.size(parent.open_steps) * int(parent.side),
+            parent.order_id,
             parent.position_ids[0] if parent.position_ids else "",
             parent.venue_order_id if waits else "",
             prices[Role.STOP],

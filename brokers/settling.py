@@ -68,6 +68,7 @@ class Settling:
         self._learn(snapshot)
         self._learn_absent(snapshot)
         account.strangers.place()
+        account.position_prices.repeat()
         found = [
             *account.collected(),
             *quantities_of(snapshot, before),

@@ -21,6 +21,7 @@ from typing import Any
 
 from backtests.loading import LoadedPlan
 from backtests.request import AccountRequest
+from brokers.bracket_terms import bracket_terms
 from brokers.live_terms import Foreign
 from brokers.paper.ledger import PaperLedger
 from brokers.reconcile import Difference
@@ -249,6 +250,7 @@ class Session:
         )
         document |= {
             "start": self.built.source.start,
+            "bracket_terms": bracket_terms(self.built.port.capabilities),
             "continues": chain[-1].session_id if chain else None,
             "ticks": "path" if market is None and not terms.discrete else "trades",
         }
@@ -337,6 +339,7 @@ class Session:
                 "prices; begin a new account: --account NAME, or give further prices with --data"
             )
         if chain:
+            self._refuse_other_brackets(chain)
             self._first_id = chain[0].session_id
             self._booked = frozenset(fill.fill_id for fill in self.journal.executions())
             self.recovered = recover(self.built, self.journal, chain)
@@ -356,6 +359,20 @@ class Session:
         self.state, self._has_begun = SessionState.LIVE, True
         self._watchdog = self._watched()
         self._watchdog.start()
+
+    def _refuse_other_brackets(self, chain: Sequence[SessionFacts]) -> None:
+        """Refuse to go on with a record whose stops were kept otherwise."""
+        name = "bracket_terms"
+        now: Mapping[str, Any] = self.facts.document[name]
+        before: Mapping[str, Any] = chain[0].document.get(name) or now
+        changed = [key for key in now if before[key] != now[key]]
+        if changed:
+            were = ", ".join(f"{key} {before[key]}, now {now[key]}" for key in changed)
+            raise Diverged(
+                f"account {self.folder.name}: its record was made with stops and targets kept "
+                f"otherwise ({were}): set the account's settings back, or begin a new record: "
+                "--flatten closes what the old one left, --adopt takes it over as it is"
+            )
 
     def _watched(self) -> Watchdog:
         """Return a watchdog over this thread's cycles."""

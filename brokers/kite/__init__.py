@@ -9,7 +9,7 @@ without it.
 from __future__ import annotations
 
 from brokers.port import Brackets, Capabilities, HistoryLimit, PositionMode, TickSource
-from core.orders import OrderKind, TimeInForce
+from core.orders import OrderKind, Role, TimeInForce
 
 __all__ = ["kite_capabilities"]
 
@@ -18,19 +18,21 @@ _HISTORY_DAYS = {60: 60, 180: 100, 300: 100, 600: 100, 900: 200, 1800: 200, 3600
 """Most days a request for candles may span, by seconds of a candle (docs, historical)."""
 
 
-def kite_capabilities(product: str = "NRML") -> Capabilities:
+def kite_capabilities(product: str = "NRML", protection: str = "orders") -> Capabilities:
     """Return what an account at Kite can do.
 
     Parameters
     ----------
     product : what orders are sent as: NRML, MIS or CNC.
+    protection : orders: we keep brackets; gtt: the venue keeps two prices of a position.
 
     Notes
     -----
-    It keeps no brackets for futures (GTT is no bracket: it is looked at while the market moves on,
-    and places LIMIT orders). Its stream tells that an order changed, not its fills: the store asks
-    for them then, and looks at the order book by itself besides.
+    Of itself it keeps no brackets for futures: a trigger (GTT) is looked at while the market moves
+    on, and places a LIMIT order. Its stream tells that an order changed, not its fills: the store
+    asks for them then, and looks at the order book by itself besides.
     """
+    as_prices = protection == "gtt"
     products = (product, *(name for name in ("NRML", "MIS", "CNC") if name != product))
     return Capabilities(
         venue="kite",
@@ -39,7 +41,11 @@ def kite_capabilities(product: str = "NRML") -> Capabilities:
         ),
         times_in_force=frozenset({TimeInForce.DAY, TimeInForce.IOC}),
         products=products,
-        brackets=Brackets.NONE,
+        brackets=Brackets.ON_POSITION if as_prices else Brackets.NONE,
+        bracket_roles=frozenset({Role.STOP, Role.TARGET}) if as_prices else frozenset(),
+        one_cancels_other=as_prices,
+        cancels_children_of_flat=as_prices,
+        prices_follow_fill=as_prices,
         changes_an_order=25,
         tag_chars=20,
         tag_on_executions=False,

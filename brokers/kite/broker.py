@@ -16,9 +16,10 @@ from brokers.kite.client import KiteClient
 from brokers.kite.config import KiteConfig
 from brokers.kite.mapping import SentTerms, change_terms, order_type, place_terms, whole_units
 from brokers.kite.order_watch import OrderWatch
+from brokers.kite.protection import KiteProtection
 from brokers.kite.trading_day import TradingDay
 from brokers.lanes import Lanes
-from brokers.port import OrderChangeRequest, VenueOrder
+from brokers.port import OrderChangeRequest, PositionPrices, VenueOrder
 from core.errors import TolaError
 from core.events import Answer, Event, Outcome, Verb
 
@@ -46,6 +47,7 @@ class KiteBroker:
         day: TradingDay,
         client: KiteClient,
         watch: OrderWatch,
+        protection: KiteProtection,
         orders: Lanes,
         asks: Lanes,
         emit: Callable[[Event], None],
@@ -56,6 +58,7 @@ class KiteBroker:
         self._day = day
         self._client = client
         self._watch = watch
+        self._protection = protection
         self._orders = orders
         self._asks = asks
         self._emit = emit
@@ -71,6 +74,8 @@ class KiteBroker:
             terms = place_terms(order, contract, self.config, tick)
             sent = SentTerms(order_type(order, self.config), order.side, contract, tick)
             self._watch.roll.sending(order.order_id, sent)
+            self._protection.entry_sent(order)
+            self._protection.exit_sent(order)
             venue_order_id = self._client.place_order(terms)
             self._watch.roll.placed(order.order_id, venue_order_id)
             return venue_order_id
@@ -78,7 +83,11 @@ class KiteBroker:
         self._request(request_id, Verb.SUBMIT, order.order_id, send)
 
     def modify(self, request_id: int, change: OrderChangeRequest) -> None:
-        """Change a working order."""
+        """Change a working order, or the prices of a position."""
+        prices = change.protection
+        if prices is not None:
+            self._move(request_id, change.order_id, prices)
+            return
 
         def send() -> str:
             venue_order_id = self._find(change.order_id, change.venue_order_id)
@@ -89,6 +98,14 @@ class KiteBroker:
             return venue_order_id
 
         self._request(request_id, Verb.MODIFY, change.order_id, send)
+
+    def _move(self, request_id: int, order_id: str, prices: PositionPrices) -> None:
+        def send() -> str:
+            self._protection.moved(prices)
+            return ""
+
+        lane = f"triggers {prices.symbol}"
+        self._request(request_id, Verb.MODIFY, order_id, send, lane=lane)
 
     def cancel(self, request_id: int, order_id: str, venue_order_id: str) -> None:
         """Cancel a working order."""
@@ -114,6 +131,7 @@ class KiteBroker:
             ]
             if not held:
                 raise _NoSuchOrder(f"no position in {symbol}")
+            self._protection.close_sent(symbol)
             placed = [self._close_row(row, contract) for row in held]
             return placed[-1]
 
@@ -171,6 +189,8 @@ class KiteBroker:
                 answer = replace(answer, reason=str(fault))
             except (TolaError, ValueError) as fault:  # refused, or never sent
                 answer = replace(answer, outcome=Outcome.REFUSED, reason=str(fault))
+                if verb is Verb.SUBMIT:
+                    self._protection.refused(order_id)
             except Exception as fault:  # an error of ours: it may have been sent
                 logger.exception("a request failed verb=%s order=%s", verb.name, order_id)
                 answer = replace(answer, reason=f"an error of ours: {type(fault).__name__}")

@@ -188,6 +188,26 @@ class KiteClient:
         """Cancel an order."""
         return str(self._send("cancel", lambda sdk: sdk.cancel_order("regular", venue_order_id)))
 
+    # -- triggers ----------------------------------------------------------------------------
+
+    def get_gtts(self) -> list[wire.Gtt]:
+        """Return the account's triggers, fired ones too."""
+        return self._get("triggers", lambda sdk: [wire.decode_gtt(row) for row in sdk.get_gtts()])
+
+    def place_gtt(self, terms: Mapping[str, Any]) -> int:
+        """Place a trigger; return its id."""
+        return self._send("place trigger", lambda sdk: int(sdk.place_gtt(**terms)["trigger_id"]))
+
+    def modify_gtt(self, trigger_id: int, terms: Mapping[str, Any]) -> int:
+        """Change a trigger; return its id."""
+        return self._send(
+            "change trigger", lambda sdk: int(sdk.modify_gtt(trigger_id, **terms)["trigger_id"])
+        )
+
+    def delete_gtt(self, trigger_id: int) -> None:
+        """End a trigger."""
+        self._send("delete trigger", lambda sdk: sdk.delete_gtt(trigger_id))
+
     # -- how ---------------------------------------------------------------------------------
 
     def _get(

@@ -11,6 +11,7 @@ from core.errors import ConfigError, near_name
 
 PRODUCTS = ("NRML", "MIS", "CNC")
 STOPS = ("SL-M", "SL")
+PROTECTIONS = ("orders", "gtt")
 _HIGHEST_PORT = 65_535
 
 
@@ -24,6 +25,12 @@ class KiteConfig:
     market_protection : percent a market or stop-market order may slip, -1: as the venue sees fit.
         Without one such orders are refused since April 2026.
     stop_order : SL-M, or SL with a limit `stop_limit_ticks` beyond the trigger.
+    protection : orders: stops and targets are orders of the exchange, which end with each day and
+        are placed again the next morning; gtt: triggers of the venue, which stand overnight and
+        while this computer is off, one stop and one target a contract.
+    gtt_slip_percent : how far beyond a trigger the limit of its order lies, percent of the price.
+        gtt_wait_secs : an order of a trigger that nobody took by then is sent to market.
+        gtt_look_secs : how often triggers are looked at: no stream tells of them.
     units : by symbol, how many of the venue's units 1.0 of our quantity is, where it is not 1. The
         contract list does not tell what an MCX lot means.
     names : by symbol, the venue's own name of the contract that is meant, where it is not the
@@ -44,6 +51,10 @@ class KiteConfig:
     market_protection: float = -1.0
     stop_order: str = "SL-M"
     stop_limit_ticks: int = 100
+    protection: str = "orders"
+    gtt_slip_percent: float = 1.0
+    gtt_wait_secs: float = 3.0
+    gtt_look_secs: float = 5.0
     units: Mapping[str, float] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     redirect_port: int = 8765
@@ -64,6 +75,10 @@ class KiteConfig:
             "market_protection": (protection == -1 or 0 < protection <= 100, "-1, or 0 to 100"),
             "stop_order": (self.stop_order in STOPS, "SL-M or SL"),
             "stop_limit_ticks": (self.stop_limit_ticks >= 1, "1 or more"),
+            "protection": (self.protection in PROTECTIONS, "orders or gtt"),
+            "gtt_slip_percent": (0 < self.gtt_slip_percent <= 20, "above 0, 20 at most"),
+            "gtt_wait_secs": (self.gtt_wait_secs > 0, "above 0"),
+            "gtt_look_secs": (self.gtt_look_secs > 0, "above 0"),
             "redirect_port": (0 <= self.redirect_port <= _HIGHEST_PORT, f"0 to {_HIGHEST_PORT}"),
             "timeout_secs": (self.timeout_secs > 0, "above 0"),
             "silent_secs": (self.silent_secs >= 3, "3 or more: a heartbeat comes each few seconds"),
@@ -75,6 +90,11 @@ class KiteConfig:
             for name, (fits, wanted) in checks.items()
             if not fits
         ]
+        if self.protection == "gtt" and self.product == "MIS":
+            faults.append(
+                "venues.kite.protection=gtt: the venue takes no trigger for MIS: "
+                'product = "NRML", or protection = "orders"'
+            )
         if faults:
             raise ConfigError("\n".join(faults))
 

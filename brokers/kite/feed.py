@@ -54,6 +54,11 @@ class KiteData:
         self._makers = TickMaker()
         self._watched: dict[str, None] = {}
         self._by_token: dict[int, str] = {}
+        self._last: dict[str, float] = {}
+
+    def last_price(self, symbol: str) -> float | None:
+        """Return the last price the stream told of a symbol's contract, None before any."""
+        return self._last.get(symbol)
 
     # -- the stream --------------------------------------------------------------------------
 
@@ -74,11 +79,13 @@ class KiteData:
             symbol = symbols.get(token)
             if symbol is not None:
                 one = ticks[place : place + 1]
+                self._last[symbol] = float(ticks["price"][place])
                 emit(Ticks(symbol, one, ts_event=ts_event, ts_init=ts_init))
 
     def contracts_changed(self) -> None:
         """Watch the contracts of another day."""
         with self._lock:
+            self._last.clear()
             self._set_tokens()
 
     def subscribe(self, symbols: Sequence[str]) -> None:

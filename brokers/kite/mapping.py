@@ -45,6 +45,9 @@ _FUTURES = {
 """Our symbol of a future by exchange and name of what it is of."""
 _INDICES = {"NIFTY 50": "NIFTY50"}
 
+GUARD_TAG = "tolagtt"
+"""What the tags of orders begin with that leave in place of a trigger: the broker sent none."""
+
 MAPPING_VERSION = "1"
 """Changes when a contract would be read otherwise: kept lists of another version are fetched."""
 

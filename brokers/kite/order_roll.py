@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from brokers.kite import wire
-from brokers.kite.mapping import SIDES, STATUSES, Prices, SentTerms, prices_of
+from brokers.kite.mapping import GUARD_TAG, SIDES, STATUSES, Prices, SentTerms, prices_of
 from core.events import Execution, OrderStatus, OrderUpdate
 
 _Terms = tuple[float, float | None, float | None]
@@ -182,5 +182,5 @@ def _tag_of(order: wire.Order, sent: dict[str, SentTerms]) -> str:
     ours = [tag for tag in tags if tag in sent]
     if ours:
         return ours[0]
-    foreign = ("autoslice", "mktp:")
+    foreign = ("autoslice", "mktp:", GUARD_TAG)
     return next((tag for tag in tags if not tag.startswith(foreign)), "")

@@ -7,18 +7,21 @@ for a mere placement, and hold no fills.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from brokers.kite import wire
 from brokers.kite.client import KiteClient
 from brokers.kite.mapping import SIDES, SentTerms
 from brokers.kite.order_roll import OrderRoll
+from brokers.kite.protection import KiteProtection
 from brokers.kite.trading_day import TradingDay
+from brokers.kite.triggers import Pair
 from brokers.lanes import Lanes
 from brokers.retries import Questions
 from core.errors import TolaError
-from core.events import AccountUpdate, Event, PositionUpdate, Snapshot
+from core.events import AccountUpdate, Event, OrderUpdate, PositionUpdate, Snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +45,7 @@ class OrderWatch:
         self,
         day: TradingDay,
         client: KiteClient,
+        protection: KiteProtection,
         asks: Lanes,
         questions: Questions,
         emit: Callable[[Event], None],
@@ -50,6 +54,7 @@ class OrderWatch:
         self.roll = OrderRoll()
         self._day = day
         self._client = client
+        self._protection = protection
         self._asks = asks
         self._questions = questions
         self._emit = emit
@@ -72,8 +77,17 @@ class OrderWatch:
         # Orders before fills: a fill in between is one more, never one that is missing.
         client = self._client
         orders, trades = client.get_orders(), client.get_trades()
+        protection = self._protection
+        for order in orders:
+            update = self._order_update(order, is_book=True)
+            protection.explain(order, update.order_id)
+        prices = {symbol: protection.prices(symbol) for symbol in self._day.traded}
         positions, margins = client.get_positions(), client.get_margins()
-        updates = tuple(self._order_update(order, is_book=True) for order in orders)
+        updates = tuple(
+            self._order_update(order, is_book=True)
+            for order in orders
+            if not protection.reason(order.order_id)
+        )
         executions = [
             self._executions([trade])[0]
             for trade in trades
@@ -84,12 +98,12 @@ class OrderWatch:
             asked_at,
             _account_of(margins),
             updates,
-            tuple(self._positions(positions)),
+            tuple(self._positions(positions, prices)),
             tuple(executions),
             ts_event=self._clock(),
         )
 
-    def _positions(self, books: wire.Positions) -> list[PositionUpdate]:
+    def _positions(self, books: wire.Positions, prices: Mapping[str, Pair]) -> list[PositionUpdate]:
         """Return what is held by symbol, all products of a contract together."""
         held: dict[str, list[tuple[float, float]]] = {}
         for row in books.net:
@@ -100,7 +114,9 @@ class OrderWatch:
             quantity = sum(part for part, _ in parts)
             weight = sum(abs(part) for part, _ in parts)
             price = sum(abs(part) * at for part, at in parts) / weight if weight else 0.0
-            found.append(PositionUpdate(symbol, quantity, price if quantity else 0.0))
+            pair = prices.get(symbol, Pair())
+            average = price if quantity else 0.0
+            found.append(PositionUpdate(symbol, quantity, average, "", pair.stop, pair.target))
         return found
 
     def poll(self) -> None:
@@ -126,15 +142,33 @@ class OrderWatch:
         self.tell(order, is_book=True)
 
     def tell(self, order: wire.Order, *, is_book: bool = False) -> None:
-        """Tell how an order stands, and ask for the fills it lacks."""
-        self._emit(self._order_update(order, is_book=is_book))
-        if self.roll.lacks_fills(order):
-            self._asks.put(f"fills {order.order_id}", lambda: self._ask_fills(order))
+        """Tell how an order stands, and ask for the fills it lacks.
 
-    def _ask_fills(self, order: wire.Order) -> None:
+        Of an order that a trigger has placed the fills alone are told.
+        """
+        update = self._order_update(order, is_book=is_book)
+        protection, order_id = self._protection, update.order_id
+        if protection.may_be_ours(order, order_id):
+            self._asks.put(f"order {order.order_id}", lambda: self._tell_explained(order, update))
+        elif not protection.reason(order.order_id):
+            self._emit(update)
+        if self.roll.lacks_fills(order):
+            self._asks.put(f"fills {order.order_id}", lambda: self._ask_fills(order, order_id))
+
+    def _tell_explained(self, order: wire.Order, update: OrderUpdate) -> None:
+        """Tell of an order that carries no tag, unless a trigger has placed it."""
+        try:
+            self._protection.explain(order, update.order_id)
+        except TolaError as fault:
+            logger.warning("triggers cannot be read error=%s", fault)
+        if not self._protection.reason(order.order_id):
+            self._emit(update)
+
+    def _ask_fills(self, order: wire.Order, order_id: str) -> None:
         if not self.roll.lacks_fills(order):
             return
         try:
+            self._protection.explain(order, order_id)
             trades = self._questions.ask(lambda: self._client.get_order_trades(order.order_id))
         except TolaError as fault:
             logger.warning("fills cannot be read order=%s error=%s", order.order_id, fault)
@@ -142,10 +176,11 @@ class OrderWatch:
         for execution in self._executions(trades):
             self._emit(execution)
 
-    def _order_update(self, order: wire.Order, *, is_book: bool = False) -> Any:
+    def _order_update(self, order: wire.Order, *, is_book: bool = False) -> OrderUpdate:
         symbol, units = self._day.symbol_of(order.exchange, order.tradingsymbol)
         contract = self._day.named(order.exchange, order.tradingsymbol)
         update = self.roll.heard(order, symbol, units, is_book=is_book)
+        self._protection.heard(order, update.order_id)
         if update.order_id and contract is not None and order.order_type != "MARKET":
             side = SIDES[order.transaction_type]
             self.roll.learn_terms(
@@ -158,7 +193,9 @@ class OrderWatch:
         found = []
         for trade in trades:
             symbol, units = self._day.symbol_of(trade.exchange, trade.tradingsymbol)
-            found += self.roll.executions([trade], symbol, units)
+            reason = self._protection.reason(trade.order_id)
+            executions = self.roll.executions([trade], symbol, units)
+            found += [replace(item, reason=reason) for item in executions]
         return found
 
 

@@ -24,6 +24,7 @@ from brokers.kite.feed import KiteData
 from brokers.kite.link import KiteLink
 from brokers.kite.login_desk import Keep
 from brokers.kite.order_watch import OrderWatch
+from brokers.kite.protection import KiteProtection
 from brokers.kite.stream import KiteStream
 from brokers.kite.trading_day import TradingDay
 from brokers.lanes import Lanes
@@ -79,7 +80,7 @@ class KiteStore:
         policy = policy or RetryPolicy()
         self.config = config
         self.client = KiteClient(config, keys, windows, self._login_over)
-        self._capabilities = kite_capabilities(config.product)
+        self._capabilities = kite_capabilities(config.product, config.protection)
         self._emit = emit
         self._clock = clock
         self._orders = Lanes("kite-orders", _ORDER_THREADS, goes_first=True)
@@ -89,13 +90,18 @@ class KiteStore:
         self._day = day = TradingDay(
             config, self.client, symbols, clock, contracts, self._contracts_changed
         )
-        self._watch = OrderWatch(day, self.client, self._asks, self._questions, emit, clock)
         self._data = KiteData(
             day, self.client, lambda: link.stream, self._asks, self._questions, emit, clock
         )
+        self._protection = KiteProtection(
+            config, day, self.client, self._orders, self._data.last_price, emit, clock
+        )
+        self._watch = OrderWatch(
+            day, self.client, self._protection, self._asks, self._questions, emit, clock
+        )
         self._broker = KiteBroker(
-            config, day, self.client, self._watch, self._orders, self._asks, emit, clock,
-            link.closing,
+            config, day, self.client, self._watch, self._protection, self._orders, self._asks,
+            emit, clock, link.closing,
         )  # fmt: skip
         self._last_day = self._token_day = 0
         self._polled_at = self._day_looked_at = 0.0
@@ -185,6 +191,7 @@ class KiteStore:
         """Check the token, learn the day's contracts."""
         self.client.get_profile()
         self._day.learn()
+        self._protection.learn()
 
     def stream_opened(self, stream: KiteStream) -> None:
         """Renew all subscriptions; see what became of orders meanwhile."""
@@ -218,6 +225,7 @@ class KiteStore:
         if self._watch.roll.has_working and now - self._polled_at >= self._capabilities.poll_secs:
             self._polled_at = now
             self._asks.put("poll", self._watch.poll)
+        self._protection.tend(now)
 
     # -- each morning ------------------------------------------------------------------------
 

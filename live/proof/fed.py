@@ -18,6 +18,7 @@ import numpy as np
 
 from backtests.loading import LoadedPlan
 from backtests.request import AccountRequest
+from brokers.bracket_terms import with_bracket_terms
 from brokers.port import Capabilities
 from brokers.registry import get_venue
 from core.bars import BAR, Series
@@ -143,7 +144,8 @@ def _decided_again(
     """Run the record through a session of the same plans; return where it decides otherwise."""
     beginning, venue = chain[0].document, chain[0].venue
     start = int(beginning["start"])
-    silent = partial(_Silent, get_venue(venue).load_capabilities())
+    able = get_venue(venue).load_capabilities()
+    silent = partial(_Silent, with_bracket_terms(able, beginning.get("bracket_terms")))
     market = VenueMarket(venue, silent, False, False, lambda: start)
     built = build_on_market(
         replace(account, cash=float(beginning["cash"])),

@@ -146,7 +146,8 @@ def _on_market(
         speed = asked.terms.speed if is_paced else None
         opened = open_for(open_sandbox, name, asked.loaded, asked.terms, asked.account.cash, speed)
         stack.callback(opened.close)
-        return on_market(asked, sandbox_market(opened, name, account, whole.live))
+        options = load(config).venues.get(name, {})
+        return on_market(asked, sandbox_market(opened, name, account, whole.live, options))
     if account == SANDBOX:
         raise ConfigError("account sandbox: --sandbox starts the sandbox it is at")
     if venue is None:

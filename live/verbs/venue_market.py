@@ -48,9 +48,18 @@ OpenSandbox = Callable[..., Opened]
 
 
 def sandbox_market(
-    opened: Opened, venue: str, account: str | None, live: LiveSettings
+    opened: Opened,
+    venue: str,
+    account: str | None,
+    live: LiveSettings,
+    options: Mapping[str, Any],
 ) -> VenueMarket:
-    """Return a sandbox as a market; orders go there on its own account, else paper fills them."""
+    """Return a sandbox as a market; orders go there on its own account, else paper fills them.
+
+    Parameters
+    ----------
+    options : of the venue's own table in the settings; the sandbox's addresses go before them.
+    """
     entry = get_venue(venue)
 
     def open_port(emit: Any, symbols: Sequence[str]) -> Any:
@@ -61,7 +70,7 @@ def sandbox_market(
                 tuple(symbols),
                 emit,
                 lambda: Credentials(opened.credentials),
-                options=opened.options,
+                options={**options, **opened.options},
             )
         )
 

@@ -25,6 +25,7 @@ class Ability(Enum):
     """What a lab may be able to do; one that cannot says so in `lacks`, and the tests skip.
 
     PARTIAL_FILLS : a print's volume bounds what fills on it.
+    STOP_BESIDE_TARGET : a stop stands while a target fills part by part.
     REFUSES : the venue can be made to refuse the next order.
     LOSES_REQUESTS, LOSES_ANSWERS : a request never arrives; it does, and its answer never comes.
     REPEATS, REORDERS : what the venue tells comes twice; in another order.
@@ -36,6 +37,7 @@ class Ability(Enum):
     """
 
     PARTIAL_FILLS = "partial fills"
+    STOP_BESIDE_TARGET = "a stop beside a target that fills"
     REFUSES = "refusals"
     LOSES_REQUESTS = "lost requests"
     LOSES_ANSWERS = "lost answers"

@@ -405,6 +405,11 @@ class OurSide:
         return {name for name, order in self.strategy.orders.items() if order.alive()}
 
     @property
+    def is_on_position(self) -> bool:
+        """Whether the venue keeps children as prices of a position."""
+        return self.port.capabilities.brackets is Brackets.ON_POSITION  # type: ignore[no-any-return]
+
+    @property
     def is_native(self) -> bool:
         """Whether the venue takes children with their entry as orders."""
         return self.port.capabilities.brackets is Brackets.CHILD_ORDERS  # type: ignore[no-any-return]

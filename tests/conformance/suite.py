@@ -59,11 +59,19 @@ class Group:
         missing = [
             part.order_id
             for ticket in broker.tickets()
-            if ticket.is_accepted
+            if ticket.is_accepted and not (our.is_on_position and ticket.is_native)
             for part in broker.parts_at_work(ticket)
             if part.order_id not in at_venue
         ]
         assert missing == [], "orders that we think work are not at the venue"
+        prices = {(order.is_stop, order.price) for order in truth.working if not order.order_id}
+        away = [
+            (ticket.order_id, ticket.wanted_price)
+            for ticket in broker.tickets()
+            if our.is_on_position and ticket.is_native and our.position and not ticket.is_over
+            if (ticket.is_stop, ticket.wanted_price) not in prices
+        ]
+        assert away == [], "prices that we think the position has are not at the venue"
         plan = broker.plans[0]
         side = Side.SELL if our.position > 0 else Side.BUY
         assert truth.stops(side) >= plan.size(plan.stopped_steps), "a position has no stop"

@@ -298,6 +298,7 @@ class PartialFills:
 
     def test_a_target_filled_in_part_leaves_a_stop_for_the_rest(self, lab, our):
         lab.needs(Ability.PARTIAL_FILLS)
+        lab.needs(Ability.STOP_BESIDE_TARGET)
         our.show(lab.at(0))
         our.do(
             "bracket",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import numpy as np
 
 from brokers.kite.client import WINDOWS
 from brokers.kite.config import KiteConfig, KiteKeys
+from brokers.kite.mapping import SIDES
 from brokers.kite.store import KiteStore
 from brokers.retries import RetryPolicy
 from core.bars import BAR, Series
@@ -58,6 +60,7 @@ class KiteLab(Lab):
     cash = 1_000_000.0
     currency = "INR"
     other_symbol = "NFO:BANKNIFTY24SEPFUT"
+    settings: ClassVar[dict[str, Any]] = {}
     lacks: ClassVar = {
         Ability.CUTS: "one stream brings prices and orders alike; it breaks with both",
     }
@@ -109,7 +112,7 @@ class KiteLab(Lab):
     def open_port(self, emit: Callable[[Event], None]) -> Any:
         self.wire = _Wire(emit)
         self.store = KiteStore(
-            KiteConfig(api_root=self.box.url, stream_root=self.box.stream_url),
+            KiteConfig(api_root=self.box.url, stream_root=self.box.stream_url, **self.settings),
             lambda: KiteKeys("sandboxkey", self.token, "sandboxsecret"),
             self.wire.hear,
             [self.symbol],
@@ -298,6 +301,98 @@ class KiteLab(Lab):
         lot = get_instrument("BANKNIFTY-FUT").facts(int(self.now // (86_400 * SECOND))).lot
         self.box.place(self.other_symbol, Side.BUY, lot, product="NRML")
         self._play([Price(self.now, "BANKNIFTY-FUT", 50_000.0, 1000, 0.0, TRADE)])
+
+
+class TriggerLab(KiteLab):
+    """The same account, its stops and targets kept as triggers."""
+
+    lacks: ClassVar = KiteLab.lacks | {
+        Ability.STOP_BESIDE_TARGET: "a trigger that fires ends the other; its order leaves all",
+    }
+    settings: ClassVar = {"protection": "gtt", "gtt_wait_secs": 0.3, "gtt_look_secs": 0.05}
+
+    def show(self, price: float, volume: float | None = None) -> None:
+        """Let a trade be printed, and another where it sets off a trigger: its order needs one."""
+        before = self._fired()
+        super().show(price, volume)
+        if self._fired() != before:
+            self.rest()
+            super().show(price, volume)
+
+    def _fired(self) -> int:
+        return sum(gtt.status == "triggered" for gtt in self.box.call(self._triggers.all, USER))
+
+    def truth(self) -> Truth:
+        """Return the books with each price of a trigger as an order without a tag."""
+        books = super().truth()
+        legs = [
+            TrueOrder(
+                "", f"gtt:{gtt.id}:{place}", SIDES[order["transaction_type"]],
+                float(order["quantity"]), 0.0, price, True, False, _is_stop(gtt, place),
+            )
+            for gtt in self.box.call(self._triggers.all, USER)
+            if gtt.status == "active" and f"{gtt.exchange}:{gtt.tradingsymbol}" == self.contract
+            for place, (price, order) in enumerate(zip(gtt.trigger_values, gtt.orders, strict=True))
+        ]  # fmt: skip
+        return Truth((*books.orders, *legs), books.fills)
+
+    @property
+    def _triggers(self) -> Any:
+        return self.box.face.triggers
+
+    def lose_request(self, verb: str) -> None:
+        on = "gtt.modify" if verb == "modify" else _ENDPOINTS[verb]
+        self.box.add_fault("status", on=on, count=1, status=503, error="html")
+
+    def lose_answer(self, verb: str, *, stream_too: bool) -> None:
+        if verb != "modify":
+            super().lose_answer(verb, stream_too=stream_too)
+            return
+        self.box.add_fault(
+            "status", on="gtt.modify", count=1, status=502, error="html", handled=True
+        )
+
+    def hand_cancels(self, venue_order_id: str) -> None:
+        if not venue_order_id.startswith("gtt:"):
+            super().hand_cancels(venue_order_id)
+            return
+        _, number, _ = venue_order_id.split(":")
+        self.box.call(self._triggers.delete, USER, int(number))
+        self._wait_for_a_look()
+
+    def hand_moves(self, venue_order_id: str, price: float) -> None:
+        if not venue_order_id.startswith("gtt:"):
+            super().hand_moves(venue_order_id, price)
+            return
+        _, number, place = venue_order_id.split(":")
+        gtt = self.box.call(self._triggers.get, USER, int(number))
+        values = list(gtt.trigger_values)
+        values[int(place)] = price
+        rows = [{key: row[key] for key in row if key != "result"} for row in gtt.orders]
+        form = {
+            "type": gtt.type,
+            "condition": json.dumps(
+                {
+                    "exchange": gtt.exchange, "tradingsymbol": gtt.tradingsymbol,
+                    "trigger_values": values, "last_price": self.last,
+                }
+            ),
+            "orders": json.dumps(rows),
+        }  # fmt: skip
+        self.box.call(self._triggers.change, USER, gtt.id, form)
+        self._wait_for_a_look()
+
+    def _wait_for_a_look(self) -> None:
+        """Let our side look at the triggers: nothing tells of what a hand did to one."""
+        time.sleep(0.5)
+        self.rest()
+
+
+def _is_stop(gtt: Any, place: int) -> bool:
+    side = SIDES[gtt.orders[place]["transaction_type"]]
+    if gtt.type == "two-leg":
+        return (place == 0) == (side is Side.SELL)
+    return bool((gtt.trigger_values[0] - gtt.last_price) * int(side) > 0)
 
 
 class _Wire:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.brokers.kite.lab import KiteLab
+from tests.brokers.kite.lab import KiteLab, TriggerLab
 from tests.conformance.suite import FloorConformance, RestartConformance, TradingConformance
 
 
@@ -19,3 +19,13 @@ class TestRestarts(RestartConformance):
 class TestFloors(FloorConformance):
     def make_lab(self, folder):
         return KiteLab(folder)
+
+
+class TestTradingOnTriggers(TradingConformance):
+    def make_lab(self, folder):
+        return TriggerLab(folder)
+
+
+class TestRestartsOnTriggers(RestartConformance):
+    def make_lab(self, folder):
+        return TriggerLab(folder)

@@ -1,5 +1,7 @@
 """Stop and target as two prices of a position, without orders of their own (cTrader, MetaApi)."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.events import Outcome, PositionUpdate, Verb
@@ -194,5 +196,64 @@ def test_an_entry_that_ended_unfilled_takes_them_along():
 
     desk.says(desk.id_of(entry), S.EXPIRED)
 
+    assert desk.states(stop)[-1] == desk.states(target)[-1] == "Canceled"
+    assert desk.broker.tickets() == []
+
+
+FOLLOW = replace(PRICES, prices_follow_fill=True)
+
+
+def filled(table):
+    desk = Desk(table)
+    entry, stop, target = desk.bracket(2)
+    desk.works(desk.id_of(entry))
+    desk.fills(desk.id_of(entry), 2, 1999.0)
+    return desk, stop, target
+
+
+def test_prices_that_follow_the_fill_protect_once_the_venue_has_told_them():
+    desk, _, _ = filled(FOLLOW)
+    assert desk.plan.unprotected_since == desk.now
+
+    holds(desk, 1990.0, 2010.0, position_id="")
+
+    assert desk.plan.unprotected_since is None
+
+
+def test_prices_told_before_the_fill_that_opened_the_position_count():
+    desk = Desk(FOLLOW)
+    entry, _, _ = desk.bracket(2)
+    desk.works(desk.id_of(entry))
+    holds(desk, 1990.0, 2010.0, position_id="")
+
+    desk.fills(desk.id_of(entry), 2, 1999.0)
+
+    assert desk.plan.unprotected_since is None
+
+
+def test_after_a_restart_the_prices_of_an_entry_that_waits_are_told_again():
+    desk = Desk(FOLLOW)
+    entry, _, _ = desk.bracket(2)
+    desk.works(desk.id_of(entry))
+
+    desk.broker.note_restart()
+    desk.snapshot(orders=desk.listed(desk.id_of(entry)))
+
+    (change,) = desk.venue.modified
+    protection = change.protection
+    assert (protection.stop, protection.target) == (1990.0, 2010.0)
+    assert (protection.symbol, protection.quantity) == ("MGC", 0.0)
+    assert protection.entry_id == desk.id_of(entry)
+    assert protection.parent_id == f"v-{desk.id_of(entry)}"
+
+
+def test_a_lost_stop_of_a_position_that_another_hand_closed_ends_with_it():
+    desk, stop, target = opened()
+    holds(desk, None, 2010.0)
+    assert stop.alive()
+
+    desk.hand_fills(SELL, 2, 2001.0, position_id="p7")
+
+    assert desk.position == 0
     assert desk.states(stop)[-1] == desk.states(target)[-1] == "Canceled"
     assert desk.broker.tickets() == []

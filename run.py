@@ -141,66 +141,6 @@ def backtest(
 
 @app.command(
     epilog=examples(
-        "audit gold",
-        "audit gold_smc --instrument XAUUSD --data gold.csv --from 2025-01",
-        "audit --strategy my.py:Cross --instrument MGC --data gold.csv --json",
-        "audit gold --cuts 40 --seed 7",
-    )
-)
-def audit(
-    plan: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[PLAN or STRATEGY]", help="Of tola.toml, or bundled."),
-    ] = None,
-    strategy: Annotated[
-        str | None, option("FILE.py:CLASS", "Your own Backtrader strategy, or a strategy's name.")
-    ] = None,
-    data: Annotated[
-        list[str] | None, option("FILE", "Bars: CSV (plain, gz, zip) or Parquet.")
-    ] = None,
-    instrument: Annotated[str | None, option("SYMBOL", "MGC, XAUUSD, NIFTY-FUT, ...")] = None,
-    timeframe: Annotated[str | None, option("TF", "5m, 15m, 1h: built from finer bars.")] = None,
-    tz: Timezone = None,
-    further: Annotated[
-        list[str] | None, option("NAME=FILE", "A further series, such as DXY.", "--with")
-    ] = None,
-    start: Annotated[
-        str | None, option("DATE", "First day: 2025, 2025-09, 2025-09-15.", "--from")
-    ] = None,
-    end: Annotated[str | None, option("DATE", "Last day, included.", "--to")] = None,
-    settings: Annotated[
-        list[str] | None, option("KEY=VALUE", "A strategy parameter: rr=3.", "--set")
-    ] = None,
-    risk: Annotated[str | None, option("PRESET", "Risk rules: topstep_50k, gold_bot, ...")] = None,
-    cuts: Annotated[int, option("N", "How many files cut short are run.")] = 12,
-    seed: Annotated[int, option("N", "Of where they end and later starts begin.")] = 0,
-    no_report: Annotated[bool, typer.Option("--no-report", help="No HTML and no plots.")] = False,
-    config: Config = "tola.toml",
-    as_json: Json = False,
-) -> None:
-    """Look for look-ahead: does a strategy know at a bar what only later bars tell?
-
-    It is run as a backtest runs it, then with its bars one by one (at each it has that prefix and
-    nothing else), on files cut short, with every decision a bar late, and begun later. What it
-    read and asked for must be the same; the first bar and the line of source are named where it
-    is not. Exit code 0 if nothing is found, else 1. The result lies in runs/audit-PLAN.
-    """
-    from backtests.verbs.audit_commands import audit as run_audit
-
-    flags = {
-        "strategy": strategy, "data": data, "instrument": instrument, "timeframe": timeframe,
-        "tz": tz, "with": further, "from": start, "to": end, "params": settings, "risk": risk,
-        "report": False if no_report else None,
-    }  # fmt: skip
-    done = run_audit(
-        plan or [], flags, config, console.progress(), _draw_study, console.words,
-        cuts=cuts, seed=seed,
-    )  # fmt: skip
-    show(done, as_json)
-
-
-@app.command(
-    epilog=examples(
         "sweep gold --grid rr=1.5:3:0.25 --grid max_shift_bars=6,12,18",
         "sweep gold --grid rr=1:4 --grid disp_k=0.5:2 --grid left=2,3,5 --search tpe --trials 500",
         "sweep gold --grid rr=1:4:0.1 --grid order_bars --objective calmar --min-trades 100 "
@@ -314,6 +254,137 @@ def sweep(
         quiet=console.quiet,
     )
     show(done, as_json)
+
+
+@app.command(
+    epilog=examples(
+        "audit gold",
+        "audit gold_smc --instrument XAUUSD --data gold.csv --from 2025-01",
+        "audit --strategy my.py:Cross --instrument MGC --data gold.csv --json",
+        "audit gold --cuts 40 --seed 7",
+    )
+)
+def audit(
+    plan: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PLAN or STRATEGY]", help="Of tola.toml, or bundled."),
+    ] = None,
+    strategy: Annotated[
+        str | None, option("FILE.py:CLASS", "Your own Backtrader strategy, or a strategy's name.")
+    ] = None,
+    data: Annotated[
+        list[str] | None, option("FILE", "Bars: CSV (plain, gz, zip) or Parquet.")
+    ] = None,
+    instrument: Annotated[str | None, option("SYMBOL", "MGC, XAUUSD, NIFTY-FUT, ...")] = None,
+    timeframe: Annotated[str | None, option("TF", "5m, 15m, 1h: built from finer bars.")] = None,
+    tz: Timezone = None,
+    further: Annotated[
+        list[str] | None, option("NAME=FILE", "A further series, such as DXY.", "--with")
+    ] = None,
+    start: Annotated[
+        str | None, option("DATE", "First day: 2025, 2025-09, 2025-09-15.", "--from")
+    ] = None,
+    end: Annotated[str | None, option("DATE", "Last day, included.", "--to")] = None,
+    settings: Annotated[
+        list[str] | None, option("KEY=VALUE", "A strategy parameter: rr=3.", "--set")
+    ] = None,
+    risk: Annotated[str | None, option("PRESET", "Risk rules: topstep_50k, gold_bot, ...")] = None,
+    cuts: Annotated[int, option("N", "How many files cut short are run.")] = 12,
+    seed: Annotated[int, option("N", "Of where they end and later starts begin.")] = 0,
+    no_report: Annotated[bool, typer.Option("--no-report", help="No HTML and no plots.")] = False,
+    config: Config = "tola.toml",
+    as_json: Json = False,
+) -> None:
+    """Look for look-ahead: does a strategy know at a bar what only later bars tell?
+
+    It is run as a backtest runs it, then with its bars one by one (at each it has that prefix and
+    nothing else), on files cut short, with every decision a bar late, and begun later. What it
+    read and asked for must be the same; the first bar and the line of source are named where it
+    is not. Exit code 0 if nothing is found, else 1. The result lies in runs/audit-PLAN.
+    """
+    from backtests.verbs.audit_commands import audit as run_audit
+
+    flags = {
+        "strategy": strategy, "data": data, "instrument": instrument, "timeframe": timeframe,
+        "tz": tz, "with": further, "from": start, "to": end, "params": settings, "risk": risk,
+        "report": False if no_report else None,
+    }  # fmt: skip
+    done = run_audit(
+        plan or [], flags, config, console.progress(), _draw_study, console.words,
+        cuts=cuts, seed=seed,
+    )  # fmt: skip
+    show(done, as_json)
+
+
+@app.command(
+    context_settings=_RUN_NAMES,
+    epilog=examples(
+        "odds",
+        "odds 12 --days 60 --preset topstep_50k",
+        "odds gold --ruin 30 --paths 50000 --seed 7",
+        "odds --strategy my.py:Cross --instrument MGC --data gold.csv --perturb 0",
+    ),
+)
+def odds(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RUN or PLAN]", help="A run, or a plan to run; default: last."),
+    ] = None,
+    paths: Annotated[int, option("N", "How many paths are drawn.")] = 10_000,
+    days: Annotated[int, option("N", "Trading days of each.")] = 250,
+    preset: Annotated[
+        list[str] | None, option("NAME", "Account rules to test; default: all in the currency.")
+    ] = None,
+    ruin: Annotated[float, option("PCT", "What part of the cash is ruin when lost.")] = 20.0,
+    block: Annotated[
+        float | None, option("DAYS", "Mean length of blocks of days; default: from the data.")
+    ] = None,
+    perturb: Annotated[int, option("N", "Runs on perturbed prices, compiled; 0: none.")] = 100,
+    seed: Annotated[int, option("N", "Of all that is drawn by chance.")] = 0,
+    plan: Annotated[str | None, option("PLAN", "Which plan of a run of several.")] = None,
+    strategy: Annotated[
+        str | None, option("FILE.py:CLASS", "Your own Backtrader strategy, or a strategy's name.")
+    ] = None,
+    data: Annotated[
+        list[str] | None, option("FILE", "Bars: CSV (plain, gz, zip) or Parquet.")
+    ] = None,
+    instrument: Annotated[str | None, option("SYMBOL", "MGC, XAUUSD, NIFTY-FUT, ...")] = None,
+    timeframe: Annotated[str | None, option("TF", "5m, 15m, 1h: built from finer bars.")] = None,
+    tz: Timezone = None,
+    further: Annotated[
+        list[str] | None, option("NAME=FILE", "A further series, such as DXY.", "--with")
+    ] = None,
+    start: Annotated[
+        str | None, option("DATE", "First day: 2025, 2025-09, 2025-09-15.", "--from")
+    ] = None,
+    end: Annotated[str | None, option("DATE", "Last day, included.", "--to")] = None,
+    cash: Annotated[float | None, option("AMOUNT", "Starting cash, account currency.")] = None,
+    settings: Annotated[
+        list[str] | None, option("KEY=VALUE", "A strategy parameter: rr=3.", "--set")
+    ] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="No HTML and no plots.")] = False,
+    config: Config = "tola.toml",
+    as_json: Json = False,
+) -> None:
+    """Draw other courses from a run's trades: ruin, drawdown, and tests of account rules.
+
+    Trading days are drawn in blocks, trades put in other orders, fills missed, costs and slippage
+    raised, prices moved. Each path is played under the guard's own arithmetic, so passing or
+    failing a preset is what the guard would have said. Each probability has an interval: what
+    other histories of this length might have told. The same seed gives the same odds.
+    """
+    from backtests.verbs.odds_commands import odds as run_odds
+
+    flags = {
+        "strategy": strategy, "data": data, "instrument": instrument, "timeframe": timeframe,
+        "tz": tz, "with": further, "from": start, "to": end, "cash": cash, "params": settings,
+    }  # fmt: skip
+    asked = {
+        "paths": paths, "horizon": days, "seed": seed, "ruin_pct": ruin, "block": block,
+        "perturbed": perturb, "presets": preset or [], "plan": plan,
+    }  # fmt: skip
+    draw = None if no_report else _draw_study
+    show(run_odds(what or [], flags, asked, config, console.progress(), draw), as_json)
 
 
 @app.command(

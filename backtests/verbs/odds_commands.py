@@ -1,0 +1,113 @@
+"""`odds`: what else might have come of a run's trades, and what account rules would have said."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from backtests.verbs.audit_commands import DrawStudy
+from backtests.verbs.outcome import Outcome, command_line
+from backtests.verbs.progress import Progress
+from core.errors import ConfigError, TolaError
+from core.files import put_in_place
+from core.results import find_run, json_text
+
+RUNS = Path("runs")
+FILE = "odds.json"
+MOST_PATHS = 1_000_000
+
+
+def odds(
+    names: Sequence[str],
+    flags: Mapping[str, Any],
+    asked: Mapping[str, Any],
+    config: str,
+    progress: Progress,
+    draw: DrawStudy | None,
+) -> Outcome:
+    """Work out the odds of a run or of a plan, and write them to runs/odds-NAME.
+
+    Parameters
+    ----------
+    names : a run (last, -1, a number), or a plan or strategy, which is run first; none: last.
+    asked : `paths`, `horizon`, `seed`, `ruin_pct`, `block`, `perturbed`, `presets`, `plan`.
+    draw : callable(content, folder) -> files
+        Writes the page and the pictures; None leaves them out.
+
+    Raises
+    ------
+    TolaError : no such run or plan, too few trades, a value that makes no sense.
+    """
+    from backtests.odds.accounts import limits_of
+    from backtests.odds.source import source_of_plan, source_of_run
+    from backtests.odds.study import Asked, study
+    from backtests.odds.telling import lines, page_content, short_lines
+    from backtests.resolve import resolve
+    from core.config import load
+
+    _check(asked)
+    given = {name: value for name, value in flags.items() if value is not None}
+    if _is_run(names, given):
+        folder = find_run(names[0] if names else "last", RUNS)
+        source = source_of_run(folder, asked["plan"], config)
+    else:
+        source = source_of_plan(resolve(names, flags, config), progress)
+    sample = source.sample
+    accounts = limits_of(asked["presets"], load(config).risk, sample.cash, sample.currency)
+    told = {name: asked[name] for name in ("paths", "horizon", "seed", "ruin_pct", "block",
+                                           "perturbed")}  # fmt: skip
+    done = study(source, Asked(**told, accounts=accounts), progress)
+    progress.end()
+    out = RUNS / f"odds-{source.name or source.plan_id}"
+    document = {**done.document, "out": out.as_posix()}
+    document["files"] = _write(out, document, page_content(done), draw)
+    text = lines(document)
+    if draw is not None:
+        text.append(f"report {document['files']['report']}")
+    step = ["audit", source.plan_id] if source.request is not None else ["runs", "list"]
+    return Outcome(document, text, command_line(step), short_lines(document))
+
+
+def _is_run(names: Sequence[str], flags: Mapping[str, Any]) -> bool:
+    """Say whether a run is meant: nothing at all, last, a number, or a folder of one."""
+    if len(names) > 1:
+        raise ConfigError(f"odds take one run or plan; {len(names)} were named")
+    if not names:
+        return not flags
+    name = names[0]
+    is_number = name.lstrip("-").isdigit()
+    return name == "last" or is_number or (Path(name) / "summary.json").is_file()
+
+
+def _check(asked: Mapping[str, Any]) -> None:
+    """Raise ConfigError for numbers out of their range, all in one message."""
+    faults = []
+    for name, flag, low, high in (
+        ("paths", "--paths", 100, MOST_PATHS), ("horizon", "--days", 1, 5_000),
+        ("ruin_pct", "--ruin", 0.1, 100.0), ("perturbed", "--perturb", 0, 10_000),
+        ("block", "--block", 1.0, 1_000.0), ("seed", "--seed", 0, 2**32 - 1),
+    ):  # fmt: skip
+        value = asked[name]
+        if value is not None and not low <= value <= high:
+            faults.append(f"{flag} {value:,.10g}: expected {low:,.10g} to {high:,.10g}")
+    if faults:
+        raise ConfigError("; ".join(faults))
+
+
+def _write(
+    folder: Path, told: dict[str, Any], content: Mapping[str, Any], draw: DrawStudy | None
+) -> dict[str, Any]:
+    """Write a study anew in its folder."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        files = {} if draw is None else dict(draw(content, folder))
+        files["odds"] = (folder / FILE).as_posix()
+        fresh = folder / f"{FILE}.new"
+        fresh.write_text(json_text({**told, "files": files}) + "\n", encoding="utf-8")
+        put_in_place(fresh, folder / FILE)
+    except OSError as error:
+        raise TolaError(f"{folder}: the odds could not be written ({error.strerror})") from error
+    return files

@@ -33,7 +33,7 @@ STATUSES = {
 """What is known of an order by its status; a status that is not documented is a sign of life."""
 
 SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
-_SIDE_NAMES = {side: name for name, side in SIDES.items()}
+SIDE_NAMES = {side: name for name, side in SIDES.items()}
 _VALIDITIES = {TimeInForce.DAY: "DAY", TimeInForce.IOC: "IOC"}
 _STOPS = ("SL", "SL-M")
 
@@ -109,7 +109,7 @@ def place_terms(
         "variety": "regular",
         "exchange": contract.exchange,
         "tradingsymbol": contract.venue_symbol,
-        "transaction_type": _SIDE_NAMES[order.side],
+        "transaction_type": SIDE_NAMES[order.side],
         "quantity": whole_units(contract, order.quantity),
         "product": order.product or config.product,
         "order_type": kind,

@@ -17,7 +17,7 @@ from brokers.kite.mapping import SIDES, SentTerms
 from brokers.kite.order_roll import OrderRoll
 from brokers.kite.protection import KiteProtection
 from brokers.kite.trading_day import TradingDay
-from brokers.kite.triggers import Pair
+from brokers.kite.triggers import NO_PRICES, Pair
 from brokers.lanes import Lanes
 from brokers.retries import Questions
 from core.errors import TolaError
@@ -114,7 +114,7 @@ class OrderWatch:
             quantity = sum(part for part, _ in parts)
             weight = sum(abs(part) for part, _ in parts)
             price = sum(abs(part) * at for part, at in parts) / weight if weight else 0.0
-            pair = prices.get(symbol, Pair())
+            pair = prices.get(symbol, NO_PRICES)
             average = price if quantity else 0.0
             found.append(PositionUpdate(symbol, quantity, average, "", pair.stop, pair.target))
         return found

@@ -27,6 +27,7 @@ from brokers.kite.order_watch import OrderWatch
 from brokers.kite.protection import KiteProtection
 from brokers.kite.stream import KiteStream
 from brokers.kite.trading_day import TradingDay
+from brokers.kite.trigger_desk import TriggerDesk
 from brokers.lanes import Lanes
 from brokers.limits import Usage, Window
 from brokers.master import ContractMaster
@@ -93,9 +94,8 @@ class KiteStore:
         self._data = KiteData(
             day, self.client, lambda: link.stream, self._asks, self._questions, emit, clock
         )
-        self._protection = KiteProtection(
-            config, day, self.client, self._orders, self._data.last_price, emit, clock
-        )
+        desk = TriggerDesk(config, day, self.client, self._data.last_price, clock)
+        self._protection = KiteProtection(config, day, desk, self._orders, emit, clock)
         self._watch = OrderWatch(
             day, self.client, self._protection, self._asks, self._questions, emit, clock
         )

@@ -15,13 +15,12 @@ from typing import Any
 from brokers.contracts import Contract
 from brokers.kite import wire
 from brokers.kite.config import KiteConfig
-from brokers.kite.mapping import SIDES
+from brokers.kite.mapping import SIDE_NAMES, SIDES
 from core.orders import Role, Side
 from core.prices import round_down, round_up
 
 ACTIVE, TRIGGERED = "active", "triggered"
 _SINGLE, _TWO_LEG = "single", "two-leg"
-_NAMES = {side: name for name, side in SIDES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,9 @@ class Pair:
         if self.target is not None and (last - self.target) * away <= 0.0:
             return Role.TARGET
         return None
+
+
+NO_PRICES = Pair()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def trigger_terms(
         "last_price": last,
         "orders": [
             {
-                "transaction_type": _NAMES[cover.side],
+                "transaction_type": SIDE_NAMES[cover.side],
                 "quantity": cover.quantity,
                 "order_type": "LIMIT",
                 "product": config.product,

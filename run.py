@@ -494,6 +494,26 @@ def live(
     show(done, as_json)
 
 
+@app.command(epilog=examples("ready gold", "ready gold --paper-days 10 --json"))
+def ready(
+    plan: Annotated[
+        list[str] | None, typer.Argument(metavar="[PLAN]", help="Of tola.toml, or bundled.")
+    ] = None,
+    paper_days: Annotated[int, option("N", "Verified trading days on paper asked for.")] = 5,
+    config: Config = "tola.toml",
+    as_json: Json = False,
+) -> None:
+    """Say whether a plan may go to a real account: pass or fail, with the reason of each check.
+
+    Asked for: an audit of this plan, data and code that found nothing; a walk-forward that earned
+    out of sample; days on paper, in their own time and verified; slippage within what is assumed;
+    a limit on the day's loss; a login that lives. Exit code 0 only if all hold.
+    """
+    from live.verbs.ready_command import ready as run_ready
+
+    show(run_ready(plan or [], {}, config, paper_days), as_json)
+
+
 @app.command(context_settings=_RUN_NAMES, epilog=examples("verify last", "verify 12 --json"))
 def verify(run: RunName = "last", as_json: Json = False) -> None:
     """Prove a session: what it consumed, fed to the backtest, gives what it did.

@@ -43,13 +43,18 @@ def identity_of(asked: PlanRequest) -> dict[str, Any]:
         "instrument": asked.instrument.symbol,
         "instrument_set": {key: str(value) for key, value in plan.instrument_set.items()},
         "timeframe": plan.timeframe,
-        "params": plain_params(asked.params),
+        "params": {name: _plain(value) for name, value in plain_params(asked.params).items()},
         "data": [sha256_of(path) for path in plan.data],
         "further": {name: sha256_of(path) for name, path in plan.further.items()},
         "from": None if plan.first is None else plan.first.isoformat(),
         "to": None if plan.last is None else plan.last.isoformat(),
         "code_version": code_version(),
     }
+
+
+def _plain(value: Any) -> Any:
+    """Return a parameter as JSON brings it back."""
+    return list(value) if isinstance(value, list | tuple) else value
 
 
 def sha256_of(path: str | Path) -> str:
@@ -67,10 +72,17 @@ def what_differs(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]
             continue
         if name == "params" and isinstance(one, Mapping) and isinstance(other, Mapping):
             found += [
-                f"{key} was {one.get(key)}, is {other.get(key)}"
+                _changed(key, one.get(key), other.get(key))
                 for key in sorted(one.keys() | other.keys())
                 if one.get(key) != other.get(key)
             ]
         else:
             found.append(f"{words} changed")
     return found
+
+
+def _changed(name: str, before: Any, now: Any) -> str:
+    """Return how a parameter changed; a plain strategy's own default is not known here."""
+    if before is None:
+        return f"{name} is {now} now"
+    return f"{name} is no longer {before}" if now is None else f"{name} was {before}, is {now}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 from backtests.verbs.outcome import DONE, FAILED, Outcome, command_line
 from core.config_fields import ACCOUNT_LIVE_FIELDS
 from core.errors import ConfigError, TolaError
-from core.results import find_run
+from core.results import RunFolder, find_run, json_text
 
 if TYPE_CHECKING:
     from backtests.request import AccountRequest, BacktestRequest
     from core.schedule import FlatRule
     from live.journal import Journal, SessionFacts
 
+logger = logging.getLogger(__name__)
+
 RUNS = Path("runs")
+VERIFIED = "verified.json"
 SHOWN = 10
 """Differences printed; all of them stand in the JSON document."""
 
@@ -64,11 +68,32 @@ def verify(wanted: str) -> Outcome:
             )
         flats = [flats_of(plan, account) for plan in account.plans]
         if facts["mode"] == "live":
-            return _fed(journal, chain, whole, account, flats, folder.name)
-        done = prove(journal, chain, account, flats, whole.settings.calendar)
+            said = _fed(journal, chain, whole, account, flats, folder.name)
+        else:
+            done = prove(journal, chain, account, flats, whole.settings.calendar)
+            said = _outcome(done, folder.name)
     finally:
         journal.close()
-    return _outcome(done, folder.name)
+    _keep(folder, said.document)
+    return said
+
+
+def _keep(folder: RunFolder, document: dict[str, Any]) -> None:
+    """Note in the run folder what was proved, for `ready`; one that cannot be written stays as is.
+
+    slippage : fills of a real account, and by how many ticks they were worse than the model.
+    """
+    ticks = [row["ticks"] for row in document.get("slippage", ()) if row["ticks"] == row["ticks"]]
+    mean = sum(ticks) / len(ticks) if ticks else None
+    told = {
+        "identical": document["identical"],
+        "beyond": document.get("beyond", 0),
+        "slippage": {"fills": len(ticks), "mean_ticks": mean},
+    }
+    try:
+        (folder.path / VERIFIED).write_text(json_text(told) + "\n", encoding="utf-8")
+    except OSError as error:
+        logger.warning("what was proved is not noted in %s (%s)", folder.path, error.strerror)
 
 
 def _fed(

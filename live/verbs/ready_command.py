@@ -1,0 +1,55 @@
+"""`ready`: the gate to a real account, pass or fail with reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from backtests.verbs.outcome import DONE, FAILED, Outcome, command_line
+from core.errors import ConfigError
+
+RUNS = Path("runs")
+
+
+def ready(names: Sequence[str], flags: Mapping[str, Any], config: str, paper_days: int) -> Outcome:
+    """Say whether a plan may go to a real account; exit code 1 if it may not.
+
+    Parameters
+    ----------
+    paper_days : verified trading days on paper that are asked for.
+
+    Raises
+    ------
+    TolaError : no such plan, or its settings are at fault.
+    """
+    from backtests.resolve import resolve
+    from core.config import load
+    from live.ready import examine
+
+    if paper_days < 1:
+        raise ConfigError(f"--paper-days {paper_days}: expected 1 or more")
+    request = resolve(names, flags, config)
+    if len(request.plans) != 1:
+        found = ", ".join(plan.plan.name for plan in request.plans)
+        raise ConfigError(f"ready takes one plan at a time; name one of: {found}")
+    plan = request.plans[0]
+    checks = examine(request, load(config), RUNS, paper_days=paper_days)
+    wrong = [check for check in checks if not check.is_passed]
+    width = max(len(check.name) for check in checks)
+    lines = [f"NOT READY  {'; '.join(check.text for check in wrong)}" if wrong
+             else f"READY  {plan.plan.name}: every check passed"]  # fmt: skip
+    lines += [
+        f"  {'ok' if check.is_passed else 'FAIL':<4}  {check.name:<{width}}  {check.text}"
+        for check in checks
+    ]
+    document = {
+        "plan_id": plan.plan_id,
+        "ready": not wrong,
+        "checks": [check.as_dict() for check in checks],
+        "findings": [check.as_dict() for check in wrong],
+    }
+    if wrong:
+        return Outcome(document, lines, wrong[0].remedy, lines[:1], FAILED)
+    step = command_line(["live", plan.plan.name, "--account", str(plan.plan.account)])
+    return Outcome(document, lines, step, lines[:1], DONE)

@@ -1,0 +1,184 @@
+"""`ready`: what the gate asks for, check by check, against what real commands left."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from core.calendar import day_number, get_calendar
+from live.ready.records import SessionRecord
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SETTINGS = """\
+[plans.first]
+strategy = "breakout"
+instrument = "MGC"
+timeframe = "15m"
+tz = "UTC"
+data = "gold.csv"
+account = "desk"
+risk = "topstep_50k"
+
+[accounts.desk]
+venue = "kite"
+currency = "USD"
+cash = 50000
+"""
+
+
+@pytest.fixture
+def desk(tola, tmp_path, monkeypatch):
+    """A plan of 400 bars whose account is at a venue, and no token."""
+    monkeypatch.setenv("TOLA_TOKENS_DIR", str(tmp_path / "tokens"))
+    for name in ("KITE_API_KEY", "ZERODHA_API_KEY", "KITE_ACCESS_TOKEN", "ZERODHA_ACCESS_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ZERODHA_API_KEY", "key")
+    with gzip.open(ROOT / "data" / "xauusd_15m_synthetic.csv.gz", "rt") as stream:
+        lines = (line for line in stream if not line.startswith("#"))
+        rows = [next(lines).strip().split(",") for _ in range(401)]
+    for row in rows[1:]:  # to MGC's price step
+        row[1:5] = [f"{float(price):.1f}" for price in row[1:5]]
+    (tmp_path / "gold.csv").write_text("\n".join(",".join(row) for row in rows) + "\n")
+    (tmp_path / "tola.toml").write_text(SETTINGS)
+    return tola
+
+
+def checks(said):
+    return {row["name"]: row for row in json.loads(said.out)["checks"]}
+
+
+def walk_forward(profit, number="0100", **more):
+    folder = Path("runs") / number
+    folder.mkdir(parents=True)
+    told = {"kind": "walkforward", "plan_id": "first",
+            "out_of_sample": {"net_profit": profit, "sharpe": 0.8}, **more}  # fmt: skip
+    (folder / "summary.json").write_text(json.dumps(told))
+
+
+def test_a_new_plan_is_not_ready_and_every_reason_stands_in_one_line(desk):
+    said = desk("ready", "first")
+
+    lines = said.out.splitlines()
+    assert said.code == 1
+    assert lines[0].startswith("NOT READY  no audit; no walk-forward; paper days 0 of 5; no ")
+    assert [line.split()[0] for line in lines[1:7]] == ["FAIL", "FAIL", "FAIL", "ok", "ok", "FAIL"]
+    assert lines[-1] == "next: python run.py audit first"
+
+
+def test_an_audit_counts_for_the_plan_data_and_code_it_was_made_of(desk):
+    assert desk("audit", "first", "--cuts", "2", "--no-report").code == 0
+    clean = checks(desk("ready", "first", "--json"))["audit"]
+
+    Path("tola.toml").write_text(SETTINGS + "\n[plans.first.params]\nrr = 3\n")
+    other_plan = checks(desk("ready", "first", "--json"))["audit"]
+    Path("tola.toml").write_text(SETTINGS)
+    prices = Path("gold.csv").read_text().splitlines()
+    Path("gold.csv").write_text("\n".join(prices[:-1]) + "\n")
+    other_data = checks(desk("ready", "first", "--json"))["audit"]
+
+    assert clean["ok"] and clean["text"].startswith("clean over 400 bars")
+    assert other_plan["text"] == "audit is out of date: rr was 2.0, is 3.0"
+    assert other_data["text"] == "audit is out of date: the prices changed"
+
+
+def test_a_walk_forward_must_have_earned_out_of_sample(desk):
+    walk_forward(-250.0, "0100")
+    lost = checks(desk("ready", "first", "--json"))["out of sample"]
+    walk_forward(1_250.0, "0101")
+    won = checks(desk("ready", "first", "--json"))["out of sample"]
+    walk_forward(900.0, "0102", identity={"strategy": "gold_smc"})
+    old = checks(desk("ready", "first", "--json"))["out of sample"]
+
+    assert (lost["ok"], lost["text"]) == (
+        False, "walk-forward 0100 lost out of sample (-250, Sharpe 0.80)",
+    )  # fmt: skip
+    assert (won["ok"], won["text"]) == (True, "walk-forward 0101: +1,250, Sharpe 0.80")
+    assert old["text"] == "walk-forward 0102 is out of date: the strategy changed"
+
+
+def test_replayed_days_do_not_count_though_verified(desk):
+    desk("live", "first", "--paper", "--speed", "max", "--no-report", "--history-bars", "100")
+    desk("verify", "last")
+
+    said = checks(desk("ready", "first", "--json"))["paper days"]
+
+    assert json.loads(next(Path("runs").glob("*/verified.json")).read_text())["identical"] is True
+    assert said["text"] == "paper days 0 of 5 (days replayed do not count)"
+
+
+def test_a_day_counts_if_the_session_ran_through_half_of_it_in_its_own_time():
+    calendar = get_calendar("NSE")
+    day = day_number(date(2025, 3, 5))
+    session = calendar.session_of(day)
+    length = session.close - session.open
+
+    def lived(*spans, verified=True):
+        told = {"identical": verified}
+        record = SessionRecord("0001", "paper", told, spans, (day, day + 1), "tutorial", {})
+        return record.days_lived(calendar)
+
+    assert lived((session.open, session.close)) == {day}
+    assert lived((session.open - length, session.open + length // 2)) == {day}
+    assert lived((session.open, session.open + length // 3)) == set()
+    assert lived((session.open, session.open + length // 3),
+                 (session.close - length // 4, session.close)) == {day}  # fmt: skip
+    assert lived((session.close, session.close + 10 * length)) == {day + 1}
+
+
+def test_a_missing_token_is_told_with_the_login(desk):
+    said = checks(desk("ready", "first", "--json"))["token"]
+
+    assert not said["ok"]
+    assert "Kite" in said["text"]
+
+
+def test_a_plan_without_limits_or_slippage_is_not_ready(desk):
+    text = SETTINGS.replace('risk = "topstep_50k"', "instrument_set = { slippage_ticks = 0 }")
+    Path("tola.toml").write_text(text.replace('"breakout"', '"tutorial"'))
+
+    found = checks(desk("ready", "first", "--json"))
+
+    assert found["limits"]["text"] == "no limit on a day's loss"
+    assert found["slippage"]["text"] == "slippage of MGC is taken as 0 and none was measured"
+    assert found["slippage"]["remedy"].startswith("assume some")
+
+
+def test_slippage_of_an_account_is_held_against_what_is_assumed(desk):
+    desk("live", "first", "--paper", "--speed", "max", "--no-report", "--history-bars", "380")
+    folder = next(path.parent for path in Path("runs").glob("*/run.json"))
+    document = json.loads((folder / "run.json").read_text())
+    document["session"]["mode"] = "live"
+    (folder / "run.json").write_text(json.dumps(document))
+    found = []
+    for mean in (0.4, 2.5):
+        told = {"identical": True, "slippage": {"fills": 20, "mean_ticks": mean}}
+        (folder / "verified.json").write_text(json.dumps(told))
+        found.append(checks(desk("ready", "first", "--json"))["slippage"])
+
+    assert (found[0]["ok"], found[0]["text"]) == (
+        True,
+        "+0.40 ticks a fill over 20 fills, 1 assumed",
+    )
+    assert (found[1]["ok"], found[1]["text"]) == (
+        False, "slippage +2.50 ticks a fill over 20 fills, 1 assumed",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("ready",), "ready takes one plan at a time; name one of: gold, nifty"),
+        (("ready", "gold", "--paper-days", "0"), "--paper-days 0: expected 1 or more"),
+        (("ready", "golf"), "golf"),
+    ],
+)
+def test_wrong_words_are_one_clear_line(tola, words, part):
+    said = tola(*words)
+
+    assert said.code == 2
+    assert part in said.error

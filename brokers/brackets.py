@@ -258,11 +258,17 @@ class KeptBrackets:
                 self.cover(parent)
 
     def put_back(self, ticket: LiveTicket) -> None:
-        """Place a stop anew that ended while its position is open."""
+        """Place a stop anew that ended while its position is open.
+
+        It stays lost while the venue denies to hold that: the stop could open a position.
+        """
         account = self._account
         self.lost = [item for item in self.lost if item is not ticket]
         parent = account.family_of(ticket)[0]
         if ticket.lost_at is None or ticket.is_over:
+            return
+        if parent.open_steps > account.held_at_venue(ticket.plan):
+            self.lost.append(ticket)
             return
         if not parent.open_steps:
             ticket.lost_at = None

@@ -193,7 +193,9 @@ class LiveBroker(HearingAccount):
         if self._is_closed_anyway(plan, request):
             return "being_closed"
         if request.reduces or self._shrinks(plan, request):
-            return ""
+            steps = plan.steps_of(request.quantity)
+            is_denied = request.kind is OrderKind.MARKET and steps > self.held_at_venue(plan)
+            return "not_at_venue" if is_denied else ""
         if self.is_frozen(plan.symbol):
             return "order_uncertain"
         return "fx_stale" if plan.fx_rate.is_stale(self.now) else ""
@@ -285,14 +287,19 @@ class LiveBroker(HearingAccount):
         says not to hold: an exit of it would open a position. Closed whole, positions of a hedging
         account that stand against each other are closed, too.
         """
-        held = min(abs(plan.position_steps), self._held_at_venue(plan))
+        held = min(abs(plan.position_steps), self.held_at_venue(plan))
+        if held < abs(plan.position_steps):
+            logger.warning(
+                "the venue holds another position plan=%s ours=%g theirs=%g",
+                plan.plan_id, plan.size(plan.position_steps), self.settling.contested[plan.symbol],
+            )  # fmt: skip
         side = Side.BUY if plan.position_steps < 0 else Side.SELL
         wanted = max(1, round(held * share)) if steps is None else steps
         self._close_steps(plan, side, min(held - self._closing(plan, side), wanted), reason)
         if share == 1.0 and steps is None and plan.paired_steps:
             self._close_pairs(plan, reason)
 
-    def _held_at_venue(self, plan: LivePlan) -> int:
+    def held_at_venue(self, plan: LivePlan) -> int:
         """Return how many lot steps on a plan's side the venue holds; all, where nobody doubts it.
 
         Fills can get lost for good: those of a past day, of which a venue tells nothing any more.
@@ -300,10 +307,6 @@ class LiveBroker(HearingAccount):
         theirs = self.settling.contested.get(plan.symbol)
         if theirs is None:
             return abs(plan.position_steps)
-        logger.warning(
-            "the venue's position is another plan=%s ours=%g theirs=%g",
-            plan.plan_id, plan.size(plan.position_steps), theirs,
-        )  # fmt: skip
         side = 1 if plan.position_steps > 0 else -1
         return max(0, int(plan.steps_of(abs(theirs)))) if theirs * side > 0 else 0
 

@@ -168,6 +168,7 @@ class LiveAccount(TradedAccount):
 
     def note_restart(self) -> None:
         """The process that sent what is in flight has died: no answer to it will be heard."""
+        self.settling.note_restart()
         if self.capabilities.takes_at_once:
             return
         self.position_prices.note_restart()

@@ -41,7 +41,7 @@ class Settling:
     ----------
     began : time of the first snapshot: what others did before is history, None before it.
     contested : by symbol, what the venue holds of it where our books say otherwise, as a signed
-        quantity.
+        quantity. After a restart at once: what was filled meanwhile may never be told.
     """
 
     def __init__(self, account: Any) -> None:
@@ -54,6 +54,11 @@ class Settling:
         self.contested: dict[str, float] = {}
         self._filled_at: dict[str, int] = {}
         self._differed: dict[str, PositionDiffers] = {}
+        self._is_back = False
+
+    def note_restart(self) -> None:
+        """A record is gone on with: the next snapshot is the first of another process."""
+        self._is_back = True
 
     def hear(self, snapshot: Snapshot) -> list[Difference]:
         """Learn what a snapshot tells and lacks; return what differs. A failed one is unknown."""
@@ -69,14 +74,14 @@ class Settling:
         self._learn_absent(snapshot)
         account.strangers.place()
         account.position_prices.repeat()
-        found = [
-            *account.collected(),
-            *quantities_of(snapshot, before),
-            *self._lasting(compare(snapshot, self.believed()), is_first),
-        ]
+        differing = compare(snapshot, self.believed())
+        lasting = self._lasting(differing, is_first)
+        found = [*account.collected(), *quantities_of(snapshot, before), *lasting]
+        doubted = differing if self._is_back else lasting
+        self._is_back = False
         self.contested = {
             item.symbol: item.theirs
-            for item in found
+            for item in doubted
             if isinstance(item, PositionDiffers) and self._is_after_fills(snapshot, item.symbol)
         }
         for difference in found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from brokers.reconcile import PositionDiffers
 from core.events import OrderStatus as S
 from core.events import Outcome, Verb
 from core.orders import OrderKind, Role
@@ -166,3 +167,20 @@ def test_where_what_was_sent_is_there_at_once_recovery_sends_it_again_itself(at_
     desk.snapshot(orders=desk.listed(target), after=1)
 
     assert len(desk.venue.submitted[before:]) == (0 if at_once else 1)
+
+
+@pytest.mark.parametrize("theirs", [0.0, -2.0], ids=["flat", "turned round"])
+def test_what_the_venue_does_not_hold_after_a_restart_is_neither_closed_nor_covered(theirs):
+    desk = Desk(KEPT)
+    desk.filled_bracket(2)
+    desk.broker.note_restart()
+    before = len(desk.venue.submitted)
+
+    desk.snapshot(position=theirs, after=3600)
+    close = desk.guard.sell(None, desk.feeds[0], 2)
+    found = desk.snapshot(position=theirs, after=1)
+    desk.price(2000.0, after=60)
+
+    assert PositionDiffers(2.0, theirs, symbol="MGC") in found
+    assert (close.getstatusname(), close.info.reason) == ("Rejected", "not_at_venue")
+    assert desk.venue.submitted[before:] == []

@@ -86,6 +86,7 @@ class StartUp:
         self._is_closing = False
         self._rounds = 0
         self._cleared: set[str] = set()
+        self._closed: set[str] = set()
 
     def begin(self) -> None:
         """Take no entry before the venue was heard."""
@@ -216,9 +217,19 @@ class StartUp:
         """Let a difference be, or take away what makes it."""
         self._accepted.add(item.describe())
         if self._remedy is Remedy.FLATTEN and isinstance(item, UnknownOrder):
-            self._clear({"symbol": item.symbol, "venue_order_id": item.venue_order_id})
+            if not self._is_closing_order(item):
+                self._clear({"symbol": item.symbol, "venue_order_id": item.venue_order_id})
         elif self._remedy is Remedy.FLATTEN and isinstance(item, PositionDiffers):
             self._clear({"symbol": item.symbol})
+
+    def _is_closing_order(self, item: UnknownOrder) -> bool:
+        """Whether an order that works is the one by which what others hold is closed.
+
+        It has no id of ours.
+        """
+        held = self._built.broker.hands.held(item.symbol)
+        is_against = item.side is not None and held * int(item.side) < 0.0
+        return item.symbol in self._closed and item.price is None and is_against
 
     def _fill_of(self, item: PositionDiffers, snapshot: Snapshot) -> Execution:
         """Return the fill that explains a position; what grew was bought at the average told."""
@@ -277,6 +288,8 @@ class StartUp:
         ]
 
     def _clear(self, what: Mapping[str, str]) -> None:
+        if "venue_order_id" not in what:
+            self._closed.add(what["symbol"])
         self._once(f"clear {sorted(what.items())}", "clear", what)
 
     def _once(self, key: str, name: str, arguments: Mapping[str, Any]) -> None:

@@ -249,7 +249,7 @@ def sweep(
         flags,
         asked,
         config,
-        _draw_report,
+        _draw_study,
         console.words,
         quiet=console.quiet,
     )
@@ -553,7 +553,7 @@ def report(run: RunName = "last", as_json: Json = False) -> None:
     """Draw a run's HTML report and plots again."""
     from backtests.verbs import commands
 
-    show(commands.report(run, _draw_report), as_json)
+    show(commands.report(run, _draw_report, _draw_study), as_json)
 
 
 @app.command(

@@ -3,17 +3,19 @@
 A chart is a mapping. `kind` "curves": `x` (numbers, or seconds since 1970 with `is_time`), `bands`
 (label, low, high), `series` (label, y), `levels` (label, y). `kind` "intervals": `rows` (label,
 low, value, high, text), on an axis from `left` to `right`. Both have `title` and `unit`.
+`kind` "heat" and "parallel": see `reports.maps`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from reports import maps
 from reports.markup import number
 
 Chart = Mapping[str, Any]
@@ -27,6 +29,9 @@ _LABELS, _TEXTS, _ROW = 250, 190, 26
 
 def svg(chart: Chart) -> str:
     """Return a chart as an SVG element that takes its colours from the page."""
+    if chart["kind"] in ("heat", "parallel"):
+        height, parts = (maps.heat_svg if chart["kind"] == "heat" else maps.parallel_svg)(chart)
+        return _element(chart, height, parts)
     return _curves_svg(chart) if chart["kind"] == "curves" else _intervals_svg(chart)
 
 
@@ -34,15 +39,24 @@ def write_png(chart: Chart, path: Path) -> None:
     """Write a chart as a PNG file."""
     from matplotlib.figure import Figure
 
-    rows = len(chart.get("rows", ()))
-    height = 4.6 if chart["kind"] == "curves" else 1.2 + 0.3 * rows
-    figure = Figure(figsize=(10, height), dpi=110, layout="constrained")
+    draw, size = _pictures(chart)
+    figure = Figure(figsize=size, dpi=110, layout="constrained")
     axes = figure.subplots()
-    (_curves_png if chart["kind"] == "curves" else _intervals_png)(axes, chart)
+    draw(axes, chart)
     axes.set_title(chart["title"], fontsize=11, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
     figure.savefig(path, format="png")
+
+
+def _pictures(chart: Chart) -> tuple[Callable[[Any, Chart], None], tuple[float, float]]:
+    """Return what draws a chart's picture, and its size in inches."""
+    if chart["kind"] in ("heat", "parallel"):
+        draw = maps.heat_png if chart["kind"] == "heat" else maps.parallel_png
+        return draw, maps.size_of(chart)
+    if chart["kind"] == "curves":
+        return _curves_png, (10.0, 4.6)
+    return _intervals_png, (10.0, 1.2 + 0.3 * len(chart["rows"]))
 
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:

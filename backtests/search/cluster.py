@@ -6,9 +6,11 @@ places and parameters travel. Dask runs a lost worker's sets again elsewhere.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from queue import Empty, Queue
 from typing import Any
 
@@ -20,7 +22,7 @@ from backtests.search.runners import Given, Record, Runner
 from core.errors import ConfigError, TolaError
 
 LOCAL = "local"
-PATIENCE_SECS = 10.0
+PATIENCE_SECS, _START_SECS = 10.0, 60.0
 _AHEAD = 2
 """Portions a worker holds at a time: the next one is there when the last is done."""
 _LISTEN_SECS = 0.2
@@ -33,7 +35,7 @@ class Cluster:
 
     Parameters
     ----------
-    parcel : the packed runner. address : `tcp://host:port`, or "local" for a cluster of its own.
+    address : `tcp://host:port`, or "local" for a cluster of its own.
     workers : processes of a local cluster.
 
     Raises
@@ -42,9 +44,10 @@ class Cluster:
     TolaError : no scheduler answers, or it has no workers.
     """
 
-    def __init__(self, parcel: Parcel, address: str, workers: int) -> None:
+    def __init__(self, address: str, workers: int) -> None:
         distributed = _dask()
-        self._parcel = parcel
+        self._address = address
+        self._key = ""
         self._cluster: Any = None
         if address == LOCAL:
             with without_interrupts():
@@ -52,18 +55,23 @@ class Cluster:
                     n_workers=workers,
                     threads_per_worker=1,
                     processes=True,
-                    dashboard_address=None,
-                    silence_logs=50,
+                    dashboard_address="127.0.0.1:0",
+                    silence_logs=logging.CRITICAL,
                 )
             self._client = distributed.Client(self._cluster, set_as_default=False)
         else:
             self._client = _connect(distributed, address)
         try:
-            self._check_workers(address, workers if address == LOCAL else 1)
-            self._client.register_plugin(_plugin(distributed, parcel), name=f"tola-{parcel.key}")
+            self._check_workers(workers if address == LOCAL else 1)
         except BaseException:
             self.close()
             raise
+
+    def take(self, parcel: Parcel) -> Cluster:
+        """Send a packed runner to all workers, also those that come later; return this."""
+        self._key = parcel.key
+        self._client.register_plugin(_plugin(_dask(), parcel), name=f"tola-{parcel.key}")
+        return self
 
     @property
     def addresses(self) -> list[str]:
@@ -91,7 +99,7 @@ class Cluster:
             if portion is None:
                 return
             future = self._client.submit(
-                play, self._parcel.key, table[portion.first : portion.last],
+                play, self._key, table[portion.first : portion.last],
                 workers=[names[place]], allow_other_workers=True, pure=False,
             )  # fmt: skip
             under_way[future.key] = (place, portion)
@@ -124,14 +132,17 @@ class Cluster:
 
     def close(self) -> None:
         """Leave the scheduler; end a local cluster."""
-        self._client.close(timeout=PATIENCE_SECS)
-        if self._cluster is not None:
-            self._cluster.close(timeout=PATIENCE_SECS)
+        with suppress(TimeoutError, OSError):  # a worker that is being replaced takes its time
+            self._client.close(timeout=PATIENCE_SECS)
+            if self._cluster is not None:
+                self._cluster.close(timeout=PATIENCE_SECS)
 
-    def _check_workers(self, address: str, least: int) -> None:
+    def _check_workers(self, least: int) -> None:
         """Wait for workers, and compare what they run with what runs here."""
+        address = self._address
         try:
-            self._client.wait_for_workers(least, timeout=PATIENCE_SECS)
+            patience = _START_SECS if address == LOCAL else PATIENCE_SECS
+            self._client.wait_for_workers(least, timeout=patience)
         except TimeoutError as cause:
             raise TolaError(
                 f"--cluster {address}: its scheduler has no workers; start some in Tola's folder: "
@@ -234,8 +245,6 @@ def _connect(distributed: Any, address: str) -> Any:
 
 def _dask() -> Any:
     """Return the module; its own log lines would only repeat what we say in one."""
-    import logging
-
     try:
         import distributed
     except ImportError as cause:

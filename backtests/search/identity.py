@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def identity_of(request: BacktestRequest, runner: Runner, engine: str) -> dict[s
             "timeframe": plan.plan.timeframe,
             "facts": _digest(repr(plan.instrument).encode()),
         },
-        "data": _digest(*(np.ascontiguousarray(bars).tobytes() for bars in bars_of(runner))),
+        "data": _digest(*(column for bars in bars_of(runner) for column in _columns(bars))),
         "settings": plain_params(plan.params),
         "account": {
             "cash": account.cash,
@@ -53,6 +54,12 @@ def identity_of(request: BacktestRequest, runner: Runner, engine: str) -> dict[s
         "code": running.pop("Tola"),
         "libraries": running,
     }
+
+
+def _columns(bars: Any) -> Iterator[bytes]:
+    """Yield the columns of a record array; what lies between its fields is never the same."""
+    for name in bars.dtype.names:
+        yield np.ascontiguousarray(bars[name]).tobytes()
 
 
 def _digest(*parts: bytes) -> str:

@@ -178,20 +178,19 @@ def check_engine(request: BacktestRequest, engine: str | None) -> str:
     return engine or (COMPILED if compiled else BACKTRADER)
 
 
-def make_runner(request: BacktestRequest, engine: str | None) -> tuple[Runner, str]:
-    """Return what runs a plan's sets, its prices loaded, and the engine (`check_engine`).
+def make_runner(request: BacktestRequest, engine: str) -> Runner:
+    """Return what runs a plan's sets in an engine (`check_engine`), its prices loaded.
 
     Raises
     ------
     ConfigError : the plan cannot be run in that engine.
     DataError : a file is faulty.
     """
-    chosen = check_engine(request, engine)
-    if chosen == COMPILED:
-        return CompiledRunner(prepare(request)), chosen
+    if engine == COMPILED:
+        return CompiledRunner(prepare(request))
     runner = BacktraderRunner(request)
     runner.load()
-    return runner, chosen
+    return runner
 
 
 def bars_of(runner: Runner) -> list[Any]:

@@ -76,14 +76,14 @@ class Study:
     def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
         self.path = path
         is_new = not path.exists()
+        if not is_new:
+            check_same(path, read_identity(path), identity)
         self._base = sqlite3.connect(path, _WAIT_SECS, isolation_level=None)
         try:
             self._base.execute("PRAGMA journal_mode=WAL")
             self._base.execute("PRAGMA synchronous=NORMAL")
             if is_new:
                 self._create(identity)
-            else:
-                check_same(path, read_identity(path), identity)
         except BaseException:
             self._base.close()
             raise

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backtests.interrupts import held, interruptible
 from backtests.request import BacktestRequest
@@ -19,6 +19,7 @@ from backtests.search.here import Here, Stopped, Workers
 from backtests.search.identity import identity_of
 from backtests.search.objective import Goal, read_constraints, read_objectives
 from backtests.search.parcel import pack
+from backtests.search.pool import Pool
 from backtests.search.runners import (
     BACKTRADER,
     Given,
@@ -35,6 +36,9 @@ from backtests.search.summary import Made, brief, check_any, summarize
 from backtests.search.table import Table
 from core.compile import compile_clock
 from core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from backtests.search.cluster import Cluster
 
 SEED = 1
 OBJECTIVE = "sharpe"
@@ -143,11 +147,24 @@ class Sweep:
         KeyboardInterrupt : Ctrl-C before the first result.
         """
         out = None if self.request.settings.out is None else Path(self.request.settings.out)
-        began = time.perf_counter()
         currency = self.request.accounts[0].currency
         watcher.begin(self.space, self.goal, self.driver.total, currency)
+        engine = check_engine(self.request, self.asked.engine)
+        with self._cluster(engine) as cluster:
+            return self._run(engine, cluster, out, runs, watcher, again)
+
+    def _run(
+        self,
+        engine: str,
+        cluster: Cluster | None,
+        out: Path | None,
+        runs: Path,
+        watcher: Watcher,
+        again: Sequence[str],
+    ) -> Swept:
+        began = time.perf_counter()
         watcher.note("loading prices; compiling takes up to a minute the first time")
-        runner, engine = make_runner(self.request, self.asked.engine)
+        runner = make_runner(self.request, engine)
         self._check_size(runner)
         identity = identity_of(self.request, runner, engine)
         goes_on = self.asked.resume
@@ -158,7 +175,7 @@ class Sweep:
             with (
                 compile_clock() as compiled,
                 Study(path / FILE, identity) as study,
-                self._workers(runner, engine) as workers,
+                self._workers(runner, engine, cluster) as workers,
             ):
                 self._search(workers, study, table, tally, watcher)
                 took = time.perf_counter() - loaded
@@ -206,26 +223,35 @@ class Sweep:
         return (os.cpu_count() or 1) if engine == BACKTRADER or self.asked.cluster else 1
 
     @contextmanager
-    def _workers(self, runner: Runner, engine: str) -> Iterator[Workers]:
+    def _cluster(self, engine: str) -> Iterator[Cluster | None]:
+        """Yield the cluster that was asked for: if it is not there, nothing need be loaded."""
+        if self.asked.cluster is None:
+            yield None
+            return
+        from backtests.search.cluster import Cluster
+
+        cluster = Cluster(self.asked.cluster, self._count(engine))
+        try:
+            yield cluster
+        finally:
+            cluster.close()
+
+    @contextmanager
+    def _workers(self, runner: Runner, engine: str, cluster: Cluster | None) -> Iterator[Workers]:
         count = self._count(engine)
-        if count == 1 and self.asked.cluster is None:
+        if count == 1 and cluster is None:
             yield Here(runner)
             return
-        workers = Warmed(runner, lambda: self._start(runner, count))
+
+        def start() -> Workers:
+            parcel = pack(runner, strategy_file(self.request))
+            return Pool(parcel, count) if cluster is None else cluster.take(parcel)
+
+        workers = Warmed(runner, start)
         try:
             yield workers
         finally:
             workers.close()
-
-    def _start(self, runner: Runner, count: int) -> Workers:
-        parcel = pack(runner, strategy_file(self.request))
-        if self.asked.cluster is not None:
-            from backtests.search.cluster import Cluster
-
-            return Cluster(parcel, self.asked.cluster, count)
-        from backtests.search.pool import Pool
-
-        return Pool(parcel, count)
 
     def _check_size(self, runner: Runner) -> None:
         """Refuse a grid that is too large to be kept, with an estimate of what it would take."""

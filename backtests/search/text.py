@@ -147,6 +147,22 @@ def figure_text(name: str, value: float | None, currency: str = "") -> str:
     return signed(value) if name in ("sharpe", "sortino", "calmar") else f"{value:.2f}"
 
 
+def figure_head(name: str) -> str:
+    """Return what a figure is called above a column."""
+    return _HEADS.get(name, name.replace("_", " "))
+
+
+_HEADS = {
+    "net_profit": "net profit",
+    "return_pct": "return",
+    "max_drawdown_pct": "drawdown",
+    "expectancy_r": "mean trade",
+    "sharpe": "Sharpe",
+    "sortino": "Sortino",
+    "calmar": "Calmar",
+}
+
+
 def params_text(params: Mapping[str, Any]) -> str:
     """Return a set in one line: rr=2 max_shift_bars=6."""
     return " ".join(f"{name}={text_of(value)}" for name, value in params.items())

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 Ask = Callable[[str, str], str]
 Draw = Callable[[RunFolder], Mapping[str, Any]]
+DrawStudy = Callable[[Mapping[str, Any], Path], Mapping[str, Any]]
 
 
 def init(
@@ -214,10 +215,21 @@ def runs_show(wanted: str) -> Outcome:
     return Outcome(summary, summary_lines(summary), again, short_lines(summary))
 
 
-def report(wanted: str, draw: Draw) -> Outcome:
-    """Draw a run's report and plots again."""
+def report(wanted: str, draw: Draw, draw_study: DrawStudy) -> Outcome:
+    """Draw a run's report and plots again.
+
+    Parameters
+    ----------
+    draw_study : callable(content, folder) -> files
+        Draws what is no single run: a sweep.
+    """
     folder = find_run(wanted, RUNS)
-    files = dict(draw(folder))
+    if folder.is_sweep:
+        from backtests.verbs.sweep_commands import draw_sweep
+
+        files = draw_sweep(folder, draw_study)
+    else:
+        files = dict(draw(folder))
     return Outcome(
         {"run": str(folder.path), "files": files},
         [f"wrote {files['report']}", f"open it: {Path(files['report']).resolve().as_uri()}"],

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backtests.verbs.commands import RUNS, Draw, log_level, run_name, without_value
+from backtests.verbs.commands import RUNS, DrawStudy, log_level, run_name, without_value
 from backtests.verbs.outcome import DONE, FAILED, Outcome, command_line
 from core.errors import TolaError
 from core.results import RunFolder
@@ -27,7 +26,7 @@ def sweep(
     flags: Mapping[str, Any],
     search: Mapping[str, Any],
     config: str,
-    draw: Draw,
+    draw: DrawStudy,
     again: Sequence[str],
     *,
     quiet: bool,
@@ -39,7 +38,7 @@ def sweep(
     names, flags, config : the plan, as `backtest` takes them.
     search : mapping
         Fields of `Asked`, and `min_trades` and `max_drawdown`; None where not given.
-    draw : callable(RunFolder) -> files
+    draw : callable(content, folder) -> files
         Writes the report.
     again : sequence of str
         The words of this very command.
@@ -64,7 +63,7 @@ def sweep(
         keep()
     summary = swept.summary
     if request.settings.report:
-        summary["files"] |= _drawn(swept.path, draw)
+        summary["files"] |= _drawn(RunFolder(swept.path), draw)
         write_json(swept.path / SUMMARY, summary)
     overridden = [f"override: {line}" for line in request.overrides]
     return Outcome(
@@ -89,19 +88,28 @@ def _asked(search: Mapping[str, Any]) -> Asked:
     return Asked(**given, constraints=constraints)
 
 
-def _drawn(path: Path, draw: Draw) -> dict[str, Any]:
+def _drawn(folder: RunFolder, draw: DrawStudy) -> dict[str, Any]:
     """Draw the report of a sweep that stands whole by now; one that fails loses no result."""
     from backtests.interrupts import listening
 
+    path = folder.path
     try:
         with listening():
-            return dict(draw(RunFolder(path)))
+            return draw_sweep(folder, draw)
     except (OSError, KeyboardInterrupt) as error:
         reason = "interrupted" if isinstance(error, KeyboardInterrupt) else error.strerror
         raise TolaError(
             f"the results are kept in {path.as_posix()}, their report was not finished ({reason}); "
             f"draw it again: python run.py report {path.as_posix()}"
         ) from error
+
+
+def draw_sweep(folder: RunFolder, draw: DrawStudy) -> dict[str, Any]:
+    """Draw a sweep's page and pictures from its folder; return the files."""
+    from backtests.search.page import page_content
+
+    (folder.path / "plots").mkdir(exist_ok=True)
+    return dict(draw(page_content(folder), folder.path))
 
 
 def _next_step(summary: Mapping[str, Any], again: Sequence[str]) -> str:

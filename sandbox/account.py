@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
+from core.errors import ConfigError
 from core.instruments import InstrumentFacts
 from core.matching.live_book import LiveBook
 from core.orders import Side
@@ -40,6 +42,10 @@ class AccountTerms:
     cash: float = 1_000_000.0
     hedging: bool = False
     margin_share: Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.cash < inf:
+            raise ConfigError(f"cash={self.cash:g}: expected 0 or more")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
+from math import inf
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -19,7 +20,7 @@ from sandbox.control import Control
 from sandbox.course import BarBegins, Course, Price, Prices, Step
 from sandbox.exchange import Exchange
 from sandbox.face import Face
-from sandbox.faults import MARKET, Fault, FaultPlan, Kind
+from sandbox.faults import MARKET, Fault, FaultPlan, Kind, require_target
 from sandbox.hands import Hand
 from sandbox.ledger import Ledger
 from sandbox.lockstep import LockStep
@@ -81,8 +82,10 @@ class Sandbox:
         settings: Any = None,
     ) -> None:
         module = face_module(venue)
-        if speed is not None and (lock_step or speed <= 0):
-            raise ConfigError("speed: expected more than 0, and no lock-step beside it")
+        if speed is not None and (lock_step or not 0 < speed < inf):
+            raise ConfigError(f"speed={speed:g}: expected more than 0, and no lock-step beside it")
+        if not step_timeout_secs > 0:
+            raise ConfigError(f"step_timeout_secs={step_timeout_secs:g}: expected more than 0")
         told = [prices] if isinstance(prices, Prices) else list(prices)
         is_taped = all(item.tape is not None and item.model == "trades" for item in told)
         if volume_share is not None and not (is_taped and 0 < volume_share <= 1):
@@ -114,6 +117,8 @@ class Sandbox:
         for name, terms in self.account_terms.items():
             self.exchange.open_account(Account(name, terms))
         self.face: Face = module.make_face(self, settings)
+        for fault in self.plan.faults:
+            self._require_target(fault)
         self.hand = Hand(self.exchange, self.face.new_number, self.face.product)
         self.exchange.floor.on_order = self._order_changed
         self.exchange.floor.on_fill = self._filled
@@ -366,8 +371,20 @@ class Sandbox:
 
     def add_fault(self, kind: str, **given: Any) -> None:
         """Add a fault to the plan (see `Fault`)."""
-        fault = Fault(Kind(kind), **given)
-        self.call(self.plan.add, fault)
+        self.call(self.arm, Fault(Kind(kind), **given))
+
+    def arm(self, fault: Fault) -> None:
+        """Add a fault to the plan, on the sandbox's loop.
+
+        Raises
+        ------
+        ConfigError : there is nothing of the name it strikes.
+        """
+        self._require_target(fault)
+        self.plan.add(fault)
+
+    def _require_target(self, fault: Fault) -> None:
+        require_target(fault, (route.name for route in self.face.routes()))
 
 
 def _label(step: Step) -> str:

@@ -120,7 +120,7 @@ class Control:
     async def _fault(self, request: web.Request) -> web.Response:
         """Add a fault to the plan."""
         try:
-            self._box.plan.add(Fault(**await _body(request)))
+            self._box.arm(Fault(**await _body(request)))
         except (TolaError, TypeError) as error:
             return _wrong(str(error))
         return web.json_response({})

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,10 @@ ORDER = frozenset({Kind.REJECT, Kind.PARTIAL})
 """What strikes an order at the exchange: `on` names its kind (market, limit, stop, stop_limit)."""
 MARKET = frozenset({Kind.EXPIRE_TOKEN, Kind.SKEW, Kind.HAND})
 """What happens with a price: `skip` counts prices."""
+
+SORTS = ("price", "order", "text", "heartbeat")
+"""Of a stream's messages."""
+ORDER_KINDS = ("market", "limit", "stop", "stop_limit")
 
 _ONCE = MARKET | {Kind.HALF_OPEN, Kind.CUT}
 ACTIONS = ("buy", "sell", "close", "cancel", "modify")
@@ -125,6 +130,10 @@ def _wrong(fault: Fault) -> Iterable[str]:
         yield f"chance={fault.chance:g}: expected 0 < chance <= 1"
     if not 0.0 < fault.share < 1.0:
         yield f"share={fault.share:g}: expected 0 < share < 1"
+    if not isfinite(fault.secs):
+        yield f"secs={fault.secs:g}: expected a number of seconds"
+    if fault.count is not None and not isinstance(fault.count, int):
+        yield f"count={fault.count!r}: expected a whole number"
     for name in ("skip", "messages", "size"):
         if getattr(fault, name) < 0:
             yield f"{name}={getattr(fault, name)}: expected 0 or more"
@@ -138,10 +147,32 @@ def _wrong(fault: Fault) -> Iterable[str]:
         yield "a slow answer needs secs"
     if fault.kind == Kind.HAND and fault.action not in ACTIONS:
         yield f"action={fault.action!r}: expected one of {', '.join(ACTIONS)}"
+    yield from _wrong_hand(fault)
+    yield from _wrong_times(fault)
+
+
+def _wrong_hand(fault: Fault) -> Iterable[str]:
+    """Yield what is wrong with what another hand is to do."""
+    if fault.kind != Kind.HAND:
+        return
+    if fault.action in ("buy", "sell") and not 0.0 < fault.quantity < inf:
+        yield f"quantity={fault.quantity:g}: expected how much to {fault.action}, above 0"
+    if fault.action == "modify" and fault.price is None:
+        yield "to modify needs a price"
+
+
+def _wrong_times(fault: Fault) -> Iterable[str]:
+    """Yield what is wrong with the span of a fault."""
+    ends: dict[str, int] = {}
     for name in ("at", "until"):
         given = getattr(fault, name)
-        if isinstance(given, str) and _time(given) is None:
+        ts = _time(given) if isinstance(given, str) else given
+        if ts is not None:
+            ends[name] = ts
+        elif given is not None:
             yield f"{name}={given!r}: expected a date and time, such as 2024-09-02 10:15+05:30"
+    if len(ends) == len(("at", "until")) and ends["at"] >= ends["until"]:
+        yield f"until={fault.until!r}: expected a time after at={fault.at!r}"
 
 
 def _time(text: str) -> int | None:
@@ -154,6 +185,27 @@ def _time(text: str) -> int | None:
         return None
     when = when.replace(tzinfo=UTC) if when.tzinfo is None else when
     return int(np.datetime64(when.astimezone(UTC).replace(tzinfo=None), "ns").astype(np.int64))
+
+
+def require_target(fault: Fault, endpoints: Iterable[str]) -> None:
+    """Refuse a fault that could never strike, for what it is to strike is not there.
+
+    endpoints : names of a face's routes.
+
+    Raises
+    ------
+    ConfigError : nothing is called so.
+    """
+    if fault.kind in STREAM:
+        known = [*SORTS]
+    elif fault.kind in ORDER:
+        known = [*ORDER_KINDS]
+    elif fault.kind in REQUEST:
+        known = sorted({*endpoints, *(f"orders.place.{kind}" for kind in ORDER_KINDS)})
+    else:
+        known = ["stream" if fault.kind in OPENING else "price"]
+    if not any(fnmatchcase(name, fault.on) for name in known):
+        raise ConfigError(f"fault {str(fault.kind)!r}: on={fault.on!r}{near_name(fault.on, known)}")
 
 
 class _Armed:
@@ -206,6 +258,11 @@ class FaultPlan:
     def add(self, fault: Fault) -> None:
         """Add a fault behind the others, while it runs too."""
         self._armed.append(_Armed(fault, f"{self.seed}/{len(self._armed)}"))
+
+    @property
+    def faults(self) -> list[Fault]:
+        """Return its lines."""
+        return [armed.fault for armed in self._armed]
 
     def clear(self) -> None:
         """Let nothing go wrong from now on."""

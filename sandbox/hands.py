@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
+from core.errors import ConfigError, near_name
 from core.orders import OrderKind, Side, TimeInForce
 from sandbox.exchange import Exchange
 from sandbox.faults import Fault
@@ -34,7 +35,14 @@ class Hand:
         limit_price: float | None = None,
         product: str = "",
     ) -> BoxOrder:
-        """Place an order; see its `status` and `reason` for what became of it."""
+        """Place an order; see its `status` and `reason` for what became of it.
+
+        Raises
+        ------
+        ConfigError : there is no such account or contract.
+        """
+        self._require("account", account, self._exchange.accounts)
+        self._require("contract", contract, self._exchange.contracts)
         terms = OrderTerms(
             contract, side, quantity, kind, price, limit_price,
             time_in_force=TimeInForce.DAY, product=product or self._product,
@@ -43,6 +51,7 @@ class Hand:
 
     def close(self, account: str, contract: str = "") -> list[BoxOrder]:
         """Close an account's positions at market, those of one contract or all."""
+        self._require("account", account, self._exchange.accounts)
         held = self._exchange.accounts[account].positions()
         return [
             self.place(
@@ -65,6 +74,11 @@ class Hand:
     def modify(self, account: str, number: int, price: float) -> BoxOrder:
         """Move a working order's price."""
         return self._exchange.change(account, number, price=price)
+
+    @staticmethod
+    def _require(what: str, name: str, known: Collection[str]) -> None:
+        if name not in known:
+            raise ConfigError(f"another hand: {what} {name!r} is not there{near_name(name, known)}")
 
     def act(self, fault: Fault) -> None:
         """Do what a fault plan says; an account it does not name is the first."""

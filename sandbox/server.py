@@ -15,6 +15,7 @@ from sandbox.faults import REQUEST, Fault, FaultPlan, Kind
 from sandbox.ledger import Ledger
 from sandbox.limits import RequestCounts
 
+HIGHEST_PORT = 65_535
 _POLL_SECS = 0.02
 _MEGABYTES = 16 * 1024 * 1024
 
@@ -59,6 +60,8 @@ class Server:
         ------
         ConfigError : the port is in use, or the address is not this machine's.
         """
+        if not 0 <= port <= HIGHEST_PORT:
+            raise ConfigError(f"port={port}: expected 0 to {HIGHEST_PORT}")
         self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
@@ -68,7 +71,7 @@ class Server:
             await self._runner.cleanup()
             raise ConfigError(
                 f"{self.face.venue}: cannot listen on {host}:{port} ({cause.strerror or cause}); "
-                "end what uses the port, or give another with --port"
+                "end what uses the port, or give another with --port (or --host)"
             ) from cause
         sockets = self._runner.addresses
         return int(sockets[0][1])

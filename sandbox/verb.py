@@ -19,6 +19,8 @@ from sandbox.faults import FaultPlan, read_plan
 BUNDLED = {"kite": "nifty_fut_1m_synthetic.csv.gz"}
 """What a venue's sandbox replays where nothing is given; of the folder `data`."""
 
+_MADE_FIRST, _MADE_LAST = date(2024, 9, 2), date(2024, 9, 30)
+"""Between which prices are made up where no dates are given."""
 _WAIT_SECS = 0.2
 
 Load = Callable[[str, str | None], Series]
@@ -99,11 +101,13 @@ def _wait(box: Any) -> None:
 def _prices(wanted: Wanted, load: Load) -> tuple[list[Prices], int | None]:
     """Return the prices asked for, and where they begin to be told (None: in their middle)."""
     first, last = _date(wanted.first, "--from"), _date(wanted.last, "--to")
+    if first is not None and last is not None and first > last:
+        raise ConfigError(f"--from {first} is after --to {last}")
     if wanted.generate:
-        end = last or date(2024, 9, 30)
-        begin = first or date(2024, 9, 2)
-        if begin > end:
-            raise ConfigError(f"--from {begin} is after --to {end}")
+        if wanted.replay:
+            raise ConfigError("--replay and --generate: prices are one or the other")
+        end = last or max(first or _MADE_LAST, _MADE_LAST)
+        begin = first or min(end, _MADE_FIRST)
         made = [generated(name, begin, end, wanted.seed or 0) for name in wanted.generate]
         return [replayed(item.series, ticks=wanted.ticks) for item in made], None
     bundled = Path(__file__).resolve().parent.parent / "data" / BUNDLED[wanted.venue]
@@ -113,7 +117,17 @@ def _prices(wanted: Wanted, load: Load) -> tuple[list[Prices], int | None]:
     ]
     if last is not None:
         found = [_until(item, last) for item in found]
-    return found, None if first is None else _ns(first)
+    start = None if first is None else _ns(first)
+    ends = max(int(item.series.bars["end"][-1]) for item in found)
+    if start is not None and start >= ends:
+        raise ConfigError(
+            f"--from {first}: the prices end on {_day_of(ends)}, none is left to tell"
+        )
+    return found, start
+
+
+def _day_of(ts: int) -> str:
+    return str(np.datetime64(ts, "ns").astype("datetime64[D]"))
 
 
 def _until(prices: Prices, last: date) -> Prices:

@@ -21,6 +21,7 @@ from sandbox.faults import FaultPlan
 from sandbox.orders import Contract, OrderTerms
 
 _SYMBOL, _PRICE, _BARS = "NIFTY-FUT", 25000.0, 3
+_FAR = 24000.0
 _MORNING = int(np.datetime64("2024-09-04T03:45", "ns").astype(np.int64))
 """09:15 in Mumbai on a trading day."""
 
@@ -46,8 +47,10 @@ def warm() -> None:
 
 
 def _trade(exchange: Exchange, price: float) -> None:
-    """Buy and sell a lot by every kind of order."""
+    """Buy and sell a lot by every kind of order, and leave one that no price reaches."""
     lot = exchange.facts(_SYMBOL).lot
+    rests = OrderTerms(_SYMBOL, Side.BUY, lot, OrderKind.LIMIT, _FAR)
+    exchange.place("warm", len(exchange.orders) + 1, rests)
     for kind in (OrderKind.MARKET, OrderKind.LIMIT, OrderKind.STOP, OrderKind.STOP_LIMIT):
         at = None if kind is OrderKind.MARKET else price
         limit = price if kind is OrderKind.STOP_LIMIT else None

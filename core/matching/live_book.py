@@ -264,7 +264,8 @@ class LiveBook:
         jumps = bool(flags & OPENS_BAR) or (self._discrete and not walks)
         # No bar begins in another hand's book: no price before this one to walk from is sure.
         jumps = jumps or not (self.in_bar or walks)
-        return self._walk(price, volume, jumps, at_open)
+        # One type of number: another would be compiled anew while the market waits.
+        return self._walk(price, float(volume), jumps, at_open)
 
     def _walk(self, price: float, volume: float, jumps: bool, at_open: bool) -> list[Event]:
         book = self.book

@@ -72,6 +72,13 @@ def test_it_ends_with_its_prices():
         (["kite", "--speed", "-1"], "more than 0", 2),
         (["kite", "--ticks", "jumps"], "path or trades", 2),
         (["kite", "--ledger", "."], "is there already", 2),
+        (["kite", "--speed", "nan"], "more than 0", 2),
+        (["kite", "--step-timeout", "0"], "more than 0", 2),
+        (["kite", "--cash", "-5"], "cash=-5: expected 0 or more", 2),
+        (["kite", "--port", "65536"], "port=65536: expected 0 to 65535", 2),
+        (["kite", "--from", "2030-01-01"], "the prices end on", 2),
+        (["kite", "--from", "2024-10-03", "--to", "2024-10-02"], "is after --to", 2),
+        (["kite", "--generate", "GOLDM", "--replay", "x.csv"], "one or the other", 2),
     ],
 )
 def test_bad_input_is_one_line_with_the_right_code(tola, words, said, code):

@@ -238,3 +238,20 @@ def test_the_same_seed_gives_the_same_market_to_the_last_row():
     assert len(one[0]["fills"]) > 5
     assert one == same
     assert one != other
+
+
+def test_another_hand_on_a_contract_that_is_not_there_ends_it_with_one_line():
+    plan = [Fault("hand", action="buy", contract="NFO:NIFTY24SEPFU", quantity=LOT)]
+
+    with (
+        pytest.raises(ConfigError, match="did you mean 'NFO:NIFTY24SEPFUT'"),
+        Sandbox("kite", day([CALM] * 3), speed=100_000, faults=plan) as box,
+    ):
+        box.wait(30)
+
+
+def test_a_fault_on_an_endpoint_that_is_not_there_is_refused_while_it_runs(box):
+    answer = ask(box, "fault", kind="lose", on="orders.plaice")
+
+    assert answer.status_code == 400
+    assert "did you mean 'orders.place'" in answer.json()["error"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ConfigError
-from sandbox.faults import REQUEST, STREAM, Fault, FaultPlan, Kind, read_plan
+from sandbox.faults import REQUEST, STREAM, Fault, FaultPlan, Kind, read_plan, require_target
 
 NAMES = ("price", "order", "orders.place", "orders", "quote")
 
@@ -153,3 +153,31 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path):
 def test_a_missing_plan_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"nope\.toml: No such file"):
         read_plan(tmp_path / "nope.toml")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"kind": "hand", "action": "buy"}, "expected how much to buy"),
+        ({"kind": "hand", "action": "modify"}, "needs a price"),
+        ({"kind": "drop", "at": "2024-09-16", "until": "2024-09-15"}, "expected a time after at"),
+        ({"kind": "slow", "secs": float("inf")}, "expected a number of seconds"),
+        ({"kind": "drop", "count": 1.5}, "expected a whole number"),
+    ],
+)
+def test_a_fault_that_makes_no_sense_is_refused(given, said):
+    with pytest.raises(ConfigError, match=said):
+        Fault(**given)
+
+
+@pytest.mark.parametrize(
+    ("kind", "on"),
+    [("drop", "prise"), ("reject", "markt"), ("status", "orders.plaice"), ("refuse", "strem")],
+)
+def test_a_fault_on_what_is_not_there_is_refused_with_the_near_name(kind, on):
+    with pytest.raises(ConfigError, match=f"on='{on}'; did you mean"):
+        require_target(Fault(kind, on=on), ("orders.place", "quote"))
+
+
+def test_a_fault_may_name_orders_placed_of_a_kind():
+    require_target(Fault("lose", on="orders.place.stop"), ("orders.place",))

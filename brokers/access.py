@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,15 @@ class Access:
 
     def now(self) -> int:
         """Return the market's time, ns UTC."""
+        return self._clock()
+
+    @cached_property
+    def _clock(self) -> Callable[[], int]:
+        """What tells the market's time; one for all who ask, as it remembers what it was told."""
         if not self.venue.clock:
-            return time.time_ns()
-        told: int = self.venue.load(self.venue.clock)(self.options)()
-        return told
+            return time.time_ns
+        made: Callable[[], int] = self.venue.load(self.venue.clock)(self.options)
+        return made
 
     def examined(self) -> ExamineRequest:
         """Return what the venue is examined with."""

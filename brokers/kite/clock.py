@@ -14,6 +14,10 @@ from core.errors import BrokerError
 
 _FRESH_SECS = 0.05
 _TIMEOUT_SECS = 5.0
+_LATE_SECS = 0.5
+"""Longest wait once a time is known: a session asks between two steps, and must not seem hung."""
+_AWAY_SECS = 2.0
+"""A sandbox that did not answer is not asked again for so long; time stands still meanwhile."""
 
 
 def market_clock(config: KiteConfig) -> Callable[[], int]:
@@ -32,24 +36,27 @@ class _SandboxClock:
     def __init__(self, url: str) -> None:
         self._url = url
         self._lock = threading.Lock()
-        self._asked = float("-inf")
+        self._next = float("-inf")
         self._now = 0
 
     def __call__(self) -> int:
         with self._lock:
-            if time.monotonic() - self._asked > _FRESH_SECS:
-                self._now = max(self._now, self._ask())
-                self._asked = time.monotonic()
+            if time.monotonic() > self._next:
+                told = self._ask()
+                self._now = max(self._now, told or self._now)
+                self._next = time.monotonic() + (_FRESH_SECS if told else _AWAY_SECS)
             return self._now
 
-    def _ask(self) -> int:
+    def _ask(self) -> int | None:
+        """Return what is told; None where nothing is, and a time is known already."""
+        timeout = _LATE_SECS if self._now else _TIMEOUT_SECS
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(self._url, timeout=_TIMEOUT_SECS) as reply:
+            with opener.open(self._url, timeout=timeout) as reply:
                 return int(json.load(reply)["now"])
         except (OSError, ValueError, KeyError, TypeError) as fault:
             if self._now:
-                return self._now  # its market is over: time stands still
+                return None
             raise BrokerError(
                 f"the sandbox at {self._url} does not tell its time ({type(fault).__name__}): "
                 "is it running?"

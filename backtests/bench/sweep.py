@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from backtests.bench import Row, Task
+from backtests.bench import Row, Task, search
 from backtests.bench.race import Entrant, Result, difference, race
 from backtests.bench.session import ROOT, Session
 from backtests.bench.t1_entrants import Field, Sizes
@@ -29,6 +29,7 @@ TASKS = (
     Task("sweep_gold_structural", "gold_smc with DXY, 648 structural sets, one process", "150/s"),
     Task("sweep_gold_unshared", "the same, every set with blocks of its own", "60/s"),
     Task("sweep_gold_management", "gold_smc with DXY, management settings alone", "2500/s"),
+    *search.TASKS,
 )
 
 _EQUAL = "Backtrader's own fills; trades and final value equal bit for bit"
@@ -36,7 +37,7 @@ _PROCESS = "one process, CPU s, tables of the shared parts inside the time"
 
 
 def measure(session: Session, wanted: frozenset[str]) -> Iterator[Row]:
-    """Yield what one process does alone; two take the double where there are two free cores."""
+    """Yield what one process does alone, what two gain, and when the first result is there."""
     if {"compiled_t1_1m", "compiled_vs_vectorbt"} & wanted:
         yield from _single(session, wanted)
     if "sweep_t1" in wanted:
@@ -44,6 +45,9 @@ def measure(session: Session, wanted: frozenset[str]) -> Iterator[Row]:
     gold = {name for name in wanted if name.startswith("sweep_gold")}
     if gold:
         yield from _gold(session, gold)
+    further = wanted & {task.name for task in search.TASKS}
+    if further:
+        yield from search.measure(session, further)
 
 
 def _single(session: Session, wanted: frozenset[str]) -> Iterator[Row]:
@@ -147,7 +151,7 @@ def _gold(session: Session, wanted: set[str]) -> Iterator[Row]:
     session.tell("sweeps of gold_smc")
     plan = _gold_plan(data)
     tables = {
-        "sweep_gold_structural": (_structural(), 150.0),
+        "sweep_gold_structural": (structural_table(), 150.0),
         "sweep_gold_unshared": (_unshared(), 60.0),
         "sweep_gold_management": (_management(), 2500.0),
     }
@@ -191,7 +195,8 @@ def _gold_row(task: str, plan: Any, table: Sequence[Mapping[str, Any]], least: f
     )  # fmt: skip
 
 
-def _structural() -> list[dict[str, Any]]:
+def structural_table() -> list[dict[str, Any]]:
+    """Return 648 structural sets of gold_smc, those that share most side by side."""
     return [
         {"left": swing, "right": swing, "atr": period, "disp_k": body, "max_shift_bars": shift,
          "sweep_reclaim": reclaim}

@@ -49,6 +49,15 @@ def bar_of(data: Any) -> np.record:
     return _bar_from_lines(data)
 
 
+def bars_to_play(data: Any) -> np.ndarray[Any, Any] | None:
+    """Return all BAR records of a feed, for the broker that plays them; None of any other feed.
+
+    A feed that shows a strategy no bar before its time brings them as `all_bars`.
+    """
+    bars: np.ndarray[Any, Any] | None = getattr(data, "all_bars", getattr(data, "bars", None))
+    return bars
+
+
 def end_of(data: Any) -> int:
     """Return END of the bar a feed stands on, ns UTC."""
     if _has(data, "bars"):

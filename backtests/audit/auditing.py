@@ -123,6 +123,8 @@ class _Auditor:
         if not found:
             found = list(self._cut_files())
         done.findings = without_repeats(found)
+        if not done.decisions:
+            self._note("it asked for no order: only its readings could be compared")
         if whole.run is not None:
             self._delay(whole)
             self._begin_later(whole)

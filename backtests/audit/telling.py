@@ -75,11 +75,14 @@ def verdict(done: Audit) -> str:
 def _late_words(done: Audit) -> str:
     if done.before is None or done.after is None:
         return ""
-    one, other = (
-        "-" if side["profit_factor"] is None else f"{side['profit_factor']:.2f}"
-        for side in (done.before, done.after)
+    one, other = done.before, done.after
+    if not (one["trades"] or other["trades"]):
+        return "; no trades"
+    if one["profit_factor"] is None or other["profit_factor"] is None:
+        return f"; one bar late: net {one['net_profit']:+,.0f} -> {other['net_profit']:+,.0f}"
+    return (
+        f"; one bar late: profit factor {one['profit_factor']:.2f} -> {other['profit_factor']:.2f}"
     )
-    return f"; one bar late: profit factor {one} -> {other}"
 
 
 def _warmup_lines(done: Audit) -> list[str]:
@@ -94,7 +97,8 @@ def _warmup_lines(done: Audit) -> list[str]:
     if not compared:
         return []
     if not slow:
-        return [f"begun later: {compared} readings the same after the {whose} of {declared:,} bars"]
+        same = "reading the same" if compared == 1 else "readings the same"
+        return [f"begun later: {compared} {same} after the {whose} of {declared:,} bars"]
     text = (
         f"begun later: {len(slow)} of {compared} readings still depend on where the data begins "
         f"after the {whose} of {declared:,} bars"

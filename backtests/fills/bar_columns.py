@@ -10,7 +10,7 @@ from core.bars import BAR, spans_within
 from core.matching.book import NO_NIGHTS, NO_SPANS, Array
 from core.matching.nights import swap_nights
 from core.ticks import TICK, Tape
-from risk.moment import bar_of
+from risk.moment import bar_of, bars_to_play
 
 NO_TICKS = np.zeros(0, TICK)
 
@@ -30,8 +30,7 @@ class BarColumns:
     """
 
     def __init__(self, data: Any, lower: Array | None, tape: Tape | None = None) -> None:
-        # A feed that shows a strategy no bar before its time has them all for the broker.
-        bars = getattr(data, "all_bars", getattr(data, "bars", None))
+        bars = bars_to_play(data)
         self.is_plain = bars is None
         self.bars: Array = np.zeros(1, BAR) if bars is None else bars
         self.lower, self.spans = self.bars, NO_SPANS

@@ -17,7 +17,7 @@ from core.ledger import Planned
 from core.orders import Fill, OrderRequest, Role, Side
 from risk.groups import is_stop
 from risk.lean_orders import noted
-from risk.moment import symbol_of
+from risk.moment import bars_to_play, symbol_of
 
 _REASONS = {Role.ENTRY: "entry", Role.STOP: "stop", Role.TARGET: "target"}
 _BUY, _SELL = Side.BUY, Side.SELL
@@ -35,7 +35,7 @@ class StockCommission(InstrumentCommission):
 
     def __init__(self, instrument: Instrument, data: Any, fx: float | FxRate) -> None:
         super().__init__()
-        bars = getattr(data, "bars", None)
+        bars = bars_to_play(data)
         if bars is None or not len(bars):
             raise ConfigError("add_instrument needs a feed with bars (feeds.BulkData)")
         self.instrument = instrument

@@ -66,6 +66,7 @@ class _Odds:
         self._block = asked.block or block_length(source.sample.daily)
         self._generator = np.random.default_rng(asked.seed)
         self._notes: list[str] = []
+        self._drawn: dict[int, list[Array]] = {}
 
     def study(self) -> Study:
         """Draw paths, play them, stress them."""
@@ -126,15 +127,22 @@ class _Odds:
         shares : callables(Played) -> float.
         """
         found: list[list[float]] = [[] for _ in shares]
-        count, horizon = len(sample.days), self._asked.horizon
-        generator = np.random.default_rng(self._asked.seed + 1)
-        histories = stationary_days(count, count, OUTER, self._block, generator)
-        for history in histories:
-            inner = stationary_days(count, horizon, INNER, self._block, generator)
-            played = play(sample, history[inner], limits)
+        for paths in self._other_histories(len(sample.days)):
+            played = play(sample, paths, limits)
             for kept, share in zip(found, shares, strict=True):
                 kept.append(share(played))
         return found
+
+    def _other_histories(self, count: int) -> list[Array]:
+        """Return INNER paths from each of OUTER histories drawn from `count` days."""
+        if count not in self._drawn:
+            generator = np.random.default_rng(self._asked.seed + 1)
+            histories = stationary_days(count, count, OUTER, self._block, generator)
+            self._drawn[count] = [
+                history[stationary_days(count, self._asked.horizon, INNER, self._block, generator)]
+                for history in histories
+            ]
+        return self._drawn[count]
 
     # -- figures -------------------------------------------------------------------------------
 

@@ -66,7 +66,7 @@ def odds(
     text = lines(document)
     if draw is not None:
         text.append(f"report {document['files']['report']}")
-    step = ["audit", source.plan_id] if source.request is not None else ["runs", "list"]
+    step = ["runs", "show", source.name] if source.name else ["ready", *names[:1]]
     return Outcome(document, text, command_line(step), short_lines(document))
 
 

@@ -92,6 +92,15 @@ def test_a_planted_leak_is_caught_with_its_line_and_the_first_bar(name, kind, fi
         assert found.bar == rows[bar][0].replace(" ", "T") + "Z"
 
 
+def test_a_run_by_backtraders_own_fills_is_audited_alike(prices):
+    honest = audited("Honest", prices, cuts=2, fills="backtrader")
+    leaking = audited("CaughtError", prices, cuts=2, fills="backtrader")
+
+    assert honest.is_clean
+    assert honest.prefixes == BARS
+    assert leaking.findings[0].line in leaking_lines("CaughtError")
+
+
 def test_reading_the_price_file_is_caught_where_it_is_read(prices):
     done = audited("ReadsFile", prices, params=[f"file={prices}"])
 

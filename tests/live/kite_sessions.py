@@ -58,7 +58,7 @@ def at_sandbox(
         open_for_session, VENUE, request.loaded, request.terms, request.account.cash, None
     )
     try:
-        market = sandbox_market(opened, VENUE, SANDBOX if orders else None, live)
+        market = sandbox_market(opened, VENUE, SANDBOX if orders else None, live, {})
         yield on_market(request, market)
     finally:
         opened.close()

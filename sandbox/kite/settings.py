@@ -58,7 +58,7 @@ class KiteSettings:
 
     api_key: str = "sandboxkey"
     api_secret: str = field(default="sandboxsecret", repr=False)
-    redirect_url: str = "http://127.0.0.1:5010/kite"
+    redirect_url: str = "http://127.0.0.1:8765/"
     password: str = field(default="sandbox", repr=False)
     totp_secret: str | None = field(default=None, repr=False)
     tokens_end: time | None = time(6, 0)

@@ -35,7 +35,7 @@ def test_the_whole_flow_ends_in_a_session(box):
 
     assert 'name="password"' in page.text
     assert reply.status_code == 302
-    assert reply.headers["Location"].startswith("http://127.0.0.1:5010/kite?")
+    assert reply.headers["Location"].startswith("http://127.0.0.1:8765/?")
     assert (query["action"], query["status"]) == (["login"], ["success"])
     assert (query["state"], query["n"]) == (["abc"], ["1"])
     assert (session["user_id"], session["api_key"]) == (USER, "sandboxkey")

@@ -13,7 +13,7 @@ from backtests.sweep.market import Clocked, Market, stacked
 from backtests.sweep.records import FATE, PATTERN_CODES, RULES, SUMMARY, TERMS, TRADE
 from backtests.sweep.settings import rules_of, terms_of
 from backtests.sweep.setups import Setups, SetupSource
-from backtests.sweep.workspace import Workspace, make_workspace
+from backtests.sweep.workspace import Told, Workspace, make_workspace
 from core.recent import Recent, room_for
 from core.schedule import FlatRule
 from risk.settings import RiskSettings, from_mapping
@@ -156,27 +156,24 @@ class SetupEngine:
         terms = stacked(group.terms[first : first + BATCH], TERMS)
         rules = stacked(group.rules[first : first + BATCH], RULES)
         count, kept = len(places), len(setups.at)
-        trades = np.zeros(kept * (count if keep_trades else 1) + 1, TRADE)
-        fates = np.zeros((count if keep_trades else 1, kept), FATE)
-        curves = np.zeros((count if keep_curve else 1, len(market.days)))
-        counts, summaries = np.zeros(count, np.int64), np.zeros(count, SUMMARY)
+        told = Told(
+            np.zeros(kept * (count if keep_trades else 1) + 1, TRADE),
+            np.zeros(count, np.int64),
+            np.zeros((count if keep_trades else 1, kept), FATE),
+            np.zeros((count if keep_curve else 1, len(market.days))),
+            np.zeros(count, SUMMARY),
+        )
         play_sets(
-            clocked.bars, clocked.loud, market.periods, market.places, market.acts,
-            market.act_reasons, market.lower, market.spans, market.nights, market.table,
-            market.fixed, setups.facts, setups.atrs, setups.at, setups.setups, setups.timed,
-            setups.rates, setups.stale, hours, cancels, market.cash, terms, rules, space.fresh,
-            space.books, space.orders, space.fresh_limits, space.limits, space.trials, space.events,
-            space.market, space.fresh_run, space.runs, space.parts, space.prices,
-            space.stops, space.marks, market.is_stock, space.fresh_stock, space.stock, trades,
-            counts, keep_trades, fates, curves, summaries,
+            clocked, setups, hours, cancels, space, market.cash, terms, rules, market.is_stock,
+            told, keep_trades,
         )  # fmt: skip
-        ends = np.cumsum(counts)
+        ends = np.cumsum(told.counts)
         for k, place in enumerate(places):
             outcomes[place] = Outcome(
-                summaries[k],
-                trades[ends[k] - counts[k] : ends[k]].copy() if keep_trades else None,
-                fates[k] if keep_trades else None,
-                curves[k] if keep_curve else None,
+                told.summaries[k],
+                told.trades[ends[k] - told.counts[k] : ends[k]].copy() if keep_trades else None,
+                told.fates[k] if keep_trades else None,
+                told.day_equity[k] if keep_curve else None,
             )
 
 

@@ -77,48 +77,25 @@ def manage(
 
 @inner
 def play(
-    bars: Any,
-    loud: Any,
-    periods: Any,
-    places: Any,
-    acts: Any,
-    act_reasons: Any,
-    lower: Any,
-    spans: Any,
-    nights: Any,
-    table: Any,
-    fixed: Any,
-    facts: Any,
-    atrs: Any,
-    at: Any,
+    clocked: Any,
     setups: Any,
-    timed: Any,
-    rates: Any,
-    stale: Any,
     hours: Any,
     cancels: Any,
+    space: Any,
     cash: float,
     terms: Any,
     rules: Any,
-    books: Any,
-    orders: Any,
-    limits: Any,
-    trials: Any,
-    events: Any,
-    market: Any,
-    runs: Any,
-    parts: Any,
-    prices: Any,
-    stops: Any,
-    marks: Any,
     is_stock: bool,
-    stock: Any,
     trades: Any,
     fates: Any,
     day_equity: Any,
 ) -> int:
     """Run one parameter set over all bars; return how many trades were written."""
-    run = runs[0]
+    bars, loud, table, fixed = clocked.bars, clocked.loud, clocked.table, clocked.fixed
+    at, facts = setups.at, setups.facts
+    books, orders, events = space.books, space.orders, space.events
+    limits, market, stock = space.limits, space.market, space.stock
+    run = space.runs[0]
     n = bars.shape[0]
     count = at.shape[0]
     guards.start(cash, rules, run.guard, limits[0])
@@ -131,8 +108,8 @@ def play(
     run.next_id = 1
     run.spread = nan
     cursor = 0
-    sent_setup = parts[len(parts) - 1 :]
-    is_drilled = spans.shape[0] > 0
+    sent_setup = space.parts[len(space.parts) - 1 :]
+    is_drilled = clocked.spans.shape[0] > 0
     i = 0
     while i < n:
         if run.live == 0:
@@ -170,27 +147,30 @@ def play(
             i = j
             bar = bars[i]
         else:
-            roll(i, bar, periods, places, table, fixed, market, books, orders, events, rules,
-                 limits, is_stock, stock[0], fates, sent_setup, run, trades,
+            roll(i, bar, clocked.periods, clocked.places, table, fixed, market, books, orders,
+                 events, rules, limits, is_stock, stock[0], fates, sent_setup, run, trades,
                  day_equity)  # fmt: skip
             if is_stock:
-                stock_step(i, bar, acts[i], act_reasons[i], rules, limits, market, stock[0],
-                           books, orders, events, fates, sent_setup, run, trades)  # fmt: skip
+                stock_step(i, bar, clocked.acts[i], clocked.act_reasons[i], rules, limits, market,
+                           stock[0], books, orders, events, fates, sent_setup, run,
+                           trades)  # fmt: skip
             else:
-                tola_step(i, bars, acts[i], act_reasons[i], lower, spans, nights, rules, limits,
-                          trials, market, books, orders, events, marks, fates, sent_setup, run,
+                tola_step(i, bars, clocked.acts[i], clocked.act_reasons[i], clocked.lower,
+                          clocked.spans, clocked.nights, rules, limits, space.trials, market,
+                          books, orders, events, space.marks, fates, sent_setup, run,
                           trades)  # fmt: skip
             run.spread = nan
-        manage(i, bar, facts[i], atrs[i], cancels, fates, sent_setup, terms,
+        manage(i, bar, facts[i], setups.atrs[i], cancels, fates, sent_setup, terms,
                table[run.period].tick, books, orders, events, run)  # fmt: skip
         while cursor < count and at[cursor] <= i:
             if at[cursor] < i:
                 fates[cursor].reason = WARMUP if at[cursor] < terms.warmup else BUSY
             else:
                 offer(
-                    i, bar, setups[cursor], fates[cursor], facts[i], hours, timed[cursor],
-                    rates[cursor], stale[cursor] != 0, terms, rules, table, fixed, market, parts,
-                    prices, stops, books, orders, events, run,
+                    i, bar, setups.setups[cursor], fates[cursor], facts[i], hours,
+                    setups.timed[cursor], setups.rates[cursor], setups.stale[cursor] != 0, terms,
+                    rules, table, fixed, market, space.parts, space.prices, space.stops, books,
+                    orders, events, run,
                 )  # fmt: skip
                 if fates[cursor].taken != 0:
                     sent_setup[0] = cursor
@@ -240,73 +220,25 @@ def sum_up(
 
 @unmanaged
 def play_sets(
-    bars: Any,
-    loud: Any,
-    periods: Any,
-    places: Any,
-    acts: Any,
-    act_reasons: Any,
-    lower: Any,
-    spans: Any,
-    nights: Any,
-    table: Any,
-    fixed: Any,
-    facts: Any,
-    atrs: Any,
-    at: Any,
-    setups: Any,
-    timed: Any,
-    rates: Any,
-    stale: Any,
-    hours: Any,
-    cancels: Any,
-    cash: float,
-    terms: Any,
-    rules: Any,
-    fresh: Any,
-    books: Any,
-    orders: Any,
-    fresh_limits: Any,
-    limits: Any,
-    trials: Any,
-    events: Any,
-    market: Any,
-    fresh_run: Any,
-    runs: Any,
-    parts: Any,
-    prices: Any,
-    stops: Any,
-    marks: Any,
-    is_stock: bool,
-    fresh_stock: Any,
-    stock: Any,
-    trades: Any,
-    counts: Any,
-    keeps_trades: bool,
-    fates: Any,
-    day_equity: Any,
-    summaries: Any,
-) -> None:
+    clocked: Any, setups: Any, hours: Any, cancels: Any, space: Any, cash: float, terms: Any,
+    rules: Any, is_stock: bool, told: Any, keeps_trades: bool,
+) -> None:  # fmt: skip
     """Run every parameter set that shares these setups, hours and flat times.
-
-    The arrays are described where they are made: `backtests.sweep.market`, `setups`, `settings`
-    and `workspace`.
 
     Parameters
     ----------
-    fresh, fresh_limits, fresh_run, fresh_stock : BOOK, LIMITS, RUN and STOCK as they are before the
-        first bar. is_stock : by Backtrader's own fill rules.
-    trades : room for the trades of one set, or of all with `keeps_trades`, one after the other.
-    counts : written: how many trades each set made.
-    fates : FATE array, shape (sets, setups), or one row that every set overwrites.
-    day_equity : float64, shape (sets, days), or one row.
+    clocked : Clocked. setups : Setups. space : Workspace. told : Told, written.
+    hours, cancels : int8, shape (patterns, n): why an entry is refused, or withdrawn, on a bar.
+    terms, rules : TERMS and RULES by set. is_stock : by Backtrader's own fill rules.
+    keeps_trades : the trades of each set stay, one set's after the other's.
     """
+    trades, fates, day_equity = told.trades, told.fates, told.day_equity
     first = 0
     for k in range(terms.shape[0]):
-        books[0] = fresh[0]
-        limits[0] = fresh_limits[0]
-        runs[0] = fresh_run[0]
-        stock[0] = fresh_stock[0]
+        space.books[0] = space.fresh[0]
+        space.limits[0] = space.fresh_limits[0]
+        space.runs[0] = space.fresh_run[0]
+        space.stock[0] = space.fresh_stock[0]
         fate = fates[k if fates.shape[0] > 1 else 0]
         curve = day_equity[k if day_equity.shape[0] > 1 else 0]
         for j in range(fate.shape[0]):
@@ -317,12 +249,10 @@ def play_sets(
             fate[j].filled = 0
         room = trades[first:]
         count = play(
-            bars, loud, periods, places, acts, act_reasons, lower, spans, nights, table, fixed,
-            facts, atrs, at, setups, timed, rates, stale, hours, cancels, cash, terms[k], rules[k],
-            books, orders, limits, trials, events, market, runs, parts, prices, stops,
-            marks, is_stock, stock, room, fate, curve,
+            clocked, setups, hours, cancels, space, cash, terms[k], rules[k], is_stock, room,
+            fate, curve,
         )  # fmt: skip
-        counts[k] = count
-        sum_up(cash, room, count, fate, at.shape[0], runs[0], summaries[k])
+        told.counts[k] = count
+        sum_up(cash, room, count, fate, setups.at.shape[0], space.runs[0], told.summaries[k])
         if keeps_trades:
             first += count

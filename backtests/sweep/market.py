@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,17 +33,25 @@ _TIMED = {TradingWindow: BY_WINDOW, FlatBy: BY_FLAT_BY, NewsBlackout: BY_NEWS}
 _LEAVES = {FlatBy: BY_FLAT_BY_RULE, NewsBlackout: BY_NEWS_RULE}
 
 
-@dataclass(frozen=True)
-class Clocked:
-    """A plan's bars under one set of flat times.
+class Clocked(NamedTuple):
+    """A plan's bars under one set of flat times, and what else runs are handed of its market.
 
     bars : BAR array with `flat_at` filled. loud : int8 (n,), 1 where a bar must be played whole
     while anything is at work: the first of a trading day, swap, an act of the guard, the flat time,
-    the session's end.
+    the session's end. The others are the market's own.
     """
 
     bars: Array
     loud: Array
+    periods: Array
+    places: Array
+    acts: Array
+    act_reasons: Array
+    lower: Array
+    spans: Array
+    nights: Array
+    table: Array
+    fixed: Array
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,10 @@ class Market:
             loud |= bars["end"] >= bars["close_at"]
             if len(self.nights):
                 loud |= self.nights.any(axis=1)
-            self._clocked[key] = Clocked(bars, loud.astype(np.int8))
+            self._clocked[key] = Clocked(
+                bars, loud.astype(np.int8), self.periods, self.places, self.acts, self.act_reasons,
+                self.lower, self.spans, self.nights, self.table, self.fixed,
+            )  # fmt: skip
         return self._clocked[key]
 
     def tick_of(self, day: int) -> float:

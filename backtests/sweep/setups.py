@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,8 +14,7 @@ from strategies.machine import run_machine
 Array = np.ndarray[Any, Any]
 
 
-@dataclass(frozen=True)
-class Setups:
+class Setups(NamedTuple):
     """What a machine emitted over the bars.
 
     at : row of each setup's bar, ascending, shape (k,). setups : SETUP array, shape (k,).

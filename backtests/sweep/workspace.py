@@ -1,9 +1,8 @@
-"""The scratch arrays of a process's compiled runs: made once, used by every parameter set."""
+"""The arrays that compiled runs are handed, as records of them: one argument each."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,11 +18,11 @@ SLOTS = 2 * (MAX_LEGS + 4)
 """Orders that a bracket, its exit and what has just ended can hold."""
 
 
-@dataclass(frozen=True)
-class Workspace:
-    """State of the engine, of one run, and room for a setup's legs.
+class Workspace(NamedTuple):
+    """State of the engine, of one run, and room for a setup's legs: made once, used by every set.
 
-    fresh : the book before the first bar. parts : lot steps by leg; the last item holds the place
+    fresh, fresh_limits, fresh_run, fresh_stock : BOOK, LIMITS, RUN and STOCK before the first bar.
+    parts : lot steps by leg; the last item holds the place
     of the setup at work.
     """
 
@@ -43,6 +42,21 @@ class Workspace:
     marks: Array
     fresh_stock: Array
     stock: Array
+
+
+class Told(NamedTuple):
+    """What runs write.
+
+    trades : TRADE array, room for one set, or for all one after the other. counts : int64 (sets,),
+    how many trades each made. fates : FATE array, shape (sets, setups), or one row that every set
+    overwrites. day_equity : float64, shape (sets, days), or one row. summaries : SUMMARY by set.
+    """
+
+    trades: Array
+    counts: Array
+    fates: Array
+    day_equity: Array
+    summaries: Array
 
 
 def make_workspace(cash: float, margin: float) -> Workspace:

@@ -69,6 +69,11 @@ class HearingAccount(TellingAccount):
         raise NotImplementedError
 
     @property
+    def awaits_books(self) -> bool:
+        """Whether a record is gone on with, and the venue's own books were not heard since."""
+        return self.settling.is_back
+
+    @property
     def needs_snapshot(self) -> bool:
         """Whether something is not known that the venue's own books would tell."""
         return bool(self.strangers.waiting) or any(

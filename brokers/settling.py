@@ -41,7 +41,10 @@ class Settling:
     ----------
     began : time of the first snapshot: what others did before is history, None before it.
     contested : by symbol, what the venue holds of it where our books say otherwise, as a signed
-        quantity. After a restart at once: what was filled meanwhile may never be told.
+        quantity. After a restart at once, and though something a dead process sent may explain it:
+        what was filled meanwhile may never be told.
+    unexplained : symbols of which it is not known yet whether such a difference lasts.
+    is_back : a record is gone on with, and no snapshot was heard since.
     """
 
     def __init__(self, account: Any) -> None:
@@ -54,11 +57,12 @@ class Settling:
         self.contested: dict[str, float] = {}
         self._filled_at: dict[str, int] = {}
         self._differed: dict[str, PositionDiffers] = {}
-        self._is_back = False
+        self.unexplained: frozenset[str] = frozenset()
+        self.is_back = self._is_doubtful = False
 
     def note_restart(self) -> None:
         """A record is gone on with: the next snapshot is the first of another process."""
-        self._is_back = True
+        self.is_back = self._is_doubtful = True
 
     def hear(self, snapshot: Snapshot) -> list[Difference]:
         """Learn what a snapshot tells and lacks; return what differs. A failed one is unknown."""
@@ -74,11 +78,15 @@ class Settling:
         self._learn_absent(snapshot)
         account.strangers.place()
         account.position_prices.repeat()
-        differing = compare(snapshot, self.believed())
-        lasting = self._lasting(differing, is_first)
+        believed = self.believed()
+        lasting = self._lasting(compare(snapshot, believed), is_first)
         found = [*account.collected(), *quantities_of(snapshot, before), *lasting]
-        doubted = differing if self._is_back else lasting
-        self._is_back = False
+        doubted = lasting
+        if self._is_doubtful:
+            doubted = compare(snapshot, replace(believed, unsettled=frozenset()))
+            self._is_doubtful = self._has_orphans()
+        self.is_back = False
+        self.unexplained = _symbols(doubted) - _symbols(lasting)
         self.contested = {
             item.symbol: item.theirs
             for item in doubted
@@ -87,6 +95,15 @@ class Settling:
         for difference in found:
             account.act_on(difference)
         return found
+
+    def _has_orphans(self) -> bool:
+        """Whether something that a dead process sent may still be on its way."""
+        account = self._account
+        return any(
+            part.is_orphan and account.book.sent(part.order_id).is_in_flight
+            for ticket in account.tickets()
+            for part in ticket.parts
+        )
 
     def note_fill(self, symbol: str) -> None:
         """A fill of ours is being booked: what was told before it of the position is past."""
@@ -276,3 +293,8 @@ class Settling:
             or is_first
             or before.get(item.symbol) == replace(item)
         ]
+
+
+def _symbols(found: list[Difference]) -> frozenset[str]:
+    """Return the symbols whose positions differ."""
+    return frozenset(item.symbol for item in found if isinstance(item, PositionDiffers))

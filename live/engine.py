@@ -166,6 +166,7 @@ class Engine:
             self._by_symbol.setdefault(slot.feed.symbol, []).append(slot)
         self._cerebro: Any = None
         self._strategies: list[Any] = []
+        self._up_since = 0
 
     # -- the loop ----------------------------------------------------------------------------
 
@@ -238,10 +239,13 @@ class Engine:
     def next_due(self) -> int | None:
         """Return the market's time at which something happens without a price, None for never.
 
-        A bar ends, history is asked for (again), an answer is given up, silence is too long.
+        A bar ends, history is asked for (again), an answer is given up, silence is too long; bars
+        have waited long enough for the venue's books.
         """
         times = [slot.feed.due for slot in self.slots]
         times += [slot.cell_end for slot in self.slots]
+        if self._ready and self._awaits_books():
+            times.append(self._up_since + self.entry_age_ns)
         due = min(times, default=NEVER_NS)
         return None if due == NEVER_NS else max(due, self.now + 1)
 
@@ -371,6 +375,7 @@ class Engine:
     def _on_link(self, event: Link) -> None:
         is_up = event.state is LinkState.CONNECTED
         if event.reason == RESTART:
+            self._up_since = NEVER_NS
             self.broker.note_restart()
         if event.name not in _WITHOUT_PRICES and not is_up:
             # Before time passes: a bar that was forming may lack its last ticks.
@@ -380,6 +385,7 @@ class Engine:
         if event.name not in _WITHOUT_PRICES and is_up:
             for slot in self.slots:
                 self._add_ready(slot, slot.feed.connected(self.now))
+            self._up_since = self.now
             self.counts.reconnects += 1
 
     def _on_venue_bar(self, event: VenueBar) -> None:
@@ -414,13 +420,20 @@ class Engine:
 
     def _is_deliverable(self) -> bool:
         """Whether the oldest complete bar may go out: nothing as old of its plan may come."""
-        if not self._ready or self.replaying:
+        if not self._ready or self.replaying or self._awaits_books():
             return False
         oldest = self._ready[0]
         return not any(
             slot.plan_id == oldest.slot.plan_id and slot.feed.may_tell(oldest.end)
             for slot in self.slots
         )
+
+    def _awaits_books(self) -> bool:
+        """Whether bars wait for the venue's books after a restart, as long as an entry may.
+
+        A strategy shall not act on a position that was closed meanwhile.
+        """
+        return self.broker.awaits_books and self.now - self._up_since < self.entry_age_ns
 
     def _deliver_next(self) -> None:
         """Deliver all complete bars of the oldest END as one event."""

@@ -145,10 +145,15 @@ class StartUp:
         self._by_hand = {item.describe(): item for item in found if _is_told_once(item)}
         settle_requests(self._built)
         self._is_settled = True
-        if found or was_open:
+        if found or was_open or self._unexplained:
             self._ask()
         else:
             self._agree()
+
+    @property
+    def _unexplained(self) -> list[str]:
+        """Symbols of which the venue holds something else, and it is not known yet why."""
+        return sorted(self._built.broker.settling.unexplained)
 
     def _keeps_off(self, item: Difference) -> bool:
         """Whether a difference is a matter: hands beside us may be allowed, not on what is ours."""
@@ -156,7 +161,13 @@ class StartUp:
         return not (item.is_foreign and counts_only and not item.plan_id)
 
     def _act(self, snapshot: Snapshot, left: dict[str, Difference]) -> None:
-        if not left:
+        if not left and self._unexplained:
+            texts = [
+                f"{symbol}: what was sent before is not settled" for symbol in self._unexplained
+            ]
+            self._show(STARTING, texts)
+            self._ask(AGAIN_SECS)
+        elif not left:
             self._is_closing = self._remedy is Remedy.FLATTEN and self._close_others()
             if not self._is_closing:
                 self._agree()

@@ -31,6 +31,8 @@ class Idle:
 class Broker(Idle):
     """Knows the plans and trades nothing."""
 
+    awaits_books = False
+
     def __init__(self, slots):
         self.outbox = Idle()
         self.plans = [

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from core.bars import NEVER_NS
 from core.calendar import get_calendar
-from core.events import Bars, LinkState
+from core.events import Bars, Link, LinkState
 from feeds.live import FeedState
-from live.engine import Engine
+from live.engine import RESTART, Engine
 from tests.feeds.markets import HOUR, MINUTE, SECOND, at, bars_at, market, same
 from tests.live.stages import Broker, Stage
 
@@ -111,6 +111,30 @@ def test_a_plan_whose_history_comes_later_than_another_plans_is_stepped_from_its
     assert [length for plan, length in run.lengths if plan == "b"] == [1, 2]
 
 
+def test_after_a_restart_bars_wait_for_the_venues_books_and_no_longer_than_an_entry_may():
+    run = Stage().feed("X", FIVE, 5 * MINUTE, history_bars=2).start()
+    run.at(at("2025-09-15T03:59:59"), Link(LinkState.LOST, reason=RESTART)).link("2025-09-15T04:00")
+    run.engine.broker.awaits_books = True
+
+    run.run("2025-09-15T04:00:09")
+    waiting = len(run.bars("a"))
+    run.trade("X", FIVE, first=at("2025-09-15T04:00")).run("2025-09-15T04:00:30")
+
+    assert (waiting, len(run.bars("a"))) == (0, 2)
+
+
+def test_the_bars_go_out_as_soon_as_the_books_are_known():
+    run = Stage().feed("X", FIVE, 5 * MINUTE, history_bars=2).start()
+    run.at(at("2025-09-15T03:59:59"), Link(LinkState.LOST, reason=RESTART)).link("2025-09-15T04:00")
+    run.engine.broker.awaits_books = True
+
+    run.run("2025-09-15T04:00:02")
+    run.engine.broker.awaits_books = False
+    run.run("2025-09-15T04:00:03")
+
+    assert len(run.bars("a")) == 2
+
+
 def test_a_lost_connection_for_orders_does_not_touch_the_prices():
     run = Stage().feed("X", FIVE, 5 * MINUTE).start().link("2025-09-15T03:45")
     run.link("2025-09-15T03:46", LinkState.LOST, "orders").link("2025-09-15T03:47", name="orders")
@@ -122,8 +146,6 @@ def test_a_lost_connection_for_orders_does_not_touch_the_prices():
 
 
 def test_a_link_without_the_venues_time_is_taken_by_ours():
-    from core.events import Link
-
     run = Stage().feed("X", FIVE, 5 * MINUTE, history_bars=1).start()
     run.link("2025-09-15T03:45").link("2025-09-15T03:52", LinkState.LOST)
     back = at("2025-09-15T04:07")

@@ -184,3 +184,23 @@ def test_what_the_venue_does_not_hold_after_a_restart_is_neither_closed_nor_cove
     assert PositionDiffers(2.0, theirs, symbol="MGC") in found
     assert (close.getstatusname(), close.info.reason) == ("Rejected", "not_at_venue")
     assert desk.venue.submitted[before:] == []
+
+
+def test_that_something_sent_before_may_explain_it_closes_nothing_either():
+    desk, _, target = dead_with_a_stop_out()
+    before = len(desk.venue.submitted)
+
+    found = desk.snapshot(orders=desk.listed(target), position=0.0, after=1)
+    close = desk.guard.sell(None, desk.feeds[0], 2)
+
+    assert not [item for item in found if isinstance(item, PositionDiffers)]
+    assert desk.broker.settling.unexplained == {"MGC"}
+    assert (close.info.reason, desk.venue.submitted[before:]) == ("not_at_venue", [])
+
+    for _ in range(2):
+        found = desk.snapshot(orders=desk.listed(target), position=0.0, after=11)
+    found = desk.snapshot(orders=desk.listed(target), position=0.0, after=1)
+
+    assert PositionDiffers(2.0, 0.0, symbol="MGC") in found
+    assert not desk.broker.settling.unexplained
+    assert desk.venue.submitted[before:] == []

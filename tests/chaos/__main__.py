@@ -1,7 +1,8 @@
 """`python -m tests.chaos --seeds 200 --seed 0`: kill sessions, start them again, judge.
 
-At Kite (`--venue kite`) accounts with two plans (a quarter as many seeds), the fault matrix and the
-timeouts after acceptance come besides. Exit code 1 if something failed, 2 where it cannot run here.
+At Kite (`--venue kite`) come besides: accounts with two plans and nights (a quarter as many seeds
+each), the fault matrix and the timeouts after acceptance. Exit code 1 if something failed, 2 where
+it cannot run here.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ from tests.chaos.scenario import FAULTS
 from tests.chaos.timeouts import run_timeouts
 from tests.chaos.venue import get_venue
 
-PARTS = ("kills", "pairs", "matrix", "timeouts")
-_SEEDS_A_PAIR = 4
+PARTS = ("kills", "pairs", "nights", "matrix", "timeouts")
+_FURTHER = {"pairs": "kite pair", "nights": "kite night"}
+_SEEDS_A_FURTHER = 4
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,9 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seeds = range(asked.seed, asked.seed + asked.seeds)
         rows = run(seeds, asked.workers, asked.keep, asked.venue)
         print(table(rows))
-    if "pairs" in parts:
-        seeds = range(asked.seed, asked.seed + max(1, asked.seeds // _SEEDS_A_PAIR))
-        found = run(seeds, asked.workers, asked.keep, "kite pair")
+    for part in (name for name in parts if name in _FURTHER):
+        seeds = range(asked.seed, asked.seed + max(1, asked.seeds // _SEEDS_A_FURTHER))
+        found = run(seeds, asked.workers, asked.keep, _FURTHER[part])
         print(table(found))
         rows += found
     if "matrix" in parts:

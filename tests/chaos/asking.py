@@ -10,6 +10,7 @@ from backtests.resolve import resolve
 from live import session as sessions
 from live.account_folder import AccountFolder
 from live.build import SessionTerms
+from live.start_up import Remedy
 from tests.chaos.venue import get_venue
 
 ACCOUNT = "chaos"
@@ -27,7 +28,7 @@ def plain_request_of(task: dict[str, Any]) -> sessions.SessionRequest:
                 "settings": whole.origins}  # fmt: skip
     return sessions.SessionRequest(
         account, loaded, flats, terms, AccountFolder(ACCOUNT, Path(task["folder"])),
-        at_end=wanted["at_end"], document=document,
+        at_end=wanted["at_end"], document=document, remedy=Remedy(task.get("remedy", "")),
     )  # fmt: skip
 
 

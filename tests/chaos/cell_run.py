@@ -41,6 +41,8 @@ _READY_SECS, _STEP_SECS, _END_SECS = 40.0, 14.0, 45.0
 _MINUTE_SECS = 80.0
 _WATCH_SECS = 9.0
 """How long a session is watched where no order waits for an outcome."""
+_SEEN_SECS = 6.0
+"""In which the venue's books are looked at, which alone tell of another hand."""
 _CALM_SECS = 1.0
 _REOPEN_SECS = 2.0
 """In which a stream that broke is opened again."""
@@ -156,6 +158,8 @@ class CellRun:
         self._enter()
         self._wait("the bracket stands", self._stands, must=True)
         _SCRIPTS[step](self)
+        if self.cell.fault.startswith("hand"):
+            time.sleep(_SEEN_SECS)
 
     def _meet(self, act: Callable[[], None]) -> None:
         """Arm the fault, act, and do what a person or a supervisor does about it."""

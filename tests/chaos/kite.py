@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from brokers.kite.client import KiteClient
 from brokers.kite.store import KiteStore
 from core.calendar import get_calendar
+from live import start_up
 from tests.chaos import scenario as scenarios
 from tests.chaos.box_line import BoxLine
 from tests.chaos.kite_books import read_books, requests_at_venue
@@ -47,6 +48,8 @@ _LIBRARIES = (
 )  # fmt: skip
 _READY_SECS = 60.0
 _POLL_SECS = 0.01
+_AGAIN_SECS = 0.05
+"""A market in step would pass hours in the time between two questions."""
 _MINUTE_NS = 60_000_000_000
 _LEFT_NS = 20 * _MINUTE_NS
 SESSION, DOWN = "session", "while it is down"
@@ -137,7 +140,10 @@ class Kite(Venue):
         line = self.line
         packet, now = line.step(DOWN, None)
         line.leave(SESSION)
-        until = min(now + round(minutes * _MINUTE_NS), _last_return(now, self._last))
+        if minutes == scenarios.OVERNIGHT:
+            until = _next_open(now, self._last)
+        else:
+            until = min(now + round(minutes * _MINUTE_NS), _last_return(now, self._last))
         while packet is not None and now < until:
             packet, now = line.step(DOWN, packet)
         self._back = threading.Thread(target=self._give_back, daemon=True)
@@ -181,6 +187,7 @@ class Kite(Venue):
         """Watch port and client of the session that is built next."""
         monitor.note(begun=os.getpid())
         watch_recovery(monitor, stay_until_settled)
+        start_up.AGAIN_SECS = _AGAIN_SECS
         after_init(KiteStore, lambda store: watch_port(monitor, store))
         after_init(KiteClient, lambda client: watch_client(monitor, client))
 
@@ -205,6 +212,23 @@ class KitePair(Kite):
     def scenario(self, seed: int) -> Scenario:
         """Return what a seed stands for: that of one plan, with another one beside it."""
         return scenarios.pair_on_kite(seed)
+
+
+class KiteNight(Kite):
+    """The same over a night: orders of the day before are told no more, its fills neither."""
+
+    name = "kite night"
+
+    def scenario(self, seed: int) -> Scenario:
+        """Return what a seed stands for: two days, a death on the first."""
+        return scenarios.night_on_kite(seed)
+
+
+def _next_open(now: int, last: int) -> int:
+    """Return when the next day begins; now, where the prices have none."""
+    opens = get_calendar("NSE").opens
+    found = int(opens[opens.searchsorted(now, side="right")])
+    return found if found < last else now
 
 
 def _last_return(now: int, last: int) -> int:

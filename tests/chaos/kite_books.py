@@ -18,6 +18,8 @@ CASH = 5_000_000.0
 _SYMBOL = "NIFTY-FUT"
 _SIDES = {"BUY": 1, "SELL": -1}
 _NOBODY = {"plan_id": "", "role": ""}
+_CLOSING = {"plan_id": "", "role": "EXIT"}
+"""What closes a whole position, whoever opened it, has no id of ours."""
 _WEEK_NS = 7 * 86_400 * 1_000_000_000
 _NIGHTS = 9
 
@@ -34,13 +36,18 @@ def read_books(ledger: Path, journal: Path) -> OutsideBooks:
     finally:
         file.close()
     orders = {
-        row["order_id"]: _order(number, row, sent.get(row["tag"], _NOBODY))
+        row["order_id"]: _order(number, row, _known(row, sent))
         for number, row in enumerate(rows, 1)
     }
     done = list(_shared_out(_fill(row, orders[row["order_id"]]) for row in fills))
     balance = CASH + sum(fill.pnl - fill.costs for fill in done)
     now = max([now, *(fill.ts for fill in done)])
     return OutsideBooks(list(orders.values()), done, CASH, balance, now, shut=_nights(now))
+
+
+def _known(row: Any, sent: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
+    is_closing = row["author"] == "client" and not row["tag"]
+    return _CLOSING if is_closing else sent.get(row["tag"], _NOBODY)
 
 
 def _order(number: int, row: Any, known: Mapping[str, str]) -> OutsideOrder:

@@ -1,7 +1,7 @@
 """How long a position had no working stop at the venue, by the venue's own books.
 
-An exit at market that works covers it as well. Time in which the market is shut does not count:
-nothing can happen in it.
+An exit at market that works covers it as well; one that closes whatever is held covers all plans.
+Time in which the market is shut does not count: nothing can happen in it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def unprotected(books: OutsideBooks, pauses: Sequence[Pause]) -> Unprotected:
     bare: list[Span] = []
     for plan_id in sorted({fill.plan_id for fill in books.fills}):
         stops = [_working(books, order) for order in books.orders
-                 if order.plan_id == plan_id and order.role in covering]  # fmt: skip
+                 if order.plan_id in (plan_id, "") and order.role in covering]  # fmt: skip
         stops += books.shut
         for span in _open_spans(books, plan_id):
             bare += _minus([span], [item for item in stops if item is not None])

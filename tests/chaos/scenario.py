@@ -13,6 +13,8 @@ FAULTS = ("kill", "power cut", "power cut, downtime")
 
 MOST_KILLS = 4
 COLD_EVERY = 10
+OVERNIGHT = 10_000.0
+"""Minutes down of a process that dies on one day and is started again on the next."""
 CELL_HISTORY, CELL_MINUTES = 20, 5
 """Minutes before a cell of the fault matrix, and of it."""
 _GOLD_WINDOWS = (
@@ -77,6 +79,11 @@ class Scenario:
     def is_cold(self) -> bool:
         """Whether each of its processes loads everything for itself; one seed in ten."""
         return self.seed % COLD_EVERY == 0
+
+    @property
+    def is_night(self) -> bool:
+        """Whether a process dies on one day and is started again on the next."""
+        return any(wish.down_minutes == OVERNIGHT for wish in self.wishes)
 
     @property
     def is_ours(self) -> bool:
@@ -216,6 +223,18 @@ def _kite_wish(chance: random.Random, plain: Wish, number: int) -> Wish:
 def pair_on_kite(seed: int) -> Scenario:
     """Return the scenario of a seed at Kite with two plans on one account, in one contract."""
     return replace(on_kite(seed), two_plans=True)
+
+
+def night_on_kite(seed: int) -> Scenario:
+    """Return the scenario of a seed at Kite whose first process dies on the first of two days."""
+    chance = random.Random(f"a night at kite {seed}")
+    plain = on_kite(seed)
+    days = chance.randrange(40, 70), chance.randrange(40, 70)
+    first, *others = plain.wishes
+    share = 0.9 * days[0] / sum(days)  # of what a session asks for, as of the bars
+    first = replace(first, turn=share * first.turn, down_minutes=OVERNIGHT)
+    wishes = (first, *(replace(wish, down_minutes=0.0) for wish in others))
+    return replace(plain, bars=sum(days), days=days, stop_at=None, wishes=wishes)
 
 
 def write_kite_inputs(wanted: Scenario, folder: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def lane(tmp_path_factory):
     made.close()
 
 
-@pytest.mark.parametrize(("venue", "seed"), [("kite", 12), ("kite pair", 3)])
+@pytest.mark.parametrize(("venue", "seed"), [("kite", 12), ("kite pair", 3), ("kite night", 1)])
 def test_a_session_killed_with_requests_at_kite_goes_on(lane, venue, seed):
     row = run_seed(lane, seed, name=venue)
 

@@ -166,7 +166,7 @@ def watch_recovery(monitor: Monitor, heard: Callable[[Any], None] = lambda built
 
 def get_venue(name: str) -> Venue:
     """Return a venue by its name."""
-    from tests.chaos.kite import Kite, KitePair
+    from tests.chaos.kite import Kite, KiteNight, KitePair
     from tests.chaos.paper import Paper
 
-    return {kind.name: kind for kind in (Paper, Kite, KitePair)}[name]()
+    return {kind.name: kind for kind in (Paper, Kite, KitePair, KiteNight)}[name]()

@@ -8,12 +8,14 @@ from __future__ import annotations
 from backtests.overfit.crossvalidation import Overfitting, overfitting
 from backtests.overfit.deflated import Deflated, deflated_sharpe, independent_trials
 from backtests.overfit.plateau import HeatMap, Plateau, heat_map, plateau
+from backtests.overfit.returns import daily_returns
 
 __all__ = [
     "Deflated",
     "HeatMap",
     "Overfitting",
     "Plateau",
+    "daily_returns",
     "deflated_sharpe",
     "heat_map",
     "independent_trials",

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from backtests.overfit import (
+    daily_returns,
     deflated_sharpe,
     heat_map,
     independent_trials,
@@ -16,6 +17,8 @@ from backtests.overfit import (
     plateau,
 )
 from backtests.overfit.deflated import expected_maximum, probabilistic_sharpe
+from backtests.sweep.engine import Outcome
+from backtests.sweep.results import Results, Words
 
 A_YEAR = 250
 
@@ -209,3 +212,20 @@ def test_a_heat_map_is_the_median_over_the_other_parameters():
 def test_columns_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="do not fit"):
         plateau({"a": [1, 2, 3]}, [1.0, 2.0])
+
+
+def test_daily_returns_are_those_of_each_sets_curve():
+    curves = (np.array([110.0, 99.0]), np.array([100.0, 105.0]))
+    outcomes = [Outcome(None, day_equity=curve) for curve in curves]
+    nothing = np.zeros(0)
+    results = Results([{}, {}], outcomes, Words("p", "MGC", ""), nothing, nothing, 100.0)
+
+    assert daily_returns(results) == pytest.approx(np.array([[0.1, 0.0], [-0.1, 0.05]]))
+
+
+def test_daily_returns_need_curves():
+    nothing = np.zeros(0)
+    results = Results([{}], [Outcome(None)], Words("p", "MGC", ""), nothing, nothing, 100.0)
+
+    with pytest.raises(ValueError, match="keep_curve=True"):
+        daily_returns(results)

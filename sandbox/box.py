@@ -408,7 +408,7 @@ def _first_half(prices: Sequence[Prices]) -> int:
 
 
 def face_module(venue: str) -> Any:
-    """Return the module of a venue's face: its `make_face` and `lasting_settings`.
+    """Return the module of a venue's face: its `make_face`, `lasting_settings`, `served_settings`.
 
     Raises
     ------

@@ -66,7 +66,7 @@ def serve(wanted: Wanted, load: Load, say: Callable[..., None]) -> tuple[dict[st
     """
     from sandbox import AccountTerms, Sandbox, face_module
 
-    face_module(wanted.venue)
+    module = face_module(wanted.venue)
     plan = FaultPlan(seed=wanted.seed or 0)
     if wanted.faults is not None:
         plan = read_plan(wanted.faults, wanted.seed)
@@ -77,6 +77,7 @@ def serve(wanted: Wanted, load: Load, say: Callable[..., None]) -> tuple[dict[st
         lock_step=wanted.lock_step, step_timeout_secs=wanted.step_timeout, faults=plan,
         seed=wanted.seed or 0, ledger=wanted.ledger,
         host=wanted.host, port=wanted.port, accounts={"XX0000": terms},
+        settings=module.served_settings(wanted.seed),
     )  # fmt: skip
     with box:
         say(*box.face.summary(box.url))

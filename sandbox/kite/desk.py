@@ -233,8 +233,9 @@ class Desk:
     def _trade(self, fill: BoxFill) -> Trade:
         row = self._contracts.ever(fill.contract).row
         ts = fill.ts + self._exchange.skew_ns
+        number = 9_999_999 + self._settings.first_number + fill.number
         return Trade(
-            str(10_000_000 + fill.number), str(fill.order), row.exchange, row.tradingsymbol,
+            str(number), str(fill.order), row.exchange, row.tradingsymbol,
             row.instrument_token, fill.side.name, fill.product, round(fill.quantity), fill.price,
             ts, str(10**15 + fill.order % 10**13), ts, (ist_text(ts) or "")[11:],
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,9 @@ class KiteFace(Face):
         self.quotes = Quotes(box.exchange, box.course, settings)
         self.desk = Desk(box.exchange, self.contracts, settings, self.new_number, self._note_order)
         self.portfolio = Portfolio(box.exchange, self.contracts, self.desk.fills)
-        self.triggers = Triggers(self._token, self._place_for_trigger, lambda: box.now)
+        self.triggers = Triggers(
+            self._token, self._place_for_trigger, lambda: box.now, settings.first_number
+        )
         self.crowd = Crowd(settings.crowd, box.seed)
         self.stream = Stream(
             self.contracts,
@@ -76,7 +79,7 @@ class KiteFace(Face):
             self.quotes.tick,
             lambda: box.exchange.now,
         )
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count(settings.first_number)
         self._untold: list[tuple[str, Order]] = []
         self._day: dict[str, int] = {}
         self._square_off = SquareOff(box.exchange, settings.square_off_minutes, self.new_number)
@@ -242,6 +245,16 @@ class KiteFace(Face):
 def lasting_settings() -> KiteSettings:
     """Return settings under which nobody has to log in each morning."""
     return KiteSettings(tokens_end=None)
+
+
+def served_settings(seed: int | None) -> KiteSettings:
+    """Return settings of a server that people start again: its numbers are not those of before.
+
+    A client's record may hold them, and the venue's never come twice. With a seed they do.
+    """
+    if seed is not None:
+        return KiteSettings()
+    return KiteSettings(first_number=1 + secrets.randbelow(10**6) * 10**4)
 
 
 def make_face(box: Sandbox, settings: KiteSettings | None) -> KiteFace:

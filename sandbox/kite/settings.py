@@ -53,6 +53,7 @@ class KiteSettings:
     heartbeat_secs : between one-byte frames.
     request_token_secs : life of a request token.
     holdings : what GET /portfolio/holdings tells, as Kite's rows.
+    first_number : of the orders; trades and triggers count from it, too.
     crowd : made-up shares that tick and cannot be traded, to put a client under load.
     """
 
@@ -80,4 +81,5 @@ class KiteSettings:
     heartbeat_secs: float = 2.0
     request_token_secs: float = 300.0
     holdings: Sequence[Mapping[str, Any]] = ()
+    first_number: int = 1
     crowd: int = 0

@@ -31,11 +31,12 @@ class Triggers:
         token: Callable[[str], int | None],
         place: Callable[[str, Mapping[str, str]], str],
         now: Callable[[], int],
+        first_number: int = 1,
     ) -> None:
         self._token = token
         self._place = place
         self._now = now
-        self._numbers = itertools.count(100_001)
+        self._numbers = itertools.count(100_000 + first_number)
         self._gtts: dict[int, Gtt] = {}
 
     def add(self, user: str, form: Mapping[str, str]) -> int:

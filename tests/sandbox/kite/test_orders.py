@@ -6,6 +6,8 @@ import pytest
 from kiteconnect.exceptions import GeneralException, InputException, OrderException
 
 from sandbox.account import AccountTerms
+from sandbox.kite import KiteSettings
+from sandbox.kite.face import served_settings
 from tests.sandbox.kite.client import USER, connect
 from tests.sandbox.market import CALM, FUTURE, LOT, day
 
@@ -300,3 +302,17 @@ def test_a_request_takes_the_market_time_it_is_told_to(start):
     assert states(kite, order_id) == ["PUT ORDER REQ RECEIVED"]
     box.play()
     assert states(kite, order_id)[-1] == "COMPLETE"
+
+
+def test_a_server_that_is_started_again_gives_no_number_twice(start):
+    one, other = (served_settings(None).first_number for _ in range(2))
+    box = start(day([CALM]), settings={"first_number": 5_000_001})
+    kite = connect(box)
+    box.play()
+
+    order_id = place(kite, kind="MARKET")
+
+    assert one != other
+    assert served_settings(7) == KiteSettings()
+    assert order_id.endswith("5000001")
+    assert [row["trade_id"] for row in kite.order_trades(order_id)] == ["15000001"]

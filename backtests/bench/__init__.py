@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-GROUPS = ("command", "load", "smc", "t1", "sweep", "live", "kite")
+GROUPS = ("command", "load", "smc", "t1", "sweep", "sweep_peers", "live", "kite")
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ class Field:
         else:
             options |= {"fills": variant.fills, "masked": variant.masked}
             options |= {"whole": variant.whole, "risk": variant.risk}
-        data = self._data(self.sizes.of(variant.size))
+        data = self.data(self.sizes.of(variant.size))
         entrant = Entrant(
             name, variant.title, python, module, data, options, variant.repeats, variant.rounds
         )
@@ -133,10 +133,10 @@ class Field:
             empty.mkdir(exist_ok=True)
             return replace(entrant, environment={"TOLA_CACHE_DIR": str(empty)})
         if variant.repeats == 1 and not variant.module:
-            return replace(entrant, warm_up=self._data(_WARM_UP_BARS))
+            return replace(entrant, warm_up=self.data(_WARM_UP_BARS))
         return entrant
 
-    def _data(self, count: int) -> Path:
+    def data(self, count: int) -> Path:
         """Return the folder with the walk's first bars."""
         folder = self.session.folder / f"walk-{count}"
         if not folder.exists():

@@ -21,10 +21,10 @@ def prepare(folder: Path, options: dict[str, Any]) -> Callable[[], Answer]:
 
     def work() -> Answer:
         close, high, low = frame["Close"], frame["High"], frame["Low"]
-        reach = _before(_atr(high, low, close, 14))
-        top = _before(high.rolling(options["window"]).max().to_numpy())
-        signal = _before((close.to_numpy() > top).astype(float)) > 0
-        entry, signalled = frame["Open"].to_numpy(), _before(close.to_numpy())
+        reach = before(atr(high, low, close, 14))
+        top = before(high.rolling(options["window"]).max().to_numpy())
+        signal = before((close.to_numpy() > top).astype(float)) > 0
+        entry, signalled = frame["Open"].to_numpy(), before(close.to_numpy())
         # Levels are set at the close before the entry; the library wants shares of the entry.
         stop = np.maximum((entry - signalled + options["stop_atr"] * reach) / entry, 1e-12)
         target = np.maximum((signalled + options["target_atr"] * reach - entry) / entry, 1e-12)
@@ -40,14 +40,14 @@ def prepare(folder: Path, options: dict[str, Any]) -> Callable[[], Answer]:
     return work
 
 
-def _atr(high: Any, low: Any, close: Any, period: int) -> Any:
+def atr(high: Any, low: Any, close: Any, period: int) -> Any:
     """Return the average true range, smoothed as Wilder does."""
     before = close.shift()
     reach = np.maximum(high, before) - np.minimum(low, before)
     return reach.ewm(alpha=1.0 / period, adjust=False, min_periods=period).mean().to_numpy()
 
 
-def _before(values: Any) -> Any:
+def before(values: Any) -> Any:
     """Return each item's predecessor, NaN for the first."""
     out = np.full(len(values), np.nan)
     out[1:] = values[:-1]

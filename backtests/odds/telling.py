@@ -93,7 +93,7 @@ def page_content(done: Study) -> dict[str, Any]:
         "subtitle": f"{of_run} · {told['trades']:,} trades, {told['first']} to {told['last']}",
         "verdict": f"ruin {_chance(told['ruin'])} · loss {_chance(told['loss'])} after "
         f"{told['horizon']} trading days",
-        "notices": [f"Odds are of these trades and no others: {INTERVALS}.", *told["notes"]],
+        "notices": [f"Odds are of these trades and no others; {INTERVALS}.", *told["notes"]],
         "sections": [
             _paths_section(done),
             *([_accounts_section(told)] if told["accounts"] else []),

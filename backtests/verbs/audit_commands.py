@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from backtests.verbs.commands import without_value
 from backtests.verbs.outcome import DONE, FAILED, Outcome, command_line
 from backtests.verbs.progress import Progress
 from core.errors import ConfigError, TolaError
@@ -83,12 +84,10 @@ def audit(
 def _next_step(is_clean: bool, again: Sequence[str]) -> str:
     if not is_clean:
         return f"mend what was found, then: {command_line(again)}"
-    words, skipped = [], False
-    for word in again:
-        if not skipped and word not in ("--cuts", "--seed"):
-            words.append("live" if word == "audit" else word)
-        skipped = word in ("--cuts", "--seed")
-    return command_line(words)
+    words = list(again)
+    for name in ("--cuts", "--seed"):
+        words = without_value(words, name)
+    return command_line(["live" if word == "audit" else word for word in words])
 
 
 def _write(

@@ -168,7 +168,25 @@ def _next_step(summary: Mapping[str, Any], again: Sequence[str], fills: str) -> 
         return _without_trades(summary, once_more)
     if fills == "tola" and not any(plan["band"] for plan in summary["plans"]):
         return f"how much hangs on the order of extremes inside a bar: {once_more} --band"
+    audited = _audit_words(again) if fills == "tola" and len(summary["plans"]) == 1 else None
+    if audited is not None:
+        return f"whether it looks ahead: {command_line(audited)}"
     return f"what one bar did: {command_line(['why', run_name(summary)])}"
+
+
+_AUDIT_TAKES = {
+    "--strategy", "--data", "--instrument", "--timeframe", "--tz", "--with", "--from", "--to",
+    "--set", "--risk", "--config", "--no-report",
+}  # fmt: skip
+
+
+def _audit_words(again: Sequence[str]) -> list[str] | None:
+    """Return the audit of what a backtest ran; None where it has no such options."""
+    words = [word for word in without_value(again, "--out") if word != "--band"]
+    options = {word.partition("=")[0] for word in words if word.startswith("-")}
+    if not options <= _AUDIT_TAKES:
+        return None
+    return ["audit" if word == "backtest" else word for word in words]
 
 
 def run_name(summary: Mapping[str, Any]) -> str:

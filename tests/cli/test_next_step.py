@@ -63,6 +63,9 @@ LINES = [
     f"{OWN} stops.py:StopsItself",
     "backtest breakout --data XAUUSD_M15.csv --no-report",
     "backtest breakout --data XAUUSD_M15.csv --check-mask",
+    "audit --data XAUUSD_M15.csv --no-report --cuts 2 --seed 3 --strategy my.py:EveryTenth",
+    "audit my.py:EveryTenth --data XAUUSD_M15.csv --no-report --cuts=2",
+    "ready nifty",
 ]
 
 
@@ -94,6 +97,17 @@ def test_the_same_command_is_told_whole_without_a_folder_that_now_exists(here):
         "next: how much hangs on the order of extremes inside a bar: python run.py backtest "
         "--data XAUUSD_M15.csv --no-report --strategy my.py:EveryTenth --set hold=2 --band"
     )
+
+
+def test_a_run_with_its_band_is_to_be_audited_where_the_audit_has_its_options(here):
+    one = here(*OWN.split(), "my.py:EveryTenth", "--band", "--out", "there")
+    other = here(*OWN.split(), "my.py:EveryTenth", "--band", "--no-costs")
+
+    assert one.out.splitlines()[-1] == (
+        "next: whether it looks ahead: python run.py audit --data XAUUSD_M15.csv --no-report "
+        "--strategy my.py:EveryTenth"
+    )
+    assert other.out.splitlines()[-1] == "next: what one bar did: python run.py why 0001"
 
 
 @pytest.mark.parametrize("said_in", ["option", "settings"])

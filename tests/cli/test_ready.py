@@ -55,7 +55,7 @@ def checks(said):
 def walk_forward(profit, number="0100", **more):
     folder = Path("runs") / number
     folder.mkdir(parents=True)
-    told = {"kind": "walkforward", "plan_id": "first",
+    told = {"mode": "walkforward", "plan_id": "first",
             "out_of_sample": {"net_profit": profit, "sharpe": 0.8}, **more}  # fmt: skip
     (folder / "summary.json").write_text(json.dumps(told))
 

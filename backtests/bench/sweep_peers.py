@@ -188,8 +188,9 @@ def _rates(
     failed = ours.failed or theirs.failed
     if failed:
         return replace(blank, failed=failed)
+    rate = grid.counts * grid.sets / theirs.wall
     return Row(
-        task, "combinations_per_second", _OURS.sets / ours.wall, grid.counts * grid.sets / theirs.wall,
+        task, "combinations_per_second", _OURS.sets / ours.wall, rate,
         f"{grid.title} {theirs.version}", grid.target,
         f"ours compiled, {_OURS.sets} sets, by Backtrader's rules, tables of indicators inside; "
         f"two worker processes at hand; {grid.rules}, {grid.sets} sets; prices in memory to "

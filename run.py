@@ -333,7 +333,7 @@ def odds(
     paths: Annotated[int, option("N", "How many paths are drawn.")] = 10_000,
     days: Annotated[int, option("N", "Trading days of each.")] = 250,
     preset: Annotated[
-        list[str] | None, option("NAME", "Account rules to test; default: all in the currency.")
+        list[str] | None, option("PRESET", "Account rules to test; default: all in the currency.")
     ] = None,
     ruin: Annotated[float, option("PCT", "What part of the cash is ruin when lost.")] = 20.0,
     block: Annotated[

@@ -241,6 +241,10 @@ def _runs(_line: _Line) -> list[tuple[str, str]]:
     return [("last", "the newest run"), *((name, "run") for name in names)]
 
 
+def _runs_and_plans(line: _Line) -> list[tuple[str, str]]:
+    return [*_runs(line), *_plans(line)]
+
+
 _KINDS: dict[str, Callable[[_Line], list[tuple[str, str]]]] = {
     "FILE": _files,
     "FILE...": _files,
@@ -250,6 +254,8 @@ _KINDS: dict[str, Callable[[_Line], list[tuple[str, str]]]] = {
     "FILE.PY:CLASS": _strategies_or_file,
     "NAME": _strategies,
     "PLAN": _plans,
+    "[PLAN]": _plans,
+    "[RUN OR PLAN]": _runs_and_plans,
     "[PLAN OR STRATEGY]...": _plans_and_strategies,
     "[PLAN OR STRATEGY]": _plans_and_strategies,
     "PRESET": _presets,

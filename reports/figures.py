@@ -33,6 +33,8 @@ def write_plots(folder: RunFolder) -> list[Path]:
     written = []
     for account in summary["accounts"]:
         name = str(account["account"])
+        if folder.equity(name).empty:
+            continue  # a session that ended before its first price
         written.append(_save(_equity_figure(folder, account), plots / f"equity-{name}.png"))
         written.append(_save(_days_figure(folder, account), plots / f"daily-{name}.png"))
     trades = folder.trades

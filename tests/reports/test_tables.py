@@ -10,6 +10,7 @@ import pytest
 from core.results import RunFolder
 from reports.figures import write_plots
 from reports.tables import monthly_results, r_histogram
+from tests.reports.conftest import write_run
 
 
 def test_months_are_in_per_cent_of_the_equity_they_began_with():
@@ -41,3 +42,12 @@ def test_plots_are_pictures_of_every_account_and_plan(finished_run: RunFolder):
     names = {path.name for path in paths}
     assert names == {"equity-main.png", "daily-main.png", "r-gold.png", "trades-gold.png"}
     assert all(path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" for path in paths)
+
+
+def test_a_session_that_saw_no_price_has_no_plots(tmp_path):
+    run = write_run(tmp_path / "runs", count=75)
+    for name in ("equity-main.csv", "days-main.csv"):
+        head = (run.path / name).read_text().splitlines()[0]
+        (run.path / name).write_text(f"{head}\n")
+
+    assert write_plots(run) == []

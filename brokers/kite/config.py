@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_address
+from math import inf
 from typing import Any
+from urllib.parse import urlsplit
 
 from brokers.registry import Credentials
 from core.errors import ConfigError, near_name
@@ -13,6 +16,7 @@ PRODUCTS = ("NRML", "MIS", "CNC")
 STOPS = ("SL-M", "SL")
 PROTECTIONS = ("orders", "gtt")
 _HIGHEST_PORT = 65_535
+_ADDRESS = "https://HOST or http://HOST:PORT"
 
 
 @dataclass(frozen=True)
@@ -77,14 +81,29 @@ class KiteConfig:
             "stop_limit_ticks": (self.stop_limit_ticks >= 1, "1 or more"),
             "protection": (self.protection in PROTECTIONS, "orders or gtt"),
             "gtt_slip_percent": (0 < self.gtt_slip_percent <= 20, "above 0, 20 at most"),
-            "gtt_wait_secs": (self.gtt_wait_secs > 0, "above 0"),
-            "gtt_look_secs": (self.gtt_look_secs > 0, "above 0"),
+            "gtt_wait_secs": (0 < self.gtt_wait_secs < inf, "above 0"),
+            "gtt_look_secs": (0 < self.gtt_look_secs < inf, "above 0"),
             "redirect_port": (0 <= self.redirect_port <= _HIGHEST_PORT, f"0 to {_HIGHEST_PORT}"),
-            "timeout_secs": (self.timeout_secs > 0, "above 0"),
-            "silent_secs": (self.silent_secs >= 3, "3 or more: a heartbeat comes each few seconds"),
+            "timeout_secs": (0 < self.timeout_secs < inf, "above 0"),
+            "silent_secs": (
+                3 <= self.silent_secs < inf, "3 or more: a heartbeat comes each few seconds"
+            ),
             "roll_sessions": (0 <= self.roll_sessions <= 60, "0 to 60"),
-            "units": (all(value > 0 for value in self.units.values()), "numbers above 0"),
-        }
+            "units": (
+                all(0 < value < inf for value in self.units.values()), "numbers above 0"
+            ),
+            "static_ip": (_is_ip(self.static_ip), "an IP address"),
+            "api_root": (_leads(self.api_root, "https", "http", path=False), _ADDRESS),
+            "stream_root": (
+                _leads(self.stream_root, "wss", "ws", path=False), "wss://HOST or ws://HOST:PORT"
+            ),
+        } | {
+            name: (given is None or _leads(given, "https", "http"), "an address: https://...")
+            for name, given in (
+                ("login_page", self.login_page), ("ip_echo", self.ip_echo),
+                ("clock_url", self.clock_url),
+            )
+        }  # fmt: skip
         faults = [
             f"venues.kite.{name}={getattr(self, name)}: expected {wanted}"
             for name, (fits, wanted) in checks.items()
@@ -118,6 +137,23 @@ class KiteConfig:
         if faults:
             raise ConfigError("\n".join(faults))
         return cls(**given)
+
+
+def _leads(address: str, *schemes: str, path: bool = True) -> bool:
+    """Whether a text is an address of a scheme, with no more than host and port unless `path`."""
+    try:
+        parts = urlsplit(address)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return has_host and parts.scheme in schemes and (path or not parts.path)
+
+
+def _is_ip(text: str | None) -> bool:
+    try:
+        return text is None or bool(ip_address(text))
+    except ValueError:
+        return False
 
 
 _TABLES = {"units": "a table of numbers", "names": "a table of texts"}

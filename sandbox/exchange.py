@@ -81,6 +81,7 @@ class Exchange:
                 constant_rate(item.instrument.quote_currency, "account", 1.0),
                 discrete=item.model == "trades",
                 volume_share=volume_share,
+                day=int(item.calendar.trading_days(_at(course.now))[0]),
             )
             for item in course.prices.values()
         }  # fmt: skip

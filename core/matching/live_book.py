@@ -43,6 +43,7 @@ class LiveBook:
     discrete : ticks are trades that jump from one price to the next; else they are the path of
         replayed bars.
     limits : the guard's LIMITS, whose floors are tested on every price; None: none are.
+    day : trading day whose terms hold until the first bar begins.
 
     Attributes
     ----------
@@ -64,6 +65,7 @@ class LiveBook:
         limits: Array | None = None,
         limit_fill: LimitFill = "touch",
         volume_share: float | None = None,
+        day: int = 0,
     ) -> None:
         self.key = key
         self.plan_id = plan_id
@@ -72,7 +74,7 @@ class LiveBook:
         self._fx = fx
         self._discrete = discrete
         self._terms: dict[str, Any] = {"limit_fill": limit_fill, "volume_share": volume_share}
-        self._facts = instrument.facts(0)
+        self._facts = instrument.facts(day)
         self._rate = fx.at(0)
         self.step = self._facts.lot
         self.bar = np.zeros(1, BAR)

@@ -16,7 +16,7 @@ from sandbox.course import Course, replayed
 from sandbox.exchange import Exchange
 from sandbox.faults import FaultPlan
 from sandbox.orders import Contract, OrderTerms, Refusal, Refused
-from tests.sandbox.market import CALM, LOT, OPEN, day
+from tests.sandbox.market import CALM, LOT, MINUTE, OPEN, day
 
 FUT = "FUT"
 
@@ -24,10 +24,10 @@ FUT = "FUT"
 class Desk:
     """An exchange with one account, and what it told."""
 
-    def __init__(self, rows, *, hedging=False, cash=10_000_000.0, ticks="path"):
+    def __init__(self, rows, *, hedging=False, cash=10_000_000.0, ticks="path", start=OPEN - 1):
         made = day(rows)
         made = replayed(made.series, instrument=made.instrument, ticks=ticks)
-        course = Course([made], OPEN - 1)
+        course = Course([made], start)
         self.exchange = Exchange(course, Board(course, 0), FaultPlan())
         self.exchange.list_contracts([Contract(FUT, "NIFTY-FUT")])
         self.account = Account("me", AccountTerms(cash, hedging))
@@ -68,6 +68,15 @@ def test_a_hedging_account_holds_opposite_positions_beside_each_other():
 
     assert closing.status is OrderStatus.FILLED
     assert [(held.position_id, held.quantity) for held in desk.account.positions()] == [("2", -LOT)]
+
+
+def test_an_order_before_the_first_price_is_of_that_days_lot():
+    desk = Desk([CALM, CALM], start=OPEN + MINUTE)
+
+    order = desk.place(Side.BUY, LOT)
+    desk.go(2)
+
+    assert (order.status, order.filled) == (OrderStatus.FILLED, LOT)
 
 
 @pytest.mark.parametrize(("ticks", "price"), [("path", 24995.0), ("trades", 24990.0)])

@@ -123,6 +123,8 @@ class _Auditor:
         if not found:
             found = list(self._cut_files())
         done.findings = without_repeats(found)
+        if found and all(item.reading for item in found):
+            self._note("no order or attribute of this run followed from what was found")
         if not done.decisions:
             self._note("it asked for no order: only its readings could be compared")
         if whole.run is not None:

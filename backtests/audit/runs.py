@@ -59,7 +59,7 @@ class Staged(Progress):
 
     def begin(self, title: str, total: int) -> None:
         """Start a stage of so many bars."""
-        self._inner.begin(f"{self.stage} {title}", total)
+        self._inner.begin(f"{title}: {self.stage}", total)
 
     def update(self, done: int) -> None:
         """Show that so many are finished."""

@@ -98,15 +98,19 @@ def _warmup_lines(done: Audit) -> list[str]:
         return []
     if not slow:
         same = "reading the same" if compared == 1 else "readings the same"
-        return [f"begun later: {compared} {same} after the {whose} of {declared:,} bars"]
+        return [f"begun later: {compared} {same} after the {whose} of {_bars(declared)}"]
     text = (
         f"begun later: {len(slow)} of {compared} readings still depend on where the data begins "
-        f"after the {whose} of {declared:,} bars"
+        f"after the {whose} of {_bars(declared)}"
     )
     if never:
         return [f"{text}; {', '.join(never[:3])} for ever"]
     longest = max(row["settled"] for row in slow.values())
     return [f"{text}, none after {longest:,}"]
+
+
+def _bars(count: int) -> str:
+    return "1 bar" if count == 1 else f"{count:,} bars"
 
 
 def page_content(done: Audit, told: Mapping[str, Any]) -> dict[str, Any]:

@@ -102,6 +102,14 @@ class ForwardLine(Traded):
         return self.gain[0] > 0
 
 
+class UnusedForwardLine(Honest):
+    """Holds a leaking line, as Ichimoku's lagging span is one, and never looks at it."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain = self.data.close(1) - self.data.close  # LEAK
+
+
 class Repainted(bt.Indicator):  # LEAK
     lines = ("top",)
 

@@ -109,6 +109,14 @@ def test_reading_the_price_file_is_caught_where_it_is_read(prices):
     assert prices.name in done.findings[0].what
 
 
+def test_a_leaking_line_that_nothing_follows_from_is_told_so(prices):
+    done = audited("UnusedForwardLine", prices)
+
+    assert [item.kind for item in done.findings] == ["rewritten"]
+    assert done.findings[0].line in leaking_lines("UnusedForwardLine")
+    assert done.notes == ["no order or attribute of this run followed from what was found"]
+
+
 def test_honest_code_passes_over_every_prefix_and_cut_file(prices):
     done = audited("Honest", prices)
 

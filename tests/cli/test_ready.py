@@ -11,6 +11,7 @@ import pytest
 
 from core.calendar import day_number, get_calendar
 from live.ready.records import SessionRecord
+from tests.brokers.kite.market import KEY, SECRET, browser, free_port, settings_text, start_box
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -167,6 +168,34 @@ def test_slippage_of_an_account_is_held_against_what_is_assumed(desk):
     assert (found[1]["ok"], found[1]["text"]) == (
         False, "slippage +2.50 ticks a fill over 20 fills, 1 assumed",
     )  # fmt: skip
+
+
+def test_a_login_that_lives_passes_and_a_dead_one_says_so(tola, tmp_path, monkeypatch):
+    port = free_port()
+    box = start_box(port)
+    try:
+        account = '\n[accounts.desk]\nvenue = "kite"\ncurrency = "INR"\ncash = 2000000\n'
+        plan = '\n[plans.nifty]\nstrategy = "nifty_smc"\ninstrument = "NIFTY-FUT"\n' \
+               'timeframe = "5m"\naccount = "desk"\n'  # fmt: skip
+        Path("tola.toml").write_text(settings_text(box, port) + account + plan)
+        monkeypatch.setenv("TOLA_TOKENS_DIR", str(tmp_path / "tokens"))
+        monkeypatch.setenv("ZERODHA_API_KEY", KEY)
+        monkeypatch.setenv("ZERODHA_API_SECRET", SECRET)
+        monkeypatch.delenv("ZERODHA_ACCESS_TOKEN", raising=False)
+        monkeypatch.setenv("BROWSER", browser(tmp_path))
+        before = checks(tola("ready", "nifty", "--json"))["token"]
+        assert tola("login", "kite", "--account", "desk").code == 0
+        lives = checks(tola("ready", "nifty", "--json"))["token"]
+        box.call(box.face.expire_tokens)
+        dead = checks(tola("ready", "nifty", "--json"))["token"]
+    finally:
+        box.stop()
+
+    assert (before["ok"], before["text"]) == (False, "no token for Zerodha Kite")
+    assert before["remedy"] == "python run.py login kite --account desk"
+    assert (lives["ok"], lives["text"]) == (True, "Zerodha Kite, account desk")
+    assert not dead["ok"]
+    assert dead["text"].startswith("Zerodha Kite: ")
 
 
 @pytest.mark.parametrize(

@@ -258,6 +258,111 @@ def sweep(
 
 @app.command(
     epilog=examples(
+        "walkforward gold --grid rr=1:3:0.25 --grid left=2,3,5",
+        "walkforward gold --grid rr=1:4:0.1 --windows 12 --anchored --min-trades 20 --workers 2",
+        "walkforward gold --grid rr=1:4 --search tpe --trials 200 --train 120 --test 20",
+        "walkforward gold --grid rr=1:3:0.25 --by-trades --train 100 --test 25",
+    )
+)
+def walkforward(
+    plan: Annotated[
+        str | None, typer.Argument(metavar="[PLAN or STRATEGY]", help="Of tola.toml, or bundled.")
+    ] = None,
+    grid: Annotated[
+        list[str] | None,
+        option("NAME=VALUES", "What to vary: rr=1:3:0.5, rr=1,2,3, rr=1:3 (range), rr (all)."),
+    ] = None,
+    windows: Annotated[int | None, option("N", "How many; default 12.")] = None,
+    train: Annotated[
+        int | None, option("N", "Days chosen on; default 4 times those traded.")
+    ] = None,
+    test: Annotated[int | None, option("N", "Days traded in each window.")] = None,
+    anchored: Annotated[
+        bool, typer.Option("--anchored", help="Choose on all days before, not the last ones.")
+    ] = False,
+    by_trades: Annotated[
+        bool, typer.Option("--by-trades", help="Count the plan's own trades instead of days.")
+    ] = False,
+    trials: Annotated[
+        int | None, option("N", "Combinations in each window; default: the grid, else 1000.")
+    ] = None,
+    search: Annotated[str | None, option("HOW", "grid, random, tpe (learns as it goes).")] = None,
+    objective: Annotated[
+        str | None, option("FIGURE", "What is best: sharpe (default), net_profit, calmar, ...")
+    ] = None,
+    constraint: Annotated[
+        list[str] | None, option("BOUND", 'What a choice must meet: "trades>=10".')
+    ] = None,
+    min_trades: Annotated[int | None, option("N", "Short for trades>=N.")] = None,
+    max_drawdown: Annotated[float | None, option("PCT", "Short for max_drawdown_pct<=PCT.")] = None,
+    workers: Annotated[int | None, option("N", "Processes of this machine.")] = None,
+    seed: Annotated[int | None, option("N", "Of what is chosen by chance; default 1.")] = None,
+    strategy: Annotated[
+        str | None, option("FILE.py:CLASS", "Your own Backtrader strategy, or a strategy's name.")
+    ] = None,
+    data: Annotated[
+        list[str] | None, option("FILE", "Bars: CSV (plain, gz, zip) or Parquet.")
+    ] = None,
+    instrument: Annotated[str | None, option("SYMBOL", "MGC, XAUUSD, NIFTY-FUT, ...")] = None,
+    timeframe: Annotated[str | None, option("TF", "5m, 15m, 1h: built from finer bars.")] = None,
+    tz: Timezone = None,
+    further: Annotated[
+        list[str] | None, option("NAME=FILE", "A further series, such as DXY.", "--with")
+    ] = None,
+    start: Annotated[
+        str | None, option("DATE", "First day: 2025, 2025-09, 2025-09-15.", "--from")
+    ] = None,
+    end: Annotated[str | None, option("DATE", "Last day, included.", "--to")] = None,
+    cash: Annotated[float | None, option("AMOUNT", "Starting cash, account currency.")] = None,
+    settings: Annotated[
+        list[str] | None, option("KEY=VALUE", "A parameter that stays the same: rr=3.", "--set")
+    ] = None,
+    risk: Annotated[str | None, option("PRESET", "Risk rules: topstep_50k, gold_bot, ...")] = None,
+    intrabar: Annotated[
+        str | None, option("HOW", "Which extreme came first: worst, nearest, best, drill.")
+    ] = None,
+    fills: Annotated[
+        str | None, option("RULES", "tola (default) or backtrader (its own fill rules).")
+    ] = None,
+    no_costs: Annotated[
+        bool, typer.Option("--no-costs", help="No commission, charges, spread, slippage, swap.")
+    ] = False,
+    no_margin: Annotated[bool, typer.Option("--no-margin", help="No margin limit.")] = False,
+    instrument_set: Annotated[
+        list[str] | None, option("KEY=VALUE", "A fact of the instrument: lot=75.")
+    ] = None,
+    out: Annotated[str | None, option("FOLDER", "Run folder; default: the next in runs/.")] = None,
+    no_report: Annotated[bool, typer.Option("--no-report", help="No HTML and no plots.")] = False,
+    config: Config = "tola.toml",
+    as_json: Json = False,
+) -> None:
+    """Choose parameters on past days, trade them on the days after, window by window.
+
+    What is told is out of sample: no window was chosen by its own prices. Compiled strategies
+    only; indicators know all earlier bars, the account begins each window flat.
+    """
+    from backtests.verbs.walkforward_commands import walkforward as walk
+
+    flags = {
+        "strategy": strategy, "data": data, "instrument": instrument, "timeframe": timeframe,
+        "tz": tz, "with": further, "from": start, "to": end, "cash": cash, "params": settings,
+        "risk": risk, "intrabar": intrabar, "fills": fills, "instrument_set": instrument_set,
+        "costs": False if no_costs else None, "margin": False if no_margin else None,
+        "report": False if no_report else None, "out": out,
+    }  # fmt: skip
+    asked = {
+        "grid": grid or [], "trials": trials, "search": search, "objective": objective,
+        "constraints": constraint, "min_trades": min_trades, "max_drawdown": max_drawdown,
+        "workers": workers, "seed": seed,
+    }  # fmt: skip
+    cut = {"windows": windows, "train": train, "test": test, "anchored": anchored,
+           "by_trades": by_trades}  # fmt: skip
+    done = walk([plan] if plan else [], flags, asked, cut, config, console.progress(), _draw_study)
+    show(done, as_json)
+
+
+@app.command(
+    epilog=examples(
         "audit gold",
         "audit gold_smc --instrument XAUUSD --data gold.csv --from 2025-01",
         "audit --strategy my.py:Cross --instrument MGC --data gold.csv --json",

@@ -350,16 +350,22 @@ class RunFolder:
         """Whether it holds the figures of many parameter sets, and the trades of none."""
         return self.summary.get("mode") == "sweep"
 
+    @property
+    def is_walk(self) -> bool:
+        """Whether it is a walk-forward: figures and equity of windows."""
+        return self.summary.get("mode") == "walkforward"
+
     def check_trades(self, verb: str) -> None:
-        """Refuse a sweep where a verb needs the trades of one run.
+        """Refuse a sweep or a walk-forward where a verb needs the trades of one run.
 
         Raises
         ------
         ConfigError : it is one.
         """
-        if self.is_sweep:
+        if self.is_sweep or self.is_walk:
+            what = "sweep" if self.is_sweep else "walk-forward"
             raise ConfigError(
-                f"run {self.name} is a sweep: it holds figures of many parameter sets, the trades "
+                f"run {self.name} is a {what}: it holds figures of many parameter sets, the trades "
                 f"of none; run one of them as a backtest, then {verb}"
             )
 

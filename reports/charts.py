@@ -1,9 +1,9 @@
 """Charts of studies (audits, odds), described once and drawn twice: as SVG and as PNG.
 
 A chart is a mapping. `kind` "curves": `x` (numbers, or seconds since 1970 with `is_time`), `bands`
-(label, low, high), `series` (label, y), `levels` (label, y). `kind` "intervals": `rows` (label,
-low, value, high, text), on an axis from `left` to `right`. Both have `title` and `unit`.
-`kind` "heat" and "parallel": see `reports.maps`.
+(label, low, high), `series` (label, y), `levels` (label, y), `marks` (x). `kind` "intervals":
+`rows` (label, low, value, high, text), on an axis from `left` to `right`. Both have `title` and
+`unit`. `kind` "heat" and "parallel": see `reports.maps`.
 """
 
 from __future__ import annotations
@@ -105,6 +105,11 @@ def _curves_svg(chart: Chart) -> str:
     for place, text in _x_labels(chart):
         parts.append(
             f'<text class="faint middle" x="{x(place)}" y="{_HEIGHT - 8}">{escape(text)}</text>'
+        )
+    for mark in chart.get("marks", ()):
+        parts.append(
+            f'<line x1="{x(mark)}" x2="{x(mark)}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}" '
+            'style="stroke:var(--quiet);stroke-dasharray:2 3"/>'
         )
     for number_, band in enumerate(chart.get("bands", ())):
         above = [f"{x(a)},{y(b)}" for a, b in zip(xs, band["high"], strict=True)]
@@ -223,6 +228,9 @@ def _curves_png(axes: Any, chart: Chart) -> None:
         axes.axhline(level["y"], color=_PRINTED["--down"], linestyle="--", linewidth=0.9)
         axes.annotate(level["label"], (0.995, level["y"]), xycoords=("axes fraction", "data"),
                       ha="right", va="bottom", fontsize=8, color="#667080")  # fmt: skip
+    for mark in chart.get("marks", ()):
+        at = datetime.fromtimestamp(mark, UTC) if chart.get("is_time") else mark
+        axes.axvline(at, color="#8c96a3", linestyle=":", linewidth=0.8)
     axes.set_ylabel(chart.get("unit", ""))
     axes.set_xlabel(chart.get("x_label", ""))
     axes.grid(True, color="#e4e8ee", linewidth=0.6)

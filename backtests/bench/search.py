@@ -26,6 +26,7 @@ TASKS = (
     Task("sweep_two_workers", "two worker processes against one process", "1.8x"),
     Task("sweep_two_dask_workers", "two Dask workers against one process", "1.7x"),
     Task("sweep_first_result", "a new process up to its first result, cache filled", "3 s"),
+    Task("walkforward_gold", "gold_smc, 31 months, 12 windows x 2,000 sets, two workers", "60 s"),
 )
 _ROUNDS = 5
 _RULES = (
@@ -46,6 +47,8 @@ def measure(session: Session, wanted: frozenset[str]) -> Iterator[Row]:
         yield from _gains(session, data, {name: kinds[name] for name in kinds if name in wanted})
     if "sweep_first_result" in wanted:
         yield _first_result(session, data)
+    if "walkforward_gold" in wanted:
+        yield _walk(session, data)
 
 
 def _gains(session: Session, data: Path, wanted: dict[str, float]) -> Iterator[Row]:
@@ -136,4 +139,38 @@ def _first_result(session: Session, data: Path) -> Row:
     return Row(
         "sweep_first_result", "seconds", median(taken), at_most=3.0,
         rules="gold_smc with DXY on XAUUSD 5m: a whole command of one combination, wall",
+    )  # fmt: skip
+
+
+def _walk(session: Session, data: Path) -> Row:
+    """Time a whole walk-forward from loaded names to stitched equity; the second of two runs."""
+    from backtests.resolve import resolve
+    from backtests.search.objective import Goal, read_objectives
+    from backtests.search.space import make_space
+    from backtests.walkforward.walking import Walker
+    from backtests.walkforward.windows import Cut
+
+    session.tell("walk-forward of gold_smc")
+    flags = {
+        "instrument": "XAUUSD", "timeframe": "15m", "data": [str(data / "xauusd_15m.csv.gz")],
+        "with": {"DXY": str(data / "dxy_1h.csv.gz")},
+    }  # fmt: skip
+    request = resolve(["gold_smc"], flags, "tola.toml")
+    axes = ["left=2,3,5", "max_shift_bars=6,9,12,18", "disp_k=0.5:1.4:0.1"]
+    if not session.quick:
+        axes.append("rr=1:2.6:0.1")  # 17 of them: 2,040 sets
+    space = make_space(axes, request.plans[0].strategy)
+    taken, walk = [], None
+    for _ in range(2):
+        began = time.perf_counter()
+        walker = Walker(request, space, Goal(read_objectives(["sharpe"])), Cut(12), workers=2)
+        walk = walker.walk(lambda done, total: None)
+        taken.append(time.perf_counter() - began)
+    assert walk is not None
+    return Row(
+        "walkforward_gold", "seconds", taken[-1], at_most=60.0,
+        rules="gold_smc with DXY on XAUUSD 15m, rolling windows, each set run anew from each "
+        "window's first day; wall, prices loaded and two workers started inside the time",
+        bars=len(walker.runner.prepared.market.bars),
+        note=f"{walk.combinations:,} combinations, {len(walk.days)} days out of sample",
     )  # fmt: skip

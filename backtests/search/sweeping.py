@@ -170,6 +170,7 @@ class Sweep:
         goes_on = self.asked.resume
         path = folders.find_study(runs, out, identity) if goes_on else folders.claim(runs, out)
         table, tally = Table(), Tally()
+        watcher.note("")
         loaded = time.perf_counter()
         try:
             with (

@@ -230,6 +230,10 @@ def runs_show(wanted: str) -> Outcome:
         from backtests.verbs.sweep_commands import show_sweep
 
         return show_sweep(summary, again)
+    if folder.is_walk:
+        from backtests.verbs.walkforward_commands import show_walk
+
+        return show_walk(summary, again)
     return Outcome(summary, summary_lines(summary), again, short_lines(summary))
 
 
@@ -239,13 +243,17 @@ def report(wanted: str, draw: Draw, draw_study: DrawStudy) -> Outcome:
     Parameters
     ----------
     draw_study : callable(content, folder) -> files
-        Draws what is no single run: a sweep.
+        Draws what is no single run: a sweep, a walk-forward.
     """
     folder = find_run(wanted, RUNS)
     if folder.is_sweep:
         from backtests.verbs.sweep_commands import draw_sweep
 
         files = draw_sweep(folder, draw_study)
+    elif folder.is_walk:
+        from backtests.verbs.walkforward_commands import draw_walk
+
+        files = draw_walk(folder, draw_study)
     else:
         files = dict(draw(folder))
     return Outcome(

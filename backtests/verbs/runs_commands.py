@@ -15,6 +15,8 @@ from core.results import RunFolder, find_run, list_runs
 
 RUNS = Path("runs")
 _PIPE_WIDTH = 200
+_MANY = ("sweep", "walkforward")
+"""What holds no single run's trades to compare."""
 
 SORTS: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "run": lambda row: 0,
@@ -52,7 +54,7 @@ def runs_list(sort: str = "run", last: int | None = None) -> Outcome:
     if not rows:
         return Outcome({"runs": []}, ["no runs yet"], "python run.py backtest")
     names = [row["run"] for row in rows]
-    whole = [row["run"] for row in rows if not row["fault"] and row["mode"] != "sweep"]
+    whole = [row["run"] for row in rows if not row["fault"] and row["mode"] not in _MANY]
     step = "show last" if len(whole) < 2 else f"compare {whole[-2]} {whole[-1]}"
     return Outcome(
         {"runs": rows}, _list_lines(rows, _columns()), f"python run.py runs {step}", names

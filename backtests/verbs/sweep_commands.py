@@ -78,14 +78,19 @@ def sweep(
 def _asked(search: Mapping[str, Any]) -> Asked:
     from backtests.search.sweeping import Asked
 
-    given = dict(search)
-    constraints = list(given.pop("constraints") or ())
-    least, deepest = given.pop("min_trades"), given.pop("max_drawdown")
-    if least is not None:
-        constraints.append(f"trades>={least}")
-    if deepest is not None:
-        constraints.append(f"max_drawdown_pct<={deepest}")
-    return Asked(**given, constraints=constraints)
+    bounds = ("constraints", "min_trades", "max_drawdown")
+    given = {name: value for name, value in search.items() if name not in bounds}
+    return Asked(**given, constraints=constraints_of(search))
+
+
+def constraints_of(search: Mapping[str, Any]) -> list[str]:
+    """Return the bounds as `--constraint` writes them, the short forms among them."""
+    found = list(search["constraints"] or ())
+    if search["min_trades"] is not None:
+        found.append(f"trades>={search['min_trades']}")
+    if search["max_drawdown"] is not None:
+        found.append(f"max_drawdown_pct<={search['max_drawdown']}")
+    return found
 
 
 def _drawn(folder: RunFolder, draw: DrawStudy) -> dict[str, Any]:

@@ -31,7 +31,8 @@ def test_all_verbs_are_there():
         "data fix", "data convert", "data fetch", "live", "verify", "status", "positions", "orders",
         "quote",
         "order buy", "order sell", "order modify", "order cancel", "close", "flatten", "pause",
-        "sweep", "audit", "odds", "ready", "resume", "set", "stop", "kill", "release", "sandbox",
+        "sweep", "walkforward",
+        "audit", "odds", "ready", "resume", "set", "stop", "kill", "release", "sandbox",
     }  # fmt: skip
 
 

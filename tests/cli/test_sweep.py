@@ -205,6 +205,40 @@ class _Page(HTMLParser):
         self.text.append(data)
 
 
+def test_a_walk_forward_tells_each_window_and_the_days_out_of_sample(tola):
+    said = tola("walkforward", "gold", "--grid", "rr=1:3:1", "--windows", "4", "--min-trades", "8")
+
+    lines = said.out.strip().splitlines()
+    assert said.code == 0 and not said.err
+    assert lines[0] == "gold  MGC (synthetic) 15m  4 rolling windows by days, 3 sets each"
+    assert [line.split()[0] for line in lines[3:7]] == ["1", "2", "3", "4"]
+    assert lines[7].startswith("  out of sample: ") or "nothing was traded" in said.out
+    found = json.loads(tola("runs", "show", "last", "--json").out)
+    assert found["mode"] == "walkforward" and found["plan_id"] == "gold"
+    assert {"net_profit", "sharpe", "trades"} <= set(found["out_of_sample"])
+    total = sum(window["outside"]["net_profit"] or 0.0 for window in found["windows"])
+    assert found["out_of_sample"]["net_profit"] == pytest.approx(total)
+    assert {path.name for path in Path("runs/0001/plots").iterdir()} >= {"equity.png"}
+    assert "4 windows" in tola("runs", "list").out
+    assert tola("report", "last").code == 0
+    assert "run 0001 is a walk-forward" in tola("why", "last").error
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--windows", "900"], "too little for 900 windows: the prices hold 321 trading days"),
+        (["--windows", "0"], "--windows 0: expected 1 or more"),
+        (["--grid", "left=2,3", "--objective", "sharp"], "did you mean 'sharpe'?"),
+    ],
+)
+def test_a_walk_forward_that_cannot_be_is_one_line_and_leaves_nothing(words, says, tola):
+    said = tola("walkforward", "gold", "--grid", "rr=1,2", *words)
+
+    assert said.code == 2 and says in said.error
+    assert not list(Path("runs").glob("[0-9]*"))
+
+
 def test_the_page_needs_no_network_and_names_its_charts(tola):
     tola("sweep", "gold", *GRID)
     page = _Page()

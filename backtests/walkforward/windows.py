@@ -1,0 +1,94 @@
+"""The windows of a walk-forward: on which days parameters are chosen, on which they trade."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.errors import ConfigError
+
+WINDOWS, TRAIN_SHARE = 12, 4
+"""By default so many windows, each chosen on so many times the days it trades."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Places of trading days: chosen on `first` to `middle`, traded on `middle` to `last`.
+
+    The ends are not included.
+    """
+
+    first: int
+    middle: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How windows are cut; None where the default holds.
+
+    windows : how many. train, test : their lengths, in trading days or, by trades, in closed
+    trades of the plan as it is. anchored : every window is chosen on all days before it.
+    """
+
+    windows: int | None = None
+    train: int | None = None
+    test: int | None = None
+    anchored: bool = False
+    by_trades: bool = False
+
+
+def make_windows(cut: Cut, days: int, exits: Sequence[int]) -> list[Window]:
+    """Return the windows, oldest first; the last one ends with the prices or just before.
+
+    Parameters
+    ----------
+    days : trading days of the prices.
+    exits : place of the day on which each trade of the plan as it is closed, ascending.
+
+    Raises
+    ------
+    ConfigError : a length below 1, or too few days (or trades) for the windows.
+    """
+    for name in ("windows", "train", "test"):
+        value = getattr(cut, name)
+        if value is not None and value < 1:
+            raise ConfigError(f"--{name} {value}: expected 1 or more")
+    total = len(exits) if cut.by_trades else days
+    what = "trades of the plan as it is" if cut.by_trades else "trading days"
+    train, test, count = _lengths(cut, total)
+    if test < 1 or count < 1:
+        raise ConfigError(
+            f"too little for {cut.windows or WINDOWS} windows: the prices hold {total:,} {what}; "
+            "take fewer windows, or a shorter --train and --test"
+        )
+    edges = [train + test * place for place in range(count + 1)]
+    shift = total - edges[-1]  # what does not fit is left out at the beginning
+    places = [_day(edge + shift, cut, exits) for edge in edges]
+    begins = [_day(edge + shift - train, cut, exits) for edge in edges]
+    return [
+        Window(0 if cut.anchored else begins[k], places[k], places[k + 1]) for k in range(count)
+    ]
+
+
+def _lengths(cut: Cut, total: int) -> tuple[int, int, int]:
+    """Return days (or trades) chosen on, days traded, and how many windows fit."""
+    train, test, count = cut.train, cut.test, cut.windows
+    if test is None:
+        wanted = count or WINDOWS
+        test = (total - train) // wanted if train else total // (wanted + TRAIN_SHARE)
+    if train is None:
+        train = TRAIN_SHARE * test if count is None or cut.test is None else total - count * test
+    if train < 1 or test < 1:
+        return 0, 0, 0
+    fits = (total - train) // test
+    if count is not None and fits < count:
+        return 0, 0, 0
+    return train, test, count or fits
+
+
+def _day(edge: int, cut: Cut, exits: Sequence[int]) -> int:
+    """Return the place of the day that follows an edge; by trades, the day after the trade's."""
+    if not cut.by_trades:
+        return edge
+    return exits[edge - 1] + 1 if edge else 0

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import logging
 import secrets
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,29 +27,30 @@ from core.compile import compile_watch
 from core.errors import ConfigError, TolaError
 from core.events import Clock, Command, Event, Link, LinkState, Snapshot, Ticks
 from core.lockstep import LockStepClient
-from core.orders import Fill
 from core.schedule import FlatRule
 from live.account_folder import AccountFolder
 from live.build import BuiltSession, SessionTerms, build_on_market, build_paper
 from live.clock_watch import ClockWatch, count_as_gap
 from live.controls import Controls
 from live.day_cycle import DayCycle, Due
-from live.day_report import append_day, day_line, day_row, day_text, preflight
+from live.day_report import day_row, preflight
 from live.desk import Desk
+from live.end_signals import ending
 from live.foreign import ForeignActs
 from live.group_limits import GroupLimits
 from live.group_watch import GroupWatch, group_switch
 from live.halting import STRATEGY_ERROR
 from live.journal import Journal, SessionFacts, open_journal
-from live.journal.records import BookedFill
 from live.kill import KillSwitch
 from live.lock import AccountLock
+from live.login_watch import LoginWatch
 from live.mailbox import Mailbox
 from live.market import Rest, VenueMarket
 from live.monitor import SessionState, StatusFile, to_document
 from live.outbox import Diverged
 from live.recovery import Recovered, chain_of, recover
 from live.rolling import Rolls
+from live.scribe import Scribe
 from live.session_log import session_log
 from live.snapshots import Snapshots
 from live.start_up import Remedy, StartUp
@@ -64,10 +63,6 @@ logger = logging.getLogger(__name__)
 LOOK_SECS = 0.02
 """How often hands, the kill switch and open questions are looked at."""
 STATUS_SECS = 1.0
-_ALERTED = {"refused": "refused", "locked": "lock", "breach": "lock"}
-"""Acts of the guard a person is told of at once, as which kind of alert."""
-LOGIN = "login"
-"""Rule that keeps entries off while the venue wants a login."""
 END_SECS = 20.0
 """How long an ending session may take to be flat."""
 _SECOND_NS = 1_000_000_000
@@ -164,11 +159,14 @@ class Session:
         self._watchdog: Watchdog | None = None
         self._last_compiled: Callable[[], float] = lambda: 0.0
         self._days: DayCycle
-        self._guard_told = 0
-        self.was_live = False
-        self._feed_states: dict[str, str] = {}
+        self._scribe: Scribe
+        self._login: LoginWatch
         self._steps: LockStepClient | None = None
-        self._login_wanted = ""
+
+    @property
+    def was_live(self) -> bool:
+        """Whether all prices have ever come at once."""
+        return self._scribe.was_live
 
     @property
     def _mode(self) -> str:
@@ -258,10 +256,9 @@ class Session:
         self.facts = SessionFacts(self._mode, venue, self.folder.name, document)
         self.journal.begin(self.facts)
         self.facts = self.journal.sessions()[-1]
-        self._first_id, self._booked = self.facts.session_id, frozenset[str]()
-        self._join()
+        self._join(chain)
         log = session_log(self.folder.log, self.request.log_level)
-        with log, self._signals(), compile_watch() as self._last_compiled:
+        with log, ending(self._interrupt), compile_watch() as self._last_compiled:
             logger.info("session began account=%s plans=%s", self.folder.name, self._plan_ids)
             try:
                 self.built.cerebro.run()
@@ -292,9 +289,16 @@ class Session:
             "guard": self.journal.state("guard") or {},
         }
 
-    def _join(self) -> None:
+    def _join(self, chain: Sequence[SessionFacts]) -> None:
         """Connect the session to the engine that was built."""
         engine, broker = self.built.engine, self.built.broker
+        first = chain[0] if chain else self.facts
+        booked = self.journal.executions() if chain else ()
+        self._scribe = Scribe(
+            self.built, self.journal, self.folder, self.facts, first.session_id,
+            frozenset(fill.fill_id for fill in booked), self._alert,
+        )  # fmt: skip
+        self._login = LoginWatch(self.built.guard, self.command, self._alert)
         controls = Controls(self.built, self.end)
         self.controls = controls
         engine.on_command = controls.apply
@@ -302,7 +306,7 @@ class Session:
         engine.on_snapshot = self._hear_snapshot
         engine.on_failure = self._strategy_failed
         engine.on_event = self._note_event
-        broker.on_fill = self._note_fill
+        broker.on_fill = self._scribe.tell_fill
         self._foreign = ForeignActs(broker, self.command)
         broker.on_other_hand = self._hear_hand
         begins = int(self.facts.document["start"]) + 1
@@ -325,7 +329,9 @@ class Session:
         )  # fmt: skip
         self._days = DayCycle([plan.loaded.calendar for plan in self.built.plans])
         mail = Mailbox(self.folder.commands)
-        self._desk = Desk(mail, self.built, controls, self.command, self._note, self.tell_status)
+        self._desk = Desk(
+            mail, self.built, controls, self.command, self._scribe.note, self.tell_status
+        )
         self._began = time.monotonic()
 
     def _begin(self, chain: Sequence[SessionFacts]) -> None:
@@ -340,8 +346,6 @@ class Session:
             )
         if chain:
             self._refuse_other_brackets(chain)
-            self._first_id = chain[0].session_id
-            self._booked = frozenset(fill.fill_id for fill in self.journal.executions())
             self.recovered = recover(self.built, self.journal, chain)
             engine.consume(Link(LinkState.LOST, reason="restart", ts_event=engine.now))
             now = max(engine.now, port.resume_time)
@@ -406,7 +410,7 @@ class Session:
         self._snapshots.hear(snapshot)
         self.start_up.hear(snapshot, found)
         for difference in found:
-            self._note("difference", {"text": difference.describe()})
+            self._scribe.note("difference", {"text": difference.describe()})
             if not difference.is_foreign:  # else it is told by `_hear_hand`
                 self._alert("error", difference.describe())
 
@@ -443,6 +447,14 @@ class Session:
         self.built.guard.block("stopping", reason)
         self._end_by = time.monotonic() + END_SECS
 
+    def _interrupt(self) -> bool:
+        """Ask for the end in order; False where it was asked for before."""
+        if self._interrupted:
+            return False
+        self._interrupted = True
+        self.built.inbox.poke()
+        return True
+
     def _is_time_up(self, now: float) -> bool:
         """Whether a session of a stated length has run it; a first run's compiling is no part."""
         length = self.request.seconds
@@ -464,7 +476,7 @@ class Session:
             self.command("stop", {"reason": "time is up"})
         self._look_at_venue()
         self._keep_step()
-        self._keep_login()
+        self._login.look()
         self._desk.look()
         self._group.look()
         killed_by = self._group.killed_by
@@ -477,7 +489,7 @@ class Session:
             self.command("stop", {"reason": "killed"}, author)
         self._check_protection()
         self._check_journal()
-        self._tell_feeds()
+        self._scribe.tell_feeds()
         if self._ending:
             self._go_on_ending(now)
         if now >= self._next_status:
@@ -560,106 +572,32 @@ class Session:
 
     # -- the record for people ---------------------------------------------------------------
 
-    def _note(self, kind: str, document: Mapping[str, Any], plan_id: str = "") -> None:
-        if not self.built.engine.replaying:
-            self.journal.note(kind, document, ts=self.built.engine.now, plan_id=plan_id)
-
     def _note_event(self, event: Event) -> None:
-        self._tell_guard()
+        self._scribe.tell_guard()
         if isinstance(event, Clock):
             for due in self._days.look(event.ts_event):
                 self._on_day(due)
         if self._clock is not None and isinstance(event, Ticks):
             self._clock.hear(event)
         if isinstance(event, Link) and not self.built.engine.replaying:
-            self._hear_link(event)
+            self._login.hear(event)
         self._rolls.hear(event)
         if isinstance(event, Command):
             self._foreign.hear(event)
             self._group.hear(event)
-        if isinstance(event, Command) and not self.built.engine.replaying:
-            self._note(
+            self._scribe.note(
                 "command",
                 {"name": event.name, "arguments": dict(event.arguments), "author": event.author},
             )
-
-    def _hear_link(self, event: Link) -> None:
-        """Tell a person what only a person can mend."""
-        if event.state is LinkState.LOGIN_NEEDED:
-            self._login_wanted = event.reason
-            self._alert("token", f"entries are off until somebody logs in: {event.reason}")
-        elif event.state is LinkState.GIVEN_UP:
-            self._alert("error", f"the connection is given up: {event.reason}")
-        elif event.state is LinkState.CONNECTED and event.name not in ("orders",):
-            self._login_wanted = ""
-
-    def _keep_login(self) -> None:
-        """Keep entries off while a login is needed."""
-        is_blocked = LOGIN in self.built.guard.blocks
-        if self._login_wanted and not is_blocked:
-            self.command("block", {"rule": LOGIN, "detail": self._login_wanted})
-        elif is_blocked and not self._login_wanted:
-            self.command("unblock", {"rule": LOGIN})
-            self._alert("token", "logged in again: entries are on")
-
-    def _tell_guard(self) -> None:
-        """Write down what the guard did since the last event, and alert of it."""
-        events = self.built.guard.events
-        for event in events[self._guard_told :]:
-            if self.built.engine.replaying:
-                continue
-            text = f"{event.rule} {event.action}: {event.value:g} against {event.limit:g}"
-            text += f" ({event.detail})" if event.detail else ""
-            logger.info("guard %s plan=%s symbol=%s", text, event.plan_id, event.symbol)
-            self._note(event.action, asdict(event), event.plan_id)
-            if event.action in _ALERTED:
-                self._alert(_ALERTED[event.action], f"{event.plan_id} {text}".strip())
-        self._guard_told = len(events)
-
-    def _tell_feeds(self) -> None:
-        """Alert where prices go missing, and where they are back."""
-        states = {slot.feed.state.value for slot in self.built.engine.slots}
-        self.was_live = self.was_live or states == {"live"}
-        for slot in self.built.engine.slots:
-            now = slot.feed.state.value
-            before = self._feed_states.get(slot.name)
-            self._feed_states[slot.name] = now
-            if before == "live" and now != "live":
-                self._alert("gap", f"{slot.feed.symbol}: prices are missing, entries are off")
-            elif before not in (None, "live") and now == "live":
-                logger.info("feed live symbol=%s", slot.feed.symbol)
 
     def _on_day(self, due: Due) -> None:
         """Do what the market's day asks for; a record run through again has done it."""
         if self.built.engine.replaying:
             return
         if due.what == "preflight":
-            faults = preflight(self)
-            self._note("preflight", {"day": day_text(due.day), "faults": faults})
-            for fault in faults:
-                self._alert("error", f"before the open: {fault}")
+            self._scribe.tell_preflight(due.day, preflight(self))
         elif due.what == "close":
-            row = day_row(self, due.day)
-            self._note("day", row)
-            append_day(self.folder.path / "days.jsonl", row)
-            self._alert("end_of_day", day_line(row))
-
-    def _note_fill(self, fill: Fill) -> None:
-        """Book a fill; in a replay only what a process that died had no time to book."""
-        number = f"{self._first_id}-{fill.fill_id}"
-        if self.built.engine.replaying and number in self._booked:
-            return
-        order_id = self.built.broker.order_id_of(fill.order_id)
-        self.journal.execution(
-            BookedFill(
-                number, self.facts.venue, order_id, fill.plan_id,
-                fill.symbol, fill.side, fill.quantity, fill.price, fill.ts_event, fill.costs,
-                self.built.engine.seq,
-            )
-        )  # fmt: skip
-        text = f"{fill.plan_id} {fill.side.name.lower()} {fill.quantity:g} @ {fill.price:g}"
-        logger.info("filled order=%s %s reason=%s", order_id, text, fill.reason)
-        self._alert("fill", f"{text} ({fill.reason})")
+            self._scribe.tell_day(day_row(self, due.day))
 
     def missed_entries(self) -> list[dict[str, Any]]:
         """Return the setups that were due while prices were missing or the process was down."""
@@ -715,32 +653,3 @@ class Session:
         if trouble is not None:
             logger.error("journal not written error=%s", trouble)
         self.journal.close(abandon=trouble is not None)
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Let Ctrl-C, a request to terminate and a terminal that closes end the session in order.
-
-        A second one ends it at once. Under nohup a terminal may close.
-        """
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        wanted = [signal.SIGINT, getattr(signal, "SIGTERM", signal.SIGINT)]
-        closed = getattr(signal, "SIGHUP", None)  # Windows has none
-        if closed is not None and signal.getsignal(closed) is not signal.SIG_IGN:
-            wanted.append(closed)
-        before = {number: signal.getsignal(number) for number in wanted}
-
-        def interrupted(number: int, frame: Any) -> None:
-            if self._interrupted:
-                raise KeyboardInterrupt
-            self._interrupted = True
-            self.built.inbox.poke()
-
-        for number in wanted:
-            signal.signal(number, interrupted)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)

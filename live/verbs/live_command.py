@@ -13,6 +13,7 @@ from typing import Any
 from backtests.request import AccountRequest, BacktestRequest
 from backtests.verbs.outcome import DONE, FAILED, Outcome, command_line
 from brokers.access import access_to
+from brokers.port import Brackets
 from core.config import load
 from core.errors import ConfigError, StrategyError, TolaError
 from core.results import RunFolder, RunWriter
@@ -369,6 +370,11 @@ def _outcome(result: SessionResult, summary: dict[str, Any], folder: RunFolder) 
         f"{facts['bars']:,} bars  {facts['trades']} trades  "
         f"net {facts['net_profit']:+,.2f} {currency}",
     ]
+    if left and facts["mode"] == "live" and built.broker.capabilities.brackets is Brackets.NONE:
+        lines.append(
+            "nobody cancels its target when its stop fills, or its stop when its target does, "
+            "until the session is started again: what is left would open a position"
+        )
     if result.differences:
         lines += ["no entries were taken, the venue's books differ from ours:"]
         lines += [f"  {text}" for text in result.differences]

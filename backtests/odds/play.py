@@ -10,7 +10,7 @@ import numpy as np
 
 from backtests.odds.sample import Sample
 from backtests.sweep.settings import rules_of
-from core.compile import kernel, record_dtype
+from core.compile import inner, record_dtype, unmanaged
 from risk.arithmetic import (
     exceeds,
     falls_short,
@@ -64,6 +64,28 @@ TERMS = record_dtype(
 """How paths are played. best_share : a passing account's best day, as a share of its profit (nan:
 any). missed : share of trades whose fill is missed. more_costs, more_ticks : times its costs and
 ticks a fill that each trade pays besides. by_share : a trade's money is its share of equity."""
+
+
+TRADE = record_dtype(
+    [(name, "f8") for name in ("pnl", "low", "high", "risk", "quantity", "costs", "tick_money")]
+)
+"""One trade of a sample, as `Sample` names its columns."""
+
+PATH = record_dtype(
+    [
+        ("balance", "f8"),
+        ("top", "f8"),
+        ("trail_peak", "f8"),
+        ("lock_level", "f8"),
+        ("best_day", "f8"),
+        ("lowest", "f8"),
+        ("drawdown", "f8"),
+        ("seen", "i8"),
+        ("is_locked", "i1"),
+    ]
+)
+"""A path at work. top : highest closed balance. seen : trades met so far, missed ones included.
+is_locked : the last trade met the day's limit."""
 
 
 @dataclass(frozen=True)
@@ -123,130 +145,156 @@ def play(
     luck = np.zeros(1, np.float32)
     if missed > 0.0:
         luck = np.random.default_rng(seed).random(_LUCK, np.float32)
-    no_order = np.zeros((0, 0), np.int32)
     _play(
-        sample.first, sample.pnl, sample.low, sample.high, sample.risk, sample.quantity,
-        sample.costs, sample.tick_money, sample.before, paths,
-        no_order if order is None else order, rules, terms, luck, outcomes, equity,
+        sample.first, _trades(sample), sample.before, paths,
+        np.zeros((0, 0), np.int32) if order is None else order, rules, terms, luck,
+        np.zeros(1, PATH), outcomes, equity,
     )  # fmt: skip
     return Played(outcomes, equity if keep_equity else None)
 
 
-@kernel
+def _trades(sample: Sample) -> Array:
+    trades = np.zeros(len(sample), TRADE)
+    for name in TRADE.names or ():
+        trades[name] = getattr(sample, name)
+    return trades
+
+
+@unmanaged
 def _play(
     first: Array,
-    pnl: Array,
-    low: Array,
-    high: Array,
-    risk: Array,
-    quantity: Array,
-    costs: Array,
-    tick_money: Array,
+    trades: Array,
     before: Array,
     paths: Array,
     order: Array,
     rules: Array,
     terms: Array,
     luck: Array,
+    states: Array,
     outcomes: Array,
     equity: Array,
 ) -> None:
-    rule, term = rules[0], terms[0]
-    horizon = paths.shape[1]
+    rule, term, state = rules[0], terms[0], states[0]
     for path in range(len(paths)):
         out = outcomes[path]
-        balance = term.cash
-        top = balance
-        trail_peak = balance
-        lock_level = inf if isnan(rule.lock_offset) else term.cash + rule.lock_offset
-        best_day = 0.0
-        lowest = balance
-        drawdown = 0.0
-        seen = 0
-        state = UNFINISHED
-        for step in range(horizon):
-            if state != UNFINISHED:
-                if len(equity) > 0:
-                    equity[path, step] = balance
-                continue
-            day = paths[path, step]
-            start = balance
-            day_floor = -inf
-            limit = least_limit(rule.daily_money, rule.daily_percent, start)
-            if limit == limit:
-                day_floor = floor_of_day(start, limit)
-            entries = 0
-            losses = 0
-            for place in range(first[day], first[day + 1]):
-                item = place
-                if len(order) > 0:
-                    item = order[path, seen]
-                seen += 1
-                if term.missed > 0.0:
-                    at = (path * _STRIDE + seen) % len(luck)
-                    if luck[at] < term.missed:
-                        continue
-                if not isnan(rule.consistency) and has_won(start, balance, rule.consistency):
-                    break
-                if rule.max_trades > 0 and entries >= rule.max_trades:
-                    break
-                if rule.max_losses > 0 and losses >= rule.max_losses:
-                    break
-                scale = 1.0
-                if term.by_share:
-                    scale = balance / before[item]
-                if _is_refused(risk[item] * scale, quantity[item] * scale, balance, rule):
-                    out.refused += 1
-                    continue
-                entries += 1
-                paid = term.more_costs * costs[item] + 2.0 * term.more_ticks * tick_money[item]
-                money = (pnl[item] - paid) * scale
-                worst = balance + min(low[item] * scale, money)
-                peak = trail_peak
-                if rule.trail_intraday:
-                    peak = max(peak, balance + high[item] * scale)
-                    trail_peak = peak
-                trail_floor = -inf
-                if not isnan(rule.trail_amount):
-                    trail_floor = floor_of_trail(peak, rule.trail_amount, lock_level)
-                floor = max(day_floor, trail_floor)
-                if worst <= floor:
-                    money = min(floor - balance, 0.0)
-                    worst = min(floor, balance)
-                balance += money
-                lowest = min(lowest, worst)
-                if top > 0.0:
-                    drawdown = max(drawdown, (top - worst) / top)
-                top = max(top, balance)
-                losses = losses + 1 if money < 0.0 else 0
-                if has_fallen(worst, trail_floor):
-                    state = FAILED
-                    break
-                if worst <= day_floor:
-                    out.locked_days += 1
-                    break
-            out.taken += entries
-            best_day = max(best_day, balance - start)
-            if not rule.trail_intraday:
-                trail_peak = max(trail_peak, balance)
-            if state == UNFINISHED and not isnan(term.target):
-                profit = balance - term.cash
-                needed = term.target
-                if not isnan(term.best_share):
-                    needed = max(needed, best_day / term.best_share)
-                if profit >= needed:
-                    state = PASSED
-            if state != UNFINISHED:
-                out.day = step + 1
+        _begin(term.cash, rule, state)
+        for step in range(paths.shape[1]):
+            if out.state == UNFINISHED:
+                day = paths[path, step]
+                _play_day(
+                    path, first[day], first[day + 1], trades, before, order, rule, term, luck,
+                    state, out,
+                )  # fmt: skip
+                if out.state != UNFINISHED:
+                    out.day = step + 1
             if len(equity) > 0:
-                equity[path, step] = balance
-        out.state = state
-        out.equity = balance
-        out.lowest = lowest
-        out.drawdown = drawdown
+                equity[path, step] = state.balance
+        out.equity = state.balance
+        out.lowest = state.lowest
+        out.drawdown = state.drawdown
 
 
-@kernel
+@inner
+def _begin(cash: float, rule: Any, state: Any) -> None:
+    """Begin a path with this money."""
+    state.balance = cash
+    state.top = cash
+    state.trail_peak = cash
+    state.lock_level = inf if isnan(rule.lock_offset) else cash + rule.lock_offset
+    state.best_day = 0.0
+    state.lowest = cash
+    state.drawdown = 0.0
+    state.seen = 0
+
+
+@inner
+def _play_day(
+    path: int,
+    begin: int,
+    stop: int,
+    trades: Array,
+    before: Array,
+    order: Array,
+    rule: Any,
+    term: Any,
+    luck: Array,
+    state: Any,
+    out: Any,
+) -> None:
+    """Play a trading day's trades; end the path where the account passes or fails."""
+    start = state.balance
+    day_floor = -inf
+    limit = least_limit(rule.daily_money, rule.daily_percent, start)
+    if limit == limit:
+        day_floor = floor_of_day(start, limit)
+    entries = 0
+    losses = 0
+    for place in range(begin, stop):
+        item = place
+        if len(order) > 0:
+            item = order[path, state.seen]
+        state.seen += 1
+        if term.missed > 0.0 and luck[(path * _STRIDE + state.seen) % len(luck)] < term.missed:
+            continue
+        if not isnan(rule.consistency) and has_won(start, state.balance, rule.consistency):
+            break
+        if 0 < rule.max_trades <= entries or 0 < rule.max_losses <= losses:
+            break
+        trade = trades[item]
+        scale = state.balance / before[item] if term.by_share else 1.0
+        if _is_refused(trade.risk * scale, trade.quantity * scale, state.balance, rule):
+            out.refused += 1
+            continue
+        entries += 1
+        money = _take(trade, scale, day_floor, rule, term, state, out)
+        losses = losses + 1 if money < 0.0 else 0
+        if out.state != UNFINISHED or state.is_locked:
+            break
+    out.taken += entries
+    state.best_day = max(state.best_day, state.balance - start)
+    if not rule.trail_intraday:
+        state.trail_peak = max(state.trail_peak, state.balance)
+    if out.state == UNFINISHED and not isnan(term.target):
+        needed = term.target
+        if not isnan(term.best_share):
+            needed = max(needed, state.best_day / term.best_share)
+        if state.balance - term.cash >= needed:
+            out.state = PASSED
+
+
+@inner
+def _take(
+    trade: Any, scale: float, day_floor: float, rule: Any, term: Any, state: Any, out: Any
+) -> float:
+    """Take a trade's result, or what it had at the floor it met first; return the money."""
+    balance = state.balance
+    paid = term.more_costs * trade.costs + 2.0 * term.more_ticks * trade.tick_money
+    money = (trade.pnl - paid) * scale
+    worst = balance + min(trade.low * scale, money)
+    if rule.trail_intraday:
+        state.trail_peak = max(state.trail_peak, balance + trade.high * scale)
+    trail_floor = -inf
+    if not isnan(rule.trail_amount):
+        trail_floor = floor_of_trail(state.trail_peak, rule.trail_amount, state.lock_level)
+    floor = max(day_floor, trail_floor)
+    if worst <= floor:
+        money = min(floor - balance, 0.0)
+        worst = min(floor, balance)
+    state.balance = balance + money
+    state.lowest = min(state.lowest, worst)
+    if state.top > 0.0:
+        state.drawdown = max(state.drawdown, (state.top - worst) / state.top)
+    state.top = max(state.top, state.balance)
+    state.is_locked = 0
+    if has_fallen(worst, trail_floor):
+        out.state = FAILED
+    elif worst <= day_floor:
+        out.locked_days += 1
+        state.is_locked = 1
+    return money
+
+
+@inner
 def _is_refused(risk: float, quantity: float, balance: float, rule: Any) -> bool:
     """Say whether the guard would refuse a trade for its risk or its size."""
     limit = least_limit(rule.trade_money, rule.trade_percent, balance)

@@ -269,7 +269,7 @@ def _take(
     """Take a trade's result, or what it had at the floor it met first; return the money."""
     balance = state.balance
     paid = term.more_costs * trade.costs + 2.0 * term.more_ticks * trade.tick_money
-    money = (trade.pnl - paid) * scale
+    money: float = (trade.pnl - paid) * scale
     worst = balance + min(trade.low * scale, money)
     if rule.trail_intraday:
         state.trail_peak = max(state.trail_peak, balance + trade.high * scale)

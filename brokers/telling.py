@@ -380,6 +380,11 @@ class TellingAccount(LiveAccount):
         if ticket.end_state == state:
             return
         self.end(ticket, state, ticket.end_reason or said or state)
+        if state in ("rejected", "margin"):
+            logger.warning(
+                "order turned down (%s) order=%s plan=%s symbol=%s: %s",
+                state, ticket.order_id, ticket.plan.plan_id, ticket.plan.symbol, said,
+            )  # fmt: skip
         self.refuse_fills(ticket, "late_fill", ticket.plan.size(ticket.executed_steps))
         self._after_end(ticket)
 

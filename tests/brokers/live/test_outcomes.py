@@ -386,3 +386,13 @@ def test_swap_that_was_told_to_nobody_is_learned_from_a_snapshot_once():
     desk.broker.hear_cash(swap)
 
     assert desk.broker.balance == before - 12.5
+
+
+def test_an_order_the_venue_turned_down_is_told_with_its_words(caplog):
+    desk = Desk()
+    (order,) = desk.enter()
+
+    desk.answers(desk.id_of(order), Outcome.REFUSED, reason="Insufficient funds")
+
+    (line,) = [item.getMessage() for item in caplog.records if item.levelname == "WARNING"]
+    assert desk.id_of(order) in line and "Insufficient funds" in line

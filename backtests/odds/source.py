@@ -88,9 +88,13 @@ def source_of_run(folder: RunFolder, plan_id: str | None, config: str) -> Source
     ------
     ConfigError : no such plan, or several to choose from. DataError : too few trades.
     """
-    document, summary = folder.run, folder.summary
-    if summary.get("mode", "backtest") not in ("backtest", "live", "paper") or not summary["plans"]:
-        raise ConfigError(f"run {folder.name} holds no trades of one plan; name a backtest's run")
+    summary = folder.summary
+    mode = summary.get("mode", "backtest")
+    if mode in ("sweep", "walkforward"):
+        raise ConfigError(
+            f"run {folder.name} is a {mode}: it holds no run's trades; name a backtest or a session"
+        )
+    document = folder.run
     told = _plan_row(summary["plans"], plan_id, folder.name)
     row = next(item for item in document["plans"] if item["plan_id"] == told["plan_id"])
     account = next(item for item in summary["accounts"] if item["account"] == told["account"])

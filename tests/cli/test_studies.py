@@ -104,6 +104,17 @@ def test_odds_run_a_plan_first_and_move_its_prices(tola):
     assert told["accounts"]["topstep_50k"]["cash"] == 50_000.0
 
 
+def test_odds_of_a_sweep_are_refused(tola):
+    folder = Path("runs/0001")
+    folder.mkdir(parents=True)
+    (folder / "summary.json").write_text('{"mode": "sweep", "plans": [], "accounts": []}')
+
+    said = tola("odds", "last")
+
+    assert said.code == 2
+    assert "run 0001 is a sweep: it holds no run's trades" in said.error
+
+
 @pytest.mark.parametrize(
     ("words", "part"),
     [

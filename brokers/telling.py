@@ -381,7 +381,7 @@ class TellingAccount(LiveAccount):
             return
         self.end(ticket, state, ticket.end_reason or said or state)
         if state in ("rejected", "margin"):
-            logger.warning(
+            logger.info(
                 "order turned down (%s) order=%s plan=%s symbol=%s: %s",
                 state, ticket.order_id, ticket.plan.plan_id, ticket.plan.symbol, said,
             )  # fmt: skip

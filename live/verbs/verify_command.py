@@ -151,7 +151,9 @@ def _changed(before: dict[str, Any], now: Any) -> list[str]:
     ]
 
 
-_CHANGE_NOTHING = ("live.", "alerts.", "groups.", "settings.out", "settings.report")
+_CHANGE_NOTHING = (
+    "live.", "alerts.", "groups.", "settings.out", "settings.report", "settings.paper_trading",
+)  # fmt: skip
 """Beginnings of settings that a proof does not depend on: what they led to is in the record."""
 
 

@@ -74,8 +74,9 @@ def verdicts(tola):
     return said.code, json.loads(said.out)
 
 
-def test_a_session_trades_for_real_and_every_decision_is_proved(real, box):
+def test_a_session_trades_for_real_and_every_decision_is_proved(real, box, monkeypatch):
     said = real(*WORDS, "--for", "8s", "--json")
+    monkeypatch.delenv("PAPER_TRADING")  # a proof trades nothing
     code, proof = verdicts(real)
 
     told = json.loads(said.out)

@@ -31,7 +31,7 @@ CORE_LIBRARIES = {"numpy", "numba", "pandas", "pandas_market_calendars", "pydant
 """core's outside libraries; those after pandas only inside the functions that need them."""
 LAZY = {"pandas_market_calendars", "plotly", "matplotlib", "pyarrow", "pydantic", "scipy",
         "xlsxwriter", "apprise", "hvac", "keyring", "kiteconnect", "twisted", "requests",
-        "urllib3", "optuna", "distributed"}  # fmt: skip
+        "urllib3", "optuna", "distributed", "dask"}  # fmt: skip
 POSIX_ONLY = {"fcntl", "grp", "pwd", "resource", "termios", "tty", "pty", "syslog", "readline",
               "curses", "posix"}  # fmt: skip
 

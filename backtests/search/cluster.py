@@ -25,6 +25,8 @@ LOCAL = "local"
 PATIENCE_SECS, _START_SECS = 10.0, 60.0
 _AHEAD = 2
 """Portions a worker holds at a time: the next one is there when the last is done."""
+_SILENT_FOR = "60s"
+"""A local worker that says nothing for so long is taken for dead; Dask's own is five minutes."""
 _LISTEN_SECS = 0.2
 _LOOK_SECS = 5.0
 """How often it is asked for workers that have come since."""
@@ -50,7 +52,8 @@ class Cluster:
         self._key = ""
         self._cluster: Any = None
         if address == LOCAL:
-            with without_interrupts():
+            silence = {"distributed.scheduler.worker-ttl": _SILENT_FOR}
+            with without_interrupts(), _dask_settings(silence):
                 self._cluster = distributed.LocalCluster(
                     n_workers=workers,
                     threads_per_worker=1,
@@ -241,6 +244,12 @@ def _connect(distributed: Any, address: str) -> Any:
             f"--cluster {address}: no scheduler answers there; start one: python -m dask scheduler "
             "(or --cluster local)"
         ) from cause
+
+
+def _dask_settings(values: Mapping[str, Any]) -> Any:
+    import dask
+
+    return dask.config.set(values)
 
 
 def _dask() -> Any:

@@ -1,10 +1,10 @@
-"""Runs sets in this very process."""
+"""Runs sets in this very process: all of them, or the first before workers are started."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from backtests.search.portions import Portions
 from backtests.search.runners import Given, Record, Runner
@@ -46,3 +46,46 @@ class Here:
 
     def close(self) -> None:
         """Nothing was started."""
+
+
+class Warmed:
+    """Runs the first set here, before workers are started: what is compiled then they only read."""
+
+    def __init__(self, runner: Runner, start: Callable[[], Workers]) -> None:
+        self._runner, self._start = runner, start
+        self._workers: Workers | None = None
+
+    def run(
+        self, table: Sequence[Given], stopped: Stopped
+    ) -> Iterator[tuple[int, Sequence[Record]]]:
+        """Run the sets."""
+        done = 0
+        if self._workers is None and len(table):
+            yield 0, self._runner.run(table[:1])
+            done = 1
+            if len(table) > 1 and not stopped():
+                self._workers = self._start()
+        if self._workers is not None and len(table) > done:
+            for first, records in self._workers.run(_Rest(table, done), stopped):
+                yield first + done, records
+
+    def close(self) -> None:
+        """End the workers, if there are any."""
+        if self._workers is not None:
+            self._workers.close()
+
+
+class _Rest(Sequence[Given]):
+    """A table without its first sets."""
+
+    def __init__(self, table: Sequence[Given], done: int) -> None:
+        self._table, self._done = table, done
+
+    def __len__(self) -> int:
+        return len(self._table) - self._done
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            first, last, step = place.indices(len(self))
+            return self._table[first + self._done : last + self._done : step]
+        return self._table[place + self._done]

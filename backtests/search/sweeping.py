@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,15 +15,13 @@ from backtests.interrupts import held, interruptible
 from backtests.request import BacktestRequest
 from backtests.search import folder as folders
 from backtests.search.drivers import GRID, MOST_SETS, Driver, make_driver
-from backtests.search.here import Here, Stopped, Workers
+from backtests.search.here import Here, Warmed, Workers
 from backtests.search.identity import identity_of
 from backtests.search.objective import Goal, read_constraints, read_objectives
 from backtests.search.parcel import pack
 from backtests.search.pool import Pool
 from backtests.search.runners import (
     BACKTRADER,
-    Given,
-    Record,
     Runner,
     check_engine,
     make_runner,
@@ -282,49 +280,6 @@ class Sweep:
             "overrides": list(self.request.overrides),
             "identity": identity,
         }
-
-
-class Warmed:
-    """Runs the first set here, before workers are started: what is compiled then they only read."""
-
-    def __init__(self, runner: Runner, start: Callable[[], Workers]) -> None:
-        self._runner, self._start = runner, start
-        self._workers: Workers | None = None
-
-    def run(
-        self, table: Sequence[Given], stopped: Stopped
-    ) -> Iterator[tuple[int, Sequence[Record]]]:
-        """Run the sets."""
-        done = 0
-        if self._workers is None and len(table):
-            yield 0, self._runner.run(table[:1])
-            done = 1
-            if len(table) > 1 and not stopped():
-                self._workers = self._start()
-        if self._workers is not None and len(table) > done:
-            for first, records in self._workers.run(_Rest(table, done), stopped):
-                yield first + done, records
-
-    def close(self) -> None:
-        """End the workers, if there are any."""
-        if self._workers is not None:
-            self._workers.close()
-
-
-class _Rest(Sequence[Given]):
-    """A table without its first sets."""
-
-    def __init__(self, table: Sequence[Given], done: int) -> None:
-        self._table, self._done = table, done
-
-    def __len__(self) -> int:
-        return len(self._table) - self._done
-
-    def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            first, last, step = place.indices(len(self))
-            return self._table[first + self._done : last + self._done : step]
-        return self._table[place + self._done]
 
 
 def span_text(seconds: float) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from backtests.request import BacktestRequest
 from backtests.results import metrics
 from backtests.search.drivers import Driver, make_driver
-from backtests.search.here import Here, Workers
+from backtests.search.here import Here, Warmed, Workers
 from backtests.search.objective import METRICS, Goal
 from backtests.search.parcel import pack
 from backtests.search.pool import Pool
@@ -111,7 +111,7 @@ class Walker:
         self.runner = WindowRunner(prepared, windows)
         workers: Workers = Here(self.runner)
         if self.workers > 1:
-            workers = Pool(pack(self.runner, strategy_file(self.request)), self.workers)
+            workers = Warmed(self.runner, self._start)
         began = time.perf_counter()
         try:
             chosen, name, count = self._choose(windows, workers, progress)
@@ -130,6 +130,9 @@ class Walker:
         days = market.days[windows[0].middle : windows[-1].last]
         took = time.perf_counter() - began
         return Walk(steps, days, np.concatenate(parts), market.cash, name, count, took)
+
+    def _start(self) -> Workers:
+        return Pool(pack(self.runner, strategy_file(self.request)), self.workers)
 
     def _choose(
         self, windows: Sequence[Window], workers: Workers, progress: Progress

@@ -116,10 +116,10 @@ def _request(data: Path) -> Any:
 
 
 def _table() -> list[dict[str, Any]]:
-    """Return 648 structural sets, neighbours side by side, each with two ways to manage it."""
+    """Return 648 structural sets, neighbours side by side, each with five ways to manage it."""
     from backtests.bench.sweep import structural_table  # it lists these rows among its own
 
-    return [{**given, "rr": rr} for given in structural_table() for rr in (1.5, 2.5)]
+    return [{**given, "rr": rr} for given in structural_table() for rr in (1.5, 2.0, 2.5, 3.0, 3.5)]
 
 
 def _first_result(session: Session, data: Path) -> Row:

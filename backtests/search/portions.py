@@ -57,8 +57,13 @@ class Portions:
             stretch[:] = middle, longest[1]
             longest[1] = middle
         first = stretch[0]
-        stretch[0] = min(stretch[1], first + self._sizes[worker])
+        stretch[0] = min(stretch[1], first + self._size(worker))
         return Portion(first, stretch[0])
+
+    def _size(self, worker: int) -> int:
+        """Return how many sets a worker takes: near the end fewer, so that none waits long."""
+        left = sum(last - first for first, last in self._stretches)
+        return max(1, min(self._sizes[worker], left // (2 * len(self._stretches))))
 
     def took(self, worker: int, portion: Portion, seconds: float) -> None:
         """Learn how long a portion took, for the size of the next."""

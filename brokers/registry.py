@@ -205,11 +205,16 @@ class Venue:
 
         Raises
         ------
-        ConfigError : what it needs is not installed.
+        ConfigError : what it needs is not installed, or does not load.
         """
         missing = self.missing_modules()
         if missing:
             raise ConfigError(self._not_installed(", ".join(missing)))
+        try:
+            for name in self.modules:
+                importlib.import_module(name)
+        except ImportError as cause:
+            raise ConfigError(self._not_installed(str(cause))) from cause
         return self._load(place)
 
     def make_port(self, request: PortRequest) -> VenuePort:

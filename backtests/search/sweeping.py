@@ -17,6 +17,7 @@ from backtests.search import folder as folders
 from backtests.search.drivers import GRID, MOST_SETS, Driver, make_driver
 from backtests.search.here import Here, Warmed, Workers
 from backtests.search.identity import identity_of
+from backtests.search.luck import judge
 from backtests.search.objective import Goal, read_constraints, read_objectives
 from backtests.search.parcel import pack
 from backtests.search.pool import Pool
@@ -191,12 +192,21 @@ class Sweep:
                 loaded - began, self.remarks,
             )  # fmt: skip
             summary = summarize(self.request, runner, self.space, self.goal, table, tally, made)
+            summary["luck"] = self._judge(runner, table)
             folders.write_results(path, self.space, table)
             folders.write_json(path / folders.RUN, self._document(identity, again))
             summary["run"] = path.as_posix()
             summary["files"] = folders.files_of(path)
             folders.write_json(path / folders.SUMMARY, summary)
         return Swept(path, summary, table, self.goal)
+
+    def _judge(self, runner: Runner, table: Table) -> dict[str, Any] | None:
+        """Return how much of the best result is luck, where a whole search can be judged."""
+        ranking = self.goal.ranking(table.figures)
+        ranking = ranking[table.done[ranking]]
+        if self._stopped or not len(ranking):
+            return None
+        return judge(runner, table, self.goal, int(ranking[0]), self.seed)
 
     def _search(
         self, workers: Workers, study: Study, table: Table, tally: Tally, watcher: Watcher

@@ -18,7 +18,7 @@ def summary_lines(summary: Summary) -> list[str]:
     lines = [headline(summary), f"  {_counts(summary)}"]
     if summary["top"]:
         lines += [f"  {line}" for line in best_table(summary, summary["top"][:SHOWN])]
-        lines.append(f"  {_warning(summary)}")
+        lines += [f"  {line}" for line in luck_lines(summary)]
     else:
         lines.append(f"  {none_text(summary)}")
     if summary["front"]:
@@ -78,13 +78,30 @@ def none_text(summary: Summary) -> str:
     return f"no combination has a {summary['objective']}: none traded enough"
 
 
-def _warning(summary: Summary) -> str:
-    count = summary["combinations"]["evaluated"]
+def luck_lines(summary: Summary) -> list[str]:
+    """Return what the best set is worth, as far as its search can tell."""
+    count, luck = summary["combinations"]["evaluated"], summary.get("luck")
     if count < 2:
-        return "one combination: nothing was chosen"
-    return (
-        f"the best of {count:,} is partly luck: expect less from it on prices it was not chosen by"
-    )
+        return ["one combination: nothing was chosen"]
+    if luck is None:
+        return [
+            f"the best of {count:,} is partly luck: expect less from it on prices it was not "
+            "chosen by"
+        ]
+    lines = [
+        f"luck: the best of {count:,} ({luck['independent']:.1f} unrelated tries): Sharpe "
+        f"{signed(luck['sharpe'])}, {signed(luck['expected_sharpe'])} by luck alone; above that "
+        f"with {luck['deflated_sharpe'] * 100:.0f} % (deflated)",
+        f"chosen on one half of the days it is below the middle on the other in "
+        f"{luck['overfit'] * 100:.0f} % (overfitting), at a loss in {luck['loss'] * 100:.0f} %",
+    ]
+    if luck["neighbours"] is not None:
+        name = summary["objective"]
+        around = f"its neighbours: {name} {figure_text(name, luck['neighbours'])} (median)"
+        if luck["plateau"] != summary["best"]["params"]:
+            around += f"; the best plateau lies around {params_text(luck['plateau'])}"
+        lines.append(around)
+    return lines
 
 
 def last_line(summary: Summary) -> str:

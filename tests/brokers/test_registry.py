@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -195,3 +196,12 @@ def test_the_six_need_a_person_at_a_browser_where_their_references_say_so():
 
 def test_no_credentials_is_what_a_venue_without_login_has():
     assert get_venue("paper").credentials_of("a", {}.get) == Credentials()
+
+
+def test_a_library_that_is_there_and_does_not_load_is_named_with_its_remedy(tmp_path, monkeypatch):
+    (tmp_path / "halfsdk.py").write_text("import nowhere_to_be_found\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    venue = replace(get_venue("kite"), modules=("halfsdk",))
+
+    with pytest.raises(ConfigError, match=r"kite cannot be loaded \(.*nowhere_to_be_found.*pip"):
+        venue.load(venue.port)

@@ -32,10 +32,6 @@ class Scribe:
     facts : of the session that writes. first_id : id of the first session of the record it goes on
         with. booked : the fills that were booked when it began.
     alert : called with (kind, text) for what a person should know.
-
-    Attributes
-    ----------
-    was_live : whether all prices have ever come at once.
     """
 
     def __init__(
@@ -57,7 +53,7 @@ class Scribe:
         self._alert = alert
         self._guard_told = 0
         self._feed_states: dict[str, str] = {}
-        self.was_live = False
+        self._was_live = False
 
     def note(self, kind: str, document: Mapping[str, Any], plan_id: str = "") -> None:
         """Write something down."""
@@ -78,10 +74,13 @@ class Scribe:
                 self._alert(_ALERTED[event.action], f"{event.plan_id} {text}".strip())
         self._guard_told = len(events)
 
-    def tell_feeds(self) -> None:
-        """Alert where prices go missing; note where they are back."""
+    def tell_feeds(self) -> bool:
+        """Alert where prices go missing, note where they are back.
+
+        Returns whether all of them have ever come at once.
+        """
         states = {slot.feed.state.value for slot in self._built.engine.slots}
-        self.was_live = self.was_live or states == {"live"}
+        self._was_live = self._was_live or states == {"live"}
         for slot in self._built.engine.slots:
             now = slot.feed.state.value
             before = self._feed_states.get(slot.name)
@@ -90,6 +89,7 @@ class Scribe:
                 self._alert("gap", f"{slot.feed.symbol}: prices are missing, entries are off")
             elif before not in (None, "live") and now == "live":
                 logger.info("feed live symbol=%s", slot.feed.symbol)
+        return self._was_live
 
     def tell_preflight(self, day: int, faults: list[str]) -> None:
         """Tell what would keep the account from trading on a day."""

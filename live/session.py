@@ -159,14 +159,10 @@ class Session:
         self._watchdog: Watchdog | None = None
         self._last_compiled: Callable[[], float] = lambda: 0.0
         self._days: DayCycle
+        self.was_live = False
         self._scribe: Scribe
         self._login: LoginWatch
         self._steps: LockStepClient | None = None
-
-    @property
-    def was_live(self) -> bool:
-        """Whether all prices have ever come at once."""
-        return self._scribe.was_live
 
     @property
     def _mode(self) -> str:
@@ -489,7 +485,7 @@ class Session:
             self.command("stop", {"reason": "killed"}, author)
         self._check_protection()
         self._check_journal()
-        self._scribe.tell_feeds()
+        self.was_live = self._scribe.tell_feeds()
         if self._ending:
             self._go_on_ending(now)
         if now >= self._next_status:

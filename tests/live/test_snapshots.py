@@ -88,7 +88,8 @@ class Start:
     def __init__(self, clock):
         self.venue, self.told = Venue(), []
         self.guard = Guard(BacktestBroker())
-        broker = SimpleNamespace(plans=[], terms=LiveTerms())
+        settling = SimpleNamespace(unexplained=frozenset())
+        broker = SimpleNamespace(plans=[], terms=LiveTerms(), settling=settling)
         self.built = SimpleNamespace(
             guard=self.guard, broker=broker, engine=SimpleNamespace(settle=lambda: None),
             outbox=SimpleNamespace(unanswered=[], unsent=[]),

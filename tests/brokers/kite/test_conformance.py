@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from tests.brokers.kite.lab import KiteLab, TriggerLab
-from tests.conformance.suite import FloorConformance, RestartConformance, TradingConformance
+from tests.conformance.account import Flattening, Hands, SessionEnds
+from tests.conformance.suite import (
+    FloorConformance,
+    Group,
+    RestartConformance,
+    TradingConformance,
+)
+from tests.conformance.trading import Brackets, PartialFills
+from tests.conformance.wire import Anything, CancelRaces, UnknownOutcomes
 
 
 class TestTrading(TradingConformance):
@@ -21,7 +29,12 @@ class TestFloors(FloorConformance):
         return KiteLab(folder)
 
 
-class TestTradingOnTriggers(TradingConformance):
+class TestTradingOnTriggers(
+    PartialFills, Brackets, CancelRaces, UnknownOutcomes, Anything, Hands, Flattening,
+    SessionEnds, Group,
+):  # fmt: skip
+    """What stops and targets have to do with; the rest is the same account."""
+
     def make_lab(self, folder):
         return TriggerLab(folder)
 

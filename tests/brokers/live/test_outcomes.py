@@ -392,7 +392,7 @@ def test_an_order_the_venue_turned_down_is_told_with_its_words(caplog):
     desk = Desk()
     (order,) = desk.enter()
 
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", logger="brokers.telling"):
         desk.answers(desk.id_of(order), Outcome.REFUSED, reason="Insufficient funds")
 
     (line,) = [text for text in caplog.messages if "Insufficient funds" in text]

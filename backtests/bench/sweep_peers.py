@@ -68,8 +68,6 @@ class _Grid:
     targets: tuple[float, ...]
     target: float
     rules: str
-    counts: int = 1
-    """How often a set of it counts: twice where a second core would do as many."""
 
     @property
     def options(self) -> dict[str, list[float]]:
@@ -97,7 +95,7 @@ _GRIDS = {
     ),
     "sweep_t1_vs_backtesting_py": _Grid(
         BACKTESTING, "backtesting.py", "backtesting_sweep", (10, 20), (1.0, 2.0), (2.0,), 5000.0,
-        "backtesting.py: Backtest.optimize on one thread, counted twice for the second core", 2,
+        "backtesting.py: Backtest.optimize in two processes at hand, half a grid each",
     ),
     "sweep_t1_vs_optstrategy": _Grid(
         None, "Backtrader's optstrategy", "stock_sweep", (10, 20, 30, 40), (1.0,), (2.0,), 25_000.0,
@@ -188,7 +186,7 @@ def _rates(
     failed = ours.failed or theirs.failed
     if failed:
         return replace(blank, failed=failed)
-    rate = grid.counts * grid.sets / theirs.wall
+    rate = grid.sets / theirs.wall
     return Row(
         task, "combinations_per_second", _OURS.sets / ours.wall, rate,
         f"{grid.title} {theirs.version}", grid.target,

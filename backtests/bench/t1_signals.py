@@ -33,22 +33,26 @@ class T1Rule(SignalRule):
     @classmethod
     def signals(cls, columns: Columns, values: Mapping[str, Any]) -> Signals:
         """Return the closes above the highest high of the bars before."""
-        high, low, close = columns.high, columns.low, columns.close
-        reach = np.empty(len(close))
-        ranges = [
-            max(high[i], close[i - 1]) - min(low[i], close[i - 1])
-            for i in range(1, min(PERIOD + 1, len(close)))
-        ]
-        write_atr(high, low, close, PERIOD, fsum(ranges) / PERIOD, 1.0 / PERIOD, reach)
-        sides = np.zeros(len(close), np.int8)
-        window = int(values["window"])
-        write_breaks(high, close, window, PERIOD, np.empty(len(close)), sides)
-        return Signals(sides, reach)
+        count, window = len(columns.close), int(values["window"])
+        sides = np.zeros(count, np.int8)
+        write_breaks(columns.high, columns.close, window, PERIOD, np.empty(window), sides)
+        return Signals(sides, columns.table(("atr", PERIOD), lambda: _atr(columns)))
 
     @classmethod
     def bracket(cls, values: Mapping[str, Any]) -> Bracket:
         """Return stop and target in ATRs."""
         return Bracket(values["stop_atr"], values["target_atr"], values["size"])
+
+
+def _atr(columns: Columns) -> Array:
+    high, low, close = columns.high, columns.low, columns.close
+    out = np.empty(len(close))
+    ranges = [
+        max(high[i], close[i - 1]) - min(low[i], close[i - 1])
+        for i in range(1, min(PERIOD + 1, len(close)))
+    ]
+    write_atr(high, low, close, PERIOD, fsum(ranges) / PERIOD, 1.0 / PERIOD, out)
+    return out
 
 
 @kernel
@@ -78,28 +82,21 @@ def write_breaks(
 
     The bars are cut into blocks as long as the window: any window is the end of one block and the
     beginning of the next, so two running maxima answer for all (van Herk; Gil and Werman).
+    `falling`, shape (window,), is room for those of the block before.
     """
     n = len(high)
     start = 0
     while start < n:
         stop = min(start + window, n)
+        # `rising` is the highest of this block's bars before i.
+        rising = -np.inf
+        for i in range(start, stop):
+            if start > 0 and i >= first and close[i] > max(falling[i - start], rising):
+                out[i] = 1
+            rising = max(rising, high[i])
         best = -np.inf
         for back in range(stop - start):
             i = stop - 1 - back
             best = max(best, high[i])
-            falling[i] = best
+            falling[i - start] = best
         start = stop
-    rising = -np.inf
-    place = 0
-    for i in range(n):
-        # `rising` is the highest of this block's bars before i.
-        if i >= window and i >= first:
-            highest = falling[i - window] if place == 0 else max(falling[i - window], rising)
-            if close[i] > highest:
-                out[i] = 1
-        if place == 0:
-            rising = -np.inf
-        rising = max(rising, high[i])
-        place += 1
-        if place == window:
-            place = 0

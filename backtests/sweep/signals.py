@@ -6,8 +6,8 @@ targets are multiples of a distance it gives with them. They run under Backtrade
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,23 +27,43 @@ from strategies.settings import Setting, read_settings
 
 Array = np.ndarray[Any, Any]
 
-_SIGNAL_BYTES = 13
-"""What `Signals` takes a bar."""
+_SIGNAL_BYTES, _TABLE_BYTES = 13, 8
+"""What `Signals` and a table of an indicator take a bar."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Prices of a series, float64 of shape (n,) each, oldest first."""
+    """Prices of a series, float64 of shape (n,) each, oldest first, and tables made of them."""
 
     open: Array
     high: Array
     low: Array
     close: Array
+    _tables: Recent[tuple[Any, ...], Array] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_tables", Recent(room_for(_TABLE_BYTES * len(self.close))))
 
     @classmethod
     def of(cls, bars: Array) -> Columns:
         """Return the columns of a BAR array."""
         return cls(*(np.ascontiguousarray(bars[name]) for name in ("open", "high", "low", "close")))
+
+    def table(self, key: tuple[Any, ...], make: Callable[[], Array]) -> Array:
+        """Return an indicator's values, made once for all sets that share it.
+
+        Parameters
+        ----------
+        key : its name and parameters. make : called where it is not remembered.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            Not to be written to.
+        """
+        if key not in self._tables:
+            self._tables[key] = make()
+        return self._tables[key]
 
 
 @dataclass(frozen=True)
@@ -87,7 +107,10 @@ class SignalRule:
 
     @classmethod
     def signals(cls, columns: Columns, values: Mapping[str, Any]) -> Signals:
-        """Return where it would enter. Item i must not read prices after bar i."""
+        """Return where it would enter. Item i must not read prices after bar i.
+
+        What other sets share, such as an ATR, is asked of `columns.table`.
+        """
         raise NotImplementedError
 
     @classmethod
@@ -114,7 +137,8 @@ class Terms:
 class SignalEngine:
     """Runs parameter sets of a rule over one series.
 
-    Signals of structural sets are remembered, within a bound, so that sets in any order share them.
+    Signals of structural sets and the columns' tables are remembered for as long as the engine
+    lives, within a bound, so that sets in any order share them.
     """
 
     rule: type[SignalRule]
@@ -124,6 +148,7 @@ class SignalEngine:
 
     def __post_init__(self) -> None:
         count = len(self.columns.close)
+        self.columns = replace(self.columns)  # its tables begin empty
         self._signals = Recent(room_for(_SIGNAL_BYTES * count))
         self._structural = [item.name for item in self.rule.settings if item.structural]
         self._trades = np.zeros(count // 2 + 1, BRACKET_TRADE)

@@ -91,11 +91,24 @@ def mark_span(
     close: Any, first: int, last: int, signed: float, bound: float, mult: float, account: Any,
     adjusted: float,
 ) -> float:  # fmt: skip
-    """Mark a position at each close first .. last-1; return the price it was last marked at."""
+    """Mark a position at each close first .. last-1; return the price it was last marked at.
+
+    The deepest fall from one peak is the one to its lowest value, so there is one division a peak.
+    """
+    cash, value, peak, drawdown = account.cash, account.value, account.peak, account.drawdown
+    lowest = peak
     for i in range(first, last):
-        account.cash += signed * (close[i] - adjusted) * mult
+        cash += signed * (close[i] - adjusted) * mult
         adjusted = close[i]
-        mark(account.cash + bound, account)
+        value = cash + bound
+        if value > peak:
+            drawdown = max(drawdown, (peak - lowest) / peak)
+            peak = value
+            lowest = value
+        else:
+            lowest = min(lowest, value)
+    account.cash, account.value, account.peak = cash, value, peak
+    account.drawdown = max(drawdown, (peak - lowest) / peak)
     return adjusted
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from risk.presets import PRESETS
 from risk.settings import RiskSettings
 
 LEGS = ("", "", "0.5@1>0,0.5@3", "0.34@0.8,0.33@1.6>0.5,0.33@2.4", "0.6@1.5>0")
@@ -104,9 +105,11 @@ DRAW = {"gold_smc": gold, "nifty_smc": nifty, "breakout": breakout}
 
 
 def limits(chance: random.Random, zone: str) -> RiskSettings | None:
-    """Draw the guard's limits; None: the strategy's own."""
+    """Draw the guard's limits: a shipped preset or some of each kind; None: the strategy's own."""
     if chance.random() < 0.25:
         return None
+    if chance.random() < 0.3:
+        return PRESETS[chance.choice(sorted(PRESETS))]
     drawn: dict[str, Any] = {
         "daily_loss": chance.choice((None, 300.0, 800.0, 20_000.0)),
         "daily_loss_pct": chance.choice((None, 0.4, 1.0)),

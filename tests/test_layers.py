@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ("core", "indicators", "risk", "feeds", "brokers", "strategies", "backtests", "live",
-        "reports", "sandbox")  # fmt: skip
+        "reports", "sandbox", "cli")  # fmt: skip
 
 MAY_IMPORT = {
     "core": {"core"},
@@ -21,10 +21,11 @@ MAY_IMPORT = {
     "feeds": {"feeds", "core"},
     "brokers": {"brokers", "core", "feeds"},
     "strategies": {"strategies", "core", "indicators"},
-    "backtests": set(OURS) - {"reports", "live", "sandbox"},
-    "live": set(OURS) - {"reports", "sandbox"},
+    "backtests": set(OURS) - {"reports", "live", "sandbox", "cli"},
+    "live": set(OURS) - {"reports", "sandbox", "cli"},
     "reports": {"reports", "core"},
     "sandbox": {"sandbox", "core", "brokers"},
+    "cli": set(OURS),
 }
 CORE_LIBRARIES = {"numpy", "numba", "pandas", "pandas_market_calendars", "pydantic",
                   "pydantic_settings", "pyarrow", "hvac", "keyring", "requests"}  # fmt: skip

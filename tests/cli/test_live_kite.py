@@ -122,7 +122,7 @@ def test_no_secret_is_in_anything_a_session_leaves(tola, own, tmp_path, monkeypa
         heard.extend([opened.credentials["access_token"], opened.credentials["api_secret"]])
         return opened
 
-    monkeypatch.setattr("run._open_sandbox", spy)
+    monkeypatch.setattr("cli.sessions.open_sandbox", spy)
 
     said = tola(*own, "--account", "sandbox")
 

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_POSIX = """
 import builtins, os, signal, sys
 
-OURS = ("core", "indicators", "risk", "feeds", "strategies", "backtests", "reports", "run")
+OURS = ("core", "indicators", "risk", "feeds", "strategies", "backtests", "reports", "cli", "run")
 GONE = {"fcntl", "grp", "pwd", "resource", "termios", "tty", "pty", "syslog", "readline", "curses"}
 real = builtins.__import__
 

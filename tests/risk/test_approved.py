@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("core", "indicators", "strategies", "feeds", "brokers", "risk", "backtests", "live",
-            "reports", "web", "sandbox")  # fmt: skip
+            "reports", "web", "sandbox", "cli")  # fmt: skip
 
 
 def constructor_calls(path):

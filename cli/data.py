@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from backtests.verbs.console import App, console, show
-from backtests.verbs.options import Config, Json, Timezone, examples, option
+from cli.options import Config, Json, Timezone, examples, option, switch
 
 data_app = App(help="Check, mend, convert, fetch and list price files.")
 
@@ -17,7 +17,7 @@ Columns = Annotated[
     list[str] | None, option("WORD=HEADER", "A column we cannot know: close=Settle.")
 ]
 Out = Annotated[str, option("OUT", "Target: .csv, .csv.gz or .parquet.", "-o", "--out")]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite the target.")]
+Force = Annotated[bool, switch("Overwrite the target.", "--force")]
 Keep = Annotated[str | None, option("SIDE", "Of unequal rows of one stamp: first or last.")]
 
 
@@ -36,8 +36,8 @@ def data_check(
     tz: Timezone = None,
     stamp: Stamp = None,
     columns: Columns = None,
-    show_all: Annotated[bool, typer.Option("--all", help="Name every finding.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
+    show_all: Annotated[bool, switch("Name every finding.", "--all")] = False,
+    strict: Annotated[bool, switch("Warnings fail too.", "--strict")] = False,
     as_json: Json = False,
 ) -> None:
     """Say what a price file holds and what is wrong with it; exit 1 if a run would refuse it."""
@@ -63,9 +63,7 @@ def data_fix(
         option("KINDS", "Odd rows too: spike, flat_run, weekend, holiday, closed_market, ..."),
     ] = None,
     keep: Keep = None,
-    widen: Annotated[
-        bool, typer.Option("--widen", help="Let high and low take in open and close.")
-    ] = False,
+    widen: Annotated[bool, switch("Let high and low take in open and close.", "--widen")] = False,
     instrument: Instrument = None,
     tz: Timezone = None,
     stamp: Stamp = None,
@@ -142,7 +140,7 @@ def data_fetch(
 @data_app.command("list", epilog=examples("data list ~/prices", "data list . --recursive"))
 def data_list(
     folder: Annotated[str | None, typer.Argument(help="Default: the bundled samples.")] = None,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Sub-folders too.")] = False,
+    recursive: Annotated[bool, switch("Sub-folders too.", "--recursive", "-r")] = False,
     as_json: Json = False,
 ) -> None:
     """List price files: span, zone, source, known defects; the bundled samples by default."""

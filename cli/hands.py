@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from backtests.verbs.console import App, show
-from backtests.verbs.options import AccountName, Json, argument, examples, option
+from cli.options import AccountName, Json, argument, examples, option, switch
 
 hands_app = App()
 order_app = App(help="Orders by hand on a running session, through its guard, on their own plan.")
@@ -25,7 +25,7 @@ GroupName = Annotated[
 @hands_app.command(epilog=examples("status", "status --watch", "status --account demo --json"))
 def status(
     watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Show it anew until Ctrl-C or its end.")
+        bool, switch("Show it anew until Ctrl-C or its end.", "--watch", "-w")
     ] = False,
     account: AccountName = None,
     as_json: Json = False,
@@ -155,7 +155,7 @@ def cancel(
 @hands_app.command(epilog=examples("close", "close gold --half", "close XAUUSD --share 0.25"))
 def close(
     target: Annotated[str | None, argument("[SYMBOL or PLAN]", "Whose positions; all.")] = None,
-    half: Annotated[bool, typer.Option("--half", help="Half of each.")] = False,
+    half: Annotated[bool, switch("Half of each.", "--half")] = False,
     share: Annotated[float | None, option("SHARE", "So much of each: 0.25.")] = None,
     account: AccountName = None,
     as_json: Json = False,

@@ -102,14 +102,10 @@ def _own_loop_needed(datas: list[Any]) -> str:
 @contextmanager
 def _collector_off() -> Iterator[None]:
     """Keep the cyclic collector out: nearly all a run makes is kept, so it searches for nothing."""
-    was_on, freezes = gc.isenabled(), gc.get_freeze_count() == 0
+    was_on = gc.isenabled()
     gc.disable()
-    if freezes:
-        gc.freeze()  # the young collections of the run need not look at what was there before
     try:
         yield
     finally:
-        if freezes:
-            gc.unfreeze()
         if was_on:
             gc.enable()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LARGEST = 512
-SHORT_SECS, LONG_SECS = 0.2, 0.6
+LEAST_SECS, SHORT_SECS, LONG_SECS = 0.03, 0.2, 0.6
+_GROWTH = 8
+"""A quick portion's next is so many times as large at most."""
 MOST_TRIES = 3
 """A single set that ends its worker so often is at fault itself."""
 
@@ -26,7 +28,8 @@ class Portions:
     """Deals a table's places out.
 
     Each worker walks a stretch of its own, since neighbours share work; one that is done takes half
-    of the longest stretch left. Portions start with one set and grow while they are quick.
+    of the longest stretch left. Portions start with one set, grow while they are quick, and shrink
+    towards the end, so that none waits long for the last, as far as dealing out is worth its time.
 
     Parameters
     ----------
@@ -38,11 +41,13 @@ class Portions:
         self._stretches = [[ends[place], ends[place + 1]] for place in range(workers)]
         self._again: list[Portion] = []
         self._sizes = [1] * workers
+        self._paces = [0.0] * workers
 
     def add_worker(self) -> None:
         """Let one more worker take part; it begins with half of the longest stretch."""
         self._stretches.append([0, 0])
         self._sizes.append(1)
+        self._paces.append(0.0)
 
     def take(self, worker: int) -> Portion | None:
         """Return what a worker should do next; None when all is dealt out."""
@@ -61,16 +66,20 @@ class Portions:
         return Portion(first, stretch[0])
 
     def _size(self, worker: int) -> int:
-        """Return how many sets a worker takes: near the end fewer, so that none waits long."""
         left = sum(last - first for first, last in self._stretches)
-        return max(1, min(self._sizes[worker], left // (2 * len(self._stretches))))
+        share = left // (2 * len(self._stretches))
+        least = int(LEAST_SECS * self._paces[worker])
+        return max(1, min(self._sizes[worker], max(share, least)))
 
     def took(self, worker: int, portion: Portion, seconds: float) -> None:
         """Learn how long a portion took, for the size of the next."""
-        if seconds < SHORT_SECS and len(portion) == self._sizes[worker]:
-            self._sizes[worker] = min(LARGEST, 2 * len(portion))
+        count = len(portion)
+        self._paces[worker] = count / max(seconds, 1e-6)
+        if seconds < SHORT_SECS and count == self._sizes[worker]:
+            fitting = int(SHORT_SECS * self._paces[worker])
+            self._sizes[worker] = min(LARGEST, max(2 * count, min(_GROWTH * count, fitting)))
         elif seconds > LONG_SECS:
-            self._sizes[worker] = max(1, len(portion) // 2)
+            self._sizes[worker] = max(1, count // 2)
 
     def lost(self, portion: Portion, *, blamed: bool = True) -> Portion | None:
         """Take back a portion whose worker is gone; it is dealt out again, at last set by set.

@@ -29,6 +29,6 @@ class Recent(dict[_Key, _Value]):
             del self[next(iter(self))]
 
 
-def room_for(item_bytes: int) -> int:
-    """Return how many items of a size a cache may keep, at least 1."""
-    return max(1, BUDGET_BYTES // max(1, item_bytes))
+def room_for(item_bytes: int, budget: int = BUDGET_BYTES) -> int:
+    """Return how many items of a size a cache may keep within a budget of bytes, at least 1."""
+    return max(1, budget // max(1, item_bytes))

@@ -22,7 +22,7 @@ from backtests.sweep.stock_loop import (
     sum_brackets,
 )
 from core.errors import ConfigError
-from core.recent import Recent, room_for
+from core.recent import BUDGET_BYTES, Recent, room_for
 from strategies.settings import Setting, read_settings
 
 Array = np.ndarray[Any, Any]
@@ -42,7 +42,8 @@ class Columns:
     _tables: Recent[tuple[Any, ...], Array] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_tables", Recent(room_for(_TABLE_BYTES * len(self.close))))
+        room = room_for(_TABLE_BYTES * len(self.close), BUDGET_BYTES // 4)
+        object.__setattr__(self, "_tables", Recent(room))
 
     @classmethod
     def of(cls, bars: Array) -> Columns:

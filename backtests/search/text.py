@@ -88,9 +88,9 @@ def luck_lines(summary: Summary) -> list[str]:
             f"the best of {count:,} is partly luck: expect less from it on prices it was not "
             "chosen by"
         ]
-    tries = luck["independent"]
+    tries = f"{luck['independent']:,.{0 if luck['independent'] >= 100 else 1}f}"
     lines = [
-        f"luck: the best of {count:,} ({tries:,.{0 if tries >= 100 else 1}f} unrelated tries): Sharpe "
+        f"luck: the best of {count:,} ({tries} unrelated tries): Sharpe "
         f"{signed(luck['sharpe'])}, {signed(luck['expected_sharpe'])} by luck alone; above that "
         f"with {luck['deflated_sharpe'] * 100:.0f} % (deflated)",
         f"chosen on one half of the days it is below the middle on the other in "

@@ -144,9 +144,14 @@ class SetupStrategy(bt.Strategy):  # type: ignore[misc]
     # -- classes as data --------------------------------------------------------------------
 
     @classmethod
-    def read(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return all settings, the given ones checked; raise ConfigError naming every fault."""
-        return read_settings(cls.name, cls.settings, given)
+    def read(
+        cls, given: Mapping[str, Any], base: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return all settings, the given ones checked; raise ConfigError naming every fault.
+
+        What is not given stands as in `base` (all settings, read before), else at its default.
+        """
+        return read_settings(cls.name, cls.settings, given, base)
 
     @classmethod
     def structural(cls) -> tuple[str, ...]:

@@ -118,7 +118,10 @@ def _read_flag(value: Any) -> bool:
 
 
 def read_settings(
-    strategy: str, settings: Iterable[Setting], given: Mapping[str, Any]
+    strategy: str,
+    settings: Iterable[Setting],
+    given: Mapping[str, Any],
+    base: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return all settings of a strategy: the given ones checked and typed, defaults for the rest.
 
@@ -129,6 +132,8 @@ def read_settings(
     settings : iterable of Setting
     given : mapping of str to Any
         Values or their text forms (`--set rr=2.5` gives {"rr": "2.5"}).
+    base : mapping of str to Any, optional
+        All settings, as this function returned them, to stand in place of the defaults.
 
     Raises
     ------
@@ -136,7 +141,9 @@ def read_settings(
         contradicts itself.
     """
     known = {setting.name: setting for setting in settings}
-    values = {name: setting.default for name, setting in known.items()}
+    values = (
+        {name: setting.default for name, setting in known.items()} if base is None else dict(base)
+    )
     faults = []
     for name, value in given.items():
         if name not in known:

@@ -6,7 +6,6 @@ else the machine does meets all of them; ratios are of medians. Workers are star
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from backtests.bench import Row, Task
+from backtests.bench.gold import data_folder, gold_request, structural_table
 from backtests.bench.session import ROOT, Session
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _RULES = (
 
 def measure(session: Session, wanted: frozenset[str]) -> Iterator[Row]:
     """Yield the gain by two workers of each kind, and the time to a first result."""
-    data = Path(os.environ.get("TOLA_SHARED", ROOT.parent / "shared")) / "data"
+    data = data_folder()
     if not data.is_dir():
         for task in sorted(wanted):
             yield Row(task, "seconds", skipped="../shared/data is not there")
@@ -58,7 +58,7 @@ def _gains(session: Session, data: Path, wanted: dict[str, float]) -> Iterator[R
     from backtests.search.pool import Pool
     from backtests.search.runners import make_runner
 
-    request = _request(data)
+    request = gold_request(data)
     runner = make_runner(request, "compiled")
     table = _table()[:: session.size(1, 6)]
     runner.run(table[:2])
@@ -105,20 +105,8 @@ def _words(data: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def _request(data: Path) -> Any:
-    from backtests.resolve import resolve
-
-    flags = {
-        "instrument": "XAUUSD", "timeframe": "5m", "data": [str(data / "xauusd_5m.csv.gz")],
-        "with": {"DXY": str(data / "dxy_1h.csv.gz")},
-    }  # fmt: skip
-    return resolve(["gold_smc"], flags, "tola.toml")
-
-
 def _table() -> list[dict[str, Any]]:
     """Return 648 structural sets, neighbours side by side, each with five ways to manage it."""
-    from backtests.bench.sweep import structural_table  # it lists these rows among its own
-
     return [{**given, "rr": rr} for given in structural_table() for rr in (1.5, 2.0, 2.5, 3.0, 3.5)]
 
 

@@ -57,8 +57,8 @@ _DUELS = {
 
 
 @dataclass(frozen=True)
-class _Grid:
-    """A peer's grid: where it runs, and over which of the axes."""
+class Grid:
+    """A grid of T1, ours or a peer's: where it runs, and over which of the axes."""
 
     peer: Peer | None
     title: str
@@ -84,20 +84,20 @@ class _Grid:
         return math.prod(map(len, self.options.values()))
 
 
-_OURS = _Grid(
+OUR_GRID = Grid(
     None, "Tola, compiled grid", "backtests.bench.t1_grid", tuple(range(10, 50, 2)),
     (1.0, 1.5, 2.0, 2.5, 3.0), (1.0, 2.0, 3.0, 4.0), 0.0, "",
 )  # fmt: skip
 _GRIDS = {
-    "sweep_t1_vs_vectorbt": _Grid(
+    "sweep_t1_vs_vectorbt": Grid(
         VECTORBT, "vectorbt", "vectorbt_sweep", (10, 20, 30, 40), (1.0, 2.0), (2.0, 3.0), 100.0,
         "vectorbt: from_signals, a column a set, all in one call, warm",
     ),
-    "sweep_t1_vs_backtesting_py": _Grid(
+    "sweep_t1_vs_backtesting_py": Grid(
         BACKTESTING, "backtesting.py", "backtesting_sweep", (10, 20), (1.0, 2.0), (2.0,), 5000.0,
         "backtesting.py: Backtest.optimize in two processes at hand, half a grid each",
     ),
-    "sweep_t1_vs_optstrategy": _Grid(
+    "sweep_t1_vs_optstrategy": Grid(
         None, "Backtrader's optstrategy", "stock_sweep", (10, 20, 30, 40), (1.0,), (2.0,), 25_000.0,
         "Backtrader: optstrategy with all defaults, maxcpus=2, TradeAnalyzer",
     ),
@@ -116,11 +116,11 @@ def measure(session: Session, wanted: frozenset[str]) -> Iterator[Row]:
     for size in {duel.size for duel in duels.values()}:
         entrants.append(_ours(size, data[size]))
     if grids:
-        entrants.append(_entrant(_OURS, Path(sys.executable), data["hundredk"], repeats=4))
+        entrants.append(grid_entrant(OUR_GRID, Path(sys.executable), data["hundredk"], repeats=4))
     for task, grid in grids.items():
         if task not in missing:
             python = Path(sys.executable) if grid.peer is None else session.python_of(grid.peer)
-            entrants.append(_entrant(grid, python, data["hundredk"], repeats=2))
+            entrants.append(grid_entrant(grid, python, data["hundredk"], repeats=2))
     results = race(entrants, session)
     for task, duel in duels.items():
         yield _single(task, duel, results, missing, sizes.of(duel.size))
@@ -129,7 +129,7 @@ def measure(session: Session, wanted: frozenset[str]) -> Iterator[Row]:
 
 
 def _missing(
-    field: Field, duels: Mapping[str, _Duel], grids: Mapping[str, _Grid], session: Session
+    field: Field, duels: Mapping[str, _Duel], grids: Mapping[str, Grid], session: Session
 ) -> dict[str, str]:
     """Return the rows whose peer cannot be installed here, with the reason."""
     field.note_missing(duel.peer for duel in duels.values())
@@ -152,7 +152,8 @@ def _ours(size: str, data: Path) -> Entrant:
     )  # fmt: skip
 
 
-def _entrant(grid: _Grid, python: Path, data: Path, repeats: int) -> Entrant:
+def grid_entrant(grid: Grid, python: Path, data: Path, repeats: int) -> Entrant:
+    """Return a grid as an entrant of a race."""
     module = grid.module if "." in grid.module else f"backtests.bench.peers.{grid.module}"
     return Entrant(grid.module, grid.title, python, module, data, grid.options, repeats, rounds=2)
 
@@ -177,20 +178,20 @@ def _single(
 
 
 def _rates(
-    task: str, grid: _Grid, results: Mapping[str, Result], missing: Mapping[str, str], bars: int
+    task: str, grid: Grid, results: Mapping[str, Result], missing: Mapping[str, str], bars: int
 ) -> Row:
     blank = Row(task, "combinations_per_second")
     if task in missing:
         return replace(blank, skipped=missing[task])
-    ours, theirs = results[_OURS.module], results[grid.module]
+    ours, theirs = results[OUR_GRID.module], results[grid.module]
     failed = ours.failed or theirs.failed
     if failed:
         return replace(blank, failed=failed)
     rate = grid.sets / theirs.wall
     return Row(
-        task, "combinations_per_second", _OURS.sets / ours.wall, rate,
+        task, "combinations_per_second", OUR_GRID.sets / ours.wall, rate,
         f"{grid.title} {theirs.version}", grid.target,
-        f"ours compiled, {_OURS.sets} sets, by Backtrader's rules, tables of indicators inside; "
+        f"ours compiled, {OUR_GRID.sets} sets, by Backtrader's rules, tables of indicators inside; "
         f"two worker processes at hand; {grid.rules}, {grid.sets} sets; prices in memory to "
         "finished trades; wall s, two cores",
         ours_wall=ours.wall, peer_wall=theirs.wall, ours_cold=ours.cold, peer_cold=theirs.cold,

@@ -36,7 +36,8 @@ class Prepared:
 
     def __getstate__(self) -> dict[str, Any]:
         # What runs it is made anew where it arrives.
-        return {name: value for name, value in vars(self).items() if name != "engine"}
+        made = ("engine", "_base_values")
+        return {name: value for name, value in vars(self).items() if name not in made}
 
     def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return all settings with some of them replaced.
@@ -46,13 +47,18 @@ class Prepared:
         ConfigError : naming every unknown name, and every value that is not allowed or does not
             fit the others or the instrument.
         """
-        values: dict[str, Any] = self.strategy.read({**self.base, **given})
+        values: dict[str, Any] = self.strategy.read(given, self._base_values)
         self.strategy.check(values, self.market.instrument)
         if self.market.is_stock and values["legs"]:
             raise ConfigError(
                 f"legs={values['legs']!r}: fills=backtrader knows one target a bracket; leave legs "
                 "out, or use fills=tola"
             )
+        return values
+
+    @cached_property
+    def _base_values(self) -> dict[str, Any]:
+        values: dict[str, Any] = self.strategy.read(self.base)
         return values
 
     @cached_property

@@ -34,6 +34,7 @@ class LiveAccount(TradedAccount):
     hands : OtherHands
         What other hands hold on this account.
     on_fill : called with each fill booked.
+    on_refused : called with each order the venue turned down, and with what it said.
     """
 
     port: Any
@@ -47,6 +48,7 @@ class LiveAccount(TradedAccount):
     def __init__(self, cash: float, account_currency: str, terms: LiveTerms) -> None:
         self.terms = terms
         self.on_fill: Callable[[Fill], None] = lambda fill: None
+        self.on_refused: Callable[[LiveTicket, str], None] = lambda ticket, said: None
         self.hands = OtherHands()
         super().__init__(cash, account_currency)
 

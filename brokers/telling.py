@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 _ROLE_NAMES = {role: role.name.lower() for role in Role}
 _MARGIN_WORDS = ("margin", "insufficient", "not enough", "funds")
+_WITH_PARENT = "parent_refused"
+"""Why a leg is turned down whose entry was."""
 _NAN = float("nan")
 
 
@@ -363,7 +365,7 @@ class TellingAccount(LiveAccount):
             self.sender.cancel(ticket)
         for child in self.family_of(ticket)[1:]:
             if child.is_native and child.parts and self.heard_of(child).refusal is None:
-                self.book.learn(refused(child.order_id, "parent_refused"))
+                self.book.learn(refused(child.order_id, _WITH_PARENT))
                 self.tell(child)
 
     # -- ends --------------------------------------------------------------------------------
@@ -385,6 +387,8 @@ class TellingAccount(LiveAccount):
                 "order turned down (%s) order=%s plan=%s symbol=%s: %s",
                 state, ticket.order_id, ticket.plan.plan_id, ticket.plan.symbol, said,
             )  # fmt: skip
+            if said != _WITH_PARENT:
+                self.on_refused(ticket, said)
         self.refuse_fills(ticket, "late_fill", ticket.plan.size(ticket.executed_steps))
         self._after_end(ticket)
 

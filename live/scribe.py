@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from brokers.live_plan import LiveTicket
 from core.orders import Fill
 from live.account_folder import AccountFolder
 from live.build import BuiltSession
@@ -119,3 +120,11 @@ class Scribe:
         text = f"{fill.plan_id} {fill.side.name.lower()} {fill.quantity:g} @ {fill.price:g}"
         logger.info("filled order=%s %s reason=%s", order_id, text, fill.reason)
         self._alert("fill", f"{text} ({fill.reason})")
+
+    def tell_refused(self, ticket: LiveTicket, said: str) -> None:
+        """Alert of an order the venue turned down."""
+        if self._built.engine.replaying:
+            return
+        plan, request = ticket.plan, ticket.request
+        what = f"{plan.plan_id} {request.side.name.lower()} {request.quantity:g} {plan.symbol}"
+        self._alert("refused", f"{what}: {self._facts.venue} turned it down: {said}")

@@ -303,6 +303,7 @@ class Session:
         engine.on_failure = self._strategy_failed
         engine.on_event = self._note_event
         broker.on_fill = self._scribe.tell_fill
+        broker.on_refused = self._scribe.tell_refused
         self._foreign = ForeignActs(broker, self.command)
         broker.on_other_hand = self._hear_hand
         begins = int(self.facts.document["start"]) + 1

@@ -59,6 +59,18 @@ def test_a_session_trades_to_the_end_of_the_prices_and_says_so(asked):
     assert sessions_of(request)[-1].exit_reason == result.exit_reason
 
 
+def test_orders_the_venue_turns_down_are_alerts(asked):
+    alerts = []
+    request = asked(["size=1000000"])  # more than the account's margin carries
+
+    result = Session(request, alert=lambda kind, text: alerts.append((kind, text))).run()
+
+    assert not result.built.broker.ledger.trades
+    texts = [text for kind, text in alerts if kind == "refused"]
+    assert len(texts) > 5
+    assert "buy 1e+06 XAUUSD: paper turned it down: margin" in texts[0]
+
+
 def test_a_second_session_on_an_account_is_told_who_holds_it(asked):
     request = asked()
     request.folder.make()

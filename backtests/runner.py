@@ -19,8 +19,7 @@ from backtests.warm import helped_compiling
 from core.compile import compile_clock
 from core.config_fields import is_file_name
 from core.errors import ConfigError
-from core.files import put_in_place
-from core.results import RunFolder, RunWriter, json_text
+from core.results import RunFolder, RunWriter, write_json
 from core.schedule import FlatRule
 from strategies.base import SetupStrategy
 
@@ -247,7 +246,5 @@ def _finished(folder: RunFolder, files: dict[str, Any], report_secs: float) -> d
     files["equity"] = [path.as_posix() for path in sorted(folder.path.glob("equity-*.csv"))]
     files["summary"] = (folder.path / "summary.json").as_posix()
     summary["files"] = files
-    fresh = folder.path / "summary.json.new"
-    fresh.write_text(json_text(summary) + "\n", encoding="utf-8")
-    put_in_place(fresh, folder.path / "summary.json")
+    write_json(folder.path / "summary.json", summary)
     return summary

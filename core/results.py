@@ -172,6 +172,13 @@ def json_text(value: Any, *, indent: int | None = 2) -> str:
     return json.dumps(_plain(value), indent=indent, allow_nan=False, ensure_ascii=False)
 
 
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON document so that a reader finds the old one or the new one, never a part."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.write_text(json_text(value) + "\n", encoding="utf-8")
+    put_in_place(fresh, path)
+
+
 class RunWriter:
     """Write one run folder and publish it whole.
 

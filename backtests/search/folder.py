@@ -16,7 +16,7 @@ from backtests.search.study import FILE, check_same, read_identity
 from backtests.search.table import COUNTS, Table
 from core.errors import ConfigError, TolaError
 from core.files import put_in_place
-from core.results import json_text, write_table
+from core.results import write_table
 
 CSV, PARQUET, SUMMARY, RUN = "results.csv", "results.parquet", "summary.json", "run.json"
 
@@ -123,13 +123,6 @@ def _values(values: list[Any]) -> Any:
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return np.array(values, np.float64 if any(isinstance(v, float) for v in values) else None)
     return np.array([text_of(value) for value in values], object)
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON document in one step."""
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.write_text(json_text(value) + "\n", encoding="utf-8")
-    put_in_place(fresh, path)
 
 
 def files_of(path: Path) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from backtests.search.summary import Made, brief, check_any, summarize
 from backtests.search.table import Table
 from core.compile import compile_clock
 from core.errors import ConfigError
+from core.results import write_json
 
 if TYPE_CHECKING:
     from backtests.search.cluster import Cluster
@@ -194,10 +195,10 @@ class Sweep:
             summary = summarize(self.request, runner, self.space, self.goal, table, tally, made)
             summary["luck"] = self._judge(runner, table)
             folders.write_results(path, self.space, table)
-            folders.write_json(path / folders.RUN, self._document(identity, again))
+            write_json(path / folders.RUN, self._document(identity, again))
             summary["run"] = path.as_posix()
             summary["files"] = folders.files_of(path)
-            folders.write_json(path / folders.SUMMARY, summary)
+            write_json(path / folders.SUMMARY, summary)
         return Swept(path, summary, table, self.goal)
 
     def _judge(self, runner: Runner, table: Table) -> dict[str, Any] | None:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backtests.verbs.commands import without_value
+from backtests.verbs.commands import DrawStudy, without_value
 from backtests.verbs.outcome import DONE, FAILED, Outcome, command_line
 from backtests.verbs.progress import Progress
-from core.errors import ConfigError, TolaError
-from core.files import put_in_place
-from core.results import json_text
-
-RUNS = Path("runs")
-FILE = "audit.json"
-
-DrawStudy = Callable[[Mapping[str, Any], Path], Mapping[str, Any]]
+from backtests.verbs.study_folder import study_folder, write_study
+from core.errors import ConfigError
 
 
 def audit(
@@ -68,10 +60,11 @@ def audit(
         )  # fmt: skip
     progress.end()
     told = document(done, identity)
-    folder = RUNS / f"audit-{plan.plan_id}"
+    folder = study_folder("audit", plan.plan_id)
     told["run"] = folder.as_posix()
     with_page = request.settings.report and draw is not None
-    told["files"] = _write(folder, told, page_content(done, told), draw if with_page else None)
+    drawn = draw if with_page else None
+    told["files"] = write_study("audit", folder, told, page_content(done, told), drawn)
     text = [f"override: {line}" for line in request.overrides] + lines(done)
     if with_page:
         text.append(f"report {told['files']['report']}")
@@ -88,20 +81,3 @@ def _next_step(is_clean: bool, again: Sequence[str]) -> str:
     for name in ("--cuts", "--seed"):
         words = without_value(words, name)
     return command_line(["live" if word == "audit" else word for word in words])
-
-
-def _write(
-    folder: Path, told: dict[str, Any], content: Mapping[str, Any], draw: DrawStudy | None
-) -> dict[str, Any]:
-    """Write an audit anew in its plan's folder: what stood there was of another moment."""
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        files = {} if draw is None else dict(draw(content, folder))
-        files["audit"] = (folder / FILE).as_posix()
-        fresh = folder / f"{FILE}.new"
-        fresh.write_text(json_text({**told, "files": files}) + "\n", encoding="utf-8")
-        put_in_place(fresh, folder / FILE)
-    except OSError as error:
-        raise TolaError(f"{folder}: the audit could not be written ({error.strerror})") from error
-    return files

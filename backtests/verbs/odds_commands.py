@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backtests.verbs.audit_commands import DrawStudy
+from backtests.verbs.commands import RUNS, DrawStudy
 from backtests.verbs.outcome import Outcome, command_line
 from backtests.verbs.progress import Progress
-from core.errors import ConfigError, TolaError
-from core.files import put_in_place
-from core.results import find_run, json_text
+from backtests.verbs.study_folder import study_folder, write_study
+from core.errors import ConfigError
+from core.results import find_run
 
-RUNS = Path("runs")
-FILE = "odds.json"
 MOST_PATHS = 1_000_000
 
 
@@ -60,9 +57,9 @@ def odds(
                                            "perturbed")}  # fmt: skip
     done = study(source, Asked(**told, accounts=accounts), progress)
     progress.end()
-    out = RUNS / f"odds-{source.name or source.plan_id}"
+    out = study_folder("odds", source.name or source.plan_id)
     document = {**done.document, "out": out.as_posix()}
-    document["files"] = _write(out, document, page_content(done), draw)
+    document["files"] = write_study("odds", out, document, page_content(done), draw)
     text = lines(document)
     if draw is not None:
         text.append(f"report {document['files']['report']}")
@@ -94,20 +91,3 @@ def _check(asked: Mapping[str, Any]) -> None:
             faults.append(f"{flag} {value:,.10g}: expected {low:,.10g} to {high:,.10g}")
     if faults:
         raise ConfigError("; ".join(faults))
-
-
-def _write(
-    folder: Path, told: dict[str, Any], content: Mapping[str, Any], draw: DrawStudy | None
-) -> dict[str, Any]:
-    """Write a study anew in its folder."""
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        files = {} if draw is None else dict(draw(content, folder))
-        files["odds"] = (folder / FILE).as_posix()
-        fresh = folder / f"{FILE}.new"
-        fresh.write_text(json_text({**told, "files": files}) + "\n", encoding="utf-8")
-        put_in_place(fresh, folder / FILE)
-    except OSError as error:
-        raise TolaError(f"{folder}: the odds could not be written ({error.strerror})") from error
-    return files

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from backtests.verbs.commands import RUNS, DrawStudy, log_level, run_name, without_value
 from backtests.verbs.outcome import DONE, FAILED, Outcome, command_line
 from core.errors import TolaError
-from core.results import RunFolder
+from core.results import RunFolder, write_json
 
 if TYPE_CHECKING:
     from backtests.search.sweeping import Asked
@@ -49,7 +49,7 @@ def sweep(
     """
     from backtests.interrupts import keep
     from backtests.resolve import resolve
-    from backtests.search.folder import SUMMARY, write_json
+    from backtests.search.folder import SUMMARY
     from backtests.search.sweeping import Sweep
     from backtests.search.text import short_lines, summary_lines
     from backtests.search.view import View

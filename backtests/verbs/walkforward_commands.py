@@ -11,7 +11,7 @@ from backtests.verbs.commands import RUNS, DrawStudy, log_level, run_name
 from backtests.verbs.outcome import Outcome, command_line
 from backtests.verbs.progress import Progress
 from backtests.verbs.sweep_commands import constraints_of
-from core.results import RunFolder, RunWriter
+from core.results import RunFolder, RunWriter, write_json
 
 _EQUITY = "equity.csv"
 
@@ -43,7 +43,6 @@ def walkforward(
     TolaError : settings, data, space or windows are at fault.
     """
     from backtests.resolve import resolve
-    from backtests.search.folder import write_json
     from backtests.search.objective import Goal, read_constraints, read_objectives
     from backtests.search.runners import COMPILED, check_engine
     from backtests.search.space import make_space

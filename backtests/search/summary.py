@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backtests.request import BacktestRequest
+from backtests.search.facts import plan_facts, result_rows
 from backtests.search.objective import Goal
 from backtests.search.runners import BACKTRADER, Runner, bars_of
 from backtests.search.search import Tally
@@ -50,26 +51,17 @@ def summarize(
     made: Made,
 ) -> dict[str, Any]:
     """Return the summary of a search (its keys in docs/sweep.md)."""
-    account, plan = request.accounts[0], request.plans[0]
     bars = bars_of(runner)[0]
     ranking = goal.ranking(table.figures)
     ranking = ranking[table.done[ranking]]
     best = told(table, int(ranking[0]), goal) if len(ranking) else None
     rows = table.rows()
     figures = {} if best is None else best["figures"]
-    facts = {
-        "plan_id": plan.plan_id,
-        "strategy": plan.plan.strategy,
-        "instrument": plan.instrument.symbol,
-        "timeframe": plan.plan.timeframe,
-        "synthetic": plan.synthetic,
-        "bars": len(bars),
-        "first": iso_time(bars["start"][0]) if len(bars) else None,
-        "last": iso_time(bars["end"][-1]) if len(bars) else None,
-        "account": account.name,
-        "currency": account.currency,
-        "cash_start": account.cash,
-    }
+    facts = plan_facts(
+        request, len(bars),
+        iso_time(bars["start"][0]) if len(bars) else None,
+        iso_time(bars["end"][-1]) if len(bars) else None,
+    )  # fmt: skip
     return {
         "mode": "sweep",
         "interrupted": made.interrupted,
@@ -103,16 +95,7 @@ def summarize(
         "load_seconds": made.load_seconds,
         "compile_seconds": made.compile_seconds,
         "combinations_per_second": tally.run / made.seconds if made.seconds else None,
-        "plans": [{**facts, **figures, "verdict": f"best of {len(rows):,}"}],
-        "accounts": [
-            {
-                "account": account.name,
-                "currency": account.currency,
-                "net_profit": figures.get("net_profit"),
-                "return_pct": figures.get("return_pct"),
-                "max_drawdown_pct": figures.get("max_drawdown_pct"),
-            }
-        ],
+        **result_rows(facts, figures, f"best of {len(rows):,}"),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from backtests.identity import identity_of
 from backtests.results.summary_text import signed
+from backtests.search.facts import plan_facts, result_rows
 from backtests.search.objective import METRICS
 from backtests.search.space import text_of
 from backtests.search.table import COUNTS
@@ -20,29 +21,19 @@ Summary = Mapping[str, Any]
 
 def summarize(walker: Walker, walk: Walk) -> dict[str, Any]:
     """Return the summary of a walk-forward (its keys in docs/sweep.md)."""
-    account, plan = walker.request.accounts[0], walker.request.plans[0]
     bars, days = walker.runner.prepared.market.bars, walker.runner.prepared.market.days
     windows = [_window(number, step, days) for number, step in enumerate(walk.steps, start=1)]
     outside = walk.figures()
-    facts = {
-        "plan_id": plan.plan_id,
-        "strategy": plan.plan.strategy,
-        "instrument": plan.instrument.symbol,
-        "timeframe": plan.plan.timeframe,
-        "synthetic": plan.synthetic,
-        "bars": len(bars),
-        "first": f"{windows[0]['test_from']}T00:00:00Z",
-        "last": f"{windows[-1]['test_to']}T00:00:00Z",
-        "account": account.name,
-        "currency": account.currency,
-        "cash_start": walk.cash,
-    }
+    facts = plan_facts(
+        walker.request, len(bars),
+        f"{windows[0]['test_from']}T00:00:00Z", f"{windows[-1]['test_to']}T00:00:00Z",
+    )  # fmt: skip
     return {
         "mode": "walkforward",
         "interrupted": False,
         "notes": _notes(windows),
         **facts,
-        "identity": identity_of(plan),
+        "identity": identity_of(walker.request.plans[0]),
         "search": walk.search,
         "seed": walker.seed,
         "workers": walker.workers,
@@ -57,14 +48,7 @@ def summarize(walker: Walker, walk: Walk) -> dict[str, Any]:
         "combinations": walk.combinations,
         "seconds": walk.seconds,
         "combinations_per_second": walk.combinations / walk.seconds if walk.seconds else None,
-        "plans": [{**facts, **outside, "verdict": f"{len(windows)} windows"}],
-        "accounts": [
-            {
-                "account": account.name,
-                "currency": account.currency,
-                **{n: outside[n] for n in ("net_profit", "return_pct", "max_drawdown_pct")},
-            }
-        ],
+        **result_rows(facts, outside, f"{len(windows)} windows"),
     }
 
 

@@ -6,12 +6,12 @@ faults that struck. It is written as things happen and never read by the sandbox
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
 
 from core.errors import ConfigError
+from core.sqlite import explained, files_of, open_database
 from sandbox.orders import BoxFill, BoxOrder
 
 _SCHEMA = """
@@ -60,16 +60,9 @@ class Ledger:
         self._lock = threading.Lock()
         if path is not None and path.exists():
             raise ConfigError(f"ledger {path}: is there already; name a new file or move it aside")
-        try:
-            self._file = sqlite3.connect(
-                ":memory:" if path is None else str(path), isolation_level=None,
-                check_same_thread=False,
-            )  # fmt: skip
-            self._file.execute("PRAGMA journal_mode=WAL")
-            self._file.execute("PRAGMA synchronous=OFF")
+        with explained(f"ledger {path}", ConfigError):
+            self._file = open_database(path, synchronous="OFF")
             self._file.executescript(_SCHEMA)
-        except sqlite3.Error as cause:
-            raise ConfigError(f"ledger {path}: cannot be made ({cause})") from cause
 
     def order(self, order: BoxOrder) -> None:
         """Write an order as it stands, and the state it has entered."""
@@ -127,8 +120,8 @@ class Ledger:
         """Let go of the file and remove it: nothing was ever written."""
         self.close()
         if self.path is not None:
-            for ending in ("", "-wal", "-shm"):
-                self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
+            for part in files_of(self.path):
+                part.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let go of the file; safe to call again."""

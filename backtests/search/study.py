@@ -8,17 +8,18 @@ moment loses only what was not done.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from backtests.search.objective import METRICS
 from backtests.search.runners import Given, Record
 from core.errors import ConfigError, TolaError
 from core.results import json_text
+from core.sqlite import explained, open_database, transaction
 
 FILE = "study.sqlite"
 FORMAT = 1
@@ -78,32 +79,28 @@ class Study:
         is_new = not path.exists()
         if not is_new:
             check_same(path, read_identity(path), identity)
-        self._base = sqlite3.connect(path, _WAIT_SECS, isolation_level=None)
+        with explained(str(path)):
+            self._base = open_database(path, wait_secs=_WAIT_SECS)
         try:
-            self._base.execute("PRAGMA journal_mode=WAL")
-            self._base.execute("PRAGMA synchronous=NORMAL")
-            if is_new:
-                self._create(identity)
+            with explained(str(path)):
+                if is_new:
+                    self._create(identity)
+                self.is_empty = not self._base.execute("SELECT 1 FROM sets LIMIT 1").fetchone()
         except BaseException:
             self._base.close()
             raise
-        self.is_empty = not self._base.execute("SELECT 1 FROM sets LIMIT 1").fetchone()
 
     def _create(self, identity: Mapping[str, Any]) -> None:
         rows = [(name, json_text(value, indent=None)) for name, value in identity.items()]
-        self._base.executescript(f"BEGIN; {_SCHEMA}")
-        self._base.executemany("INSERT INTO about VALUES (?, ?)", rows)
-        self._base.execute("COMMIT")
+        with transaction(self._base):
+            for statement in _SCHEMA.split(";")[:-1]:
+                self._base.execute(statement)
+            self._base.executemany("INSERT INTO about VALUES (?, ?)", rows)
 
     def __enter__(self) -> Study:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -126,9 +123,8 @@ class Study:
             for given, record in zip(table, records, strict=True)
         ]
         try:
-            self._base.execute("BEGIN")
-            self._base.executemany(_INSERT, rows)
-            self._base.execute("COMMIT")
+            with transaction(self._base):
+                self._base.executemany(_INSERT, rows)
         except sqlite3.OperationalError as cause:
             raise TolaError(
                 f"{self.path}: results cannot be kept ({cause}); those before are: free space and "
@@ -148,13 +144,11 @@ def read_identity(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise ConfigError(f"{path}: there is no study; leave --resume out")
-    base = sqlite3.connect(path)
     try:
-        rows = base.execute("SELECT name, value FROM about").fetchall()
-    except sqlite3.DatabaseError as cause:
+        with contextlib.closing(open_database(path, wait_secs=_WAIT_SECS)) as base:
+            rows = base.execute("SELECT name, value FROM about").fetchall()
+    except sqlite3.Error as cause:
         raise ConfigError(f"{path}: is no study ({cause}); leave --resume out") from cause
-    finally:
-        base.close()
     return {name: json.loads(value) for name, value in rows}
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from core.bars import BAR
 from core.errors import BrokerError
 from core.matching.records import BOOK, ORDER
+from core.sqlite import open_database
 
 LEDGER_VERSION = 1
 """Of the tables below; grows with every change of them."""
@@ -140,11 +141,12 @@ class PaperLedger:
     ) -> None:
         self.path = path
         self.numbers_from = numbers_from
-        self._synced = synced
         self._is_open = True
         self._writes = not read_only
         with self._explained("opened"):
-            self._file = _connect(path, read_only)
+            self._file = open_database(
+                path, synchronous="FULL" if synced else "NORMAL", read_only=read_only
+            )
         try:
             with self._explained("read"):
                 self._check()
@@ -160,8 +162,6 @@ class PaperLedger:
         The write lock is never let go while the file is open: a second writer fails at once.
         """
         if self._writes:
-            self._file.execute("PRAGMA journal_mode=WAL")
-            self._file.execute(f"PRAGMA synchronous={'FULL' if self._synced else 'NORMAL'}")
             self._file.execute("BEGIN IMMEDIATE")
         is_new = not self._file.execute("SELECT 1 FROM sqlite_master").fetchone()
         if is_new and self._writes:
@@ -314,15 +314,6 @@ class PaperLedger:
             self._is_open = False
             if hasattr(self, "_file"):
                 self._file.close()
-
-
-def _connect(path: Path | None, read_only: bool) -> sqlite3.Connection:
-    name = ":memory:" if path is None else str(path)
-    if path is not None and read_only:
-        name = f"{path.absolute().as_uri()}?mode=ro"
-    return sqlite3.connect(
-        name, timeout=0.0, check_same_thread=False, isolation_level=None, uri=read_only
-    )
 
 
 def _insert(table: str, columns: int, rule: str = "") -> str:

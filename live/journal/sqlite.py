@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.files import put_in_place
+from core.sqlite import files_of
 from live.journal.database import PATIENCE_SECS, Database
 from live.journal.errors import BUSY, JournalError, explained
 from live.journal.tables import WRITER
@@ -36,8 +37,6 @@ _LOG_BYTES = 8 << 20
 """Room laid out for the log before a session begins, more than it takes up between two quiet
 moments. A write into room that is there needs no change of the file system's own tables, and these
 are written together with whatever else the machine is writing: 5 to 10 ms on a busy one."""
-_PARTS = ("", "-wal", "-shm")
-"""Endings of the files a journal in use consists of."""
 
 _Identity = tuple[tuple[int, int] | None, ...]
 
@@ -54,7 +53,7 @@ class SqliteFile(Database):
         super().__init__(":memory:" if path is None else str(path), account, read_only=read_only)
         # SQLite follows links: what lies beside a journal lies beside the file itself.
         self._path = path = None if path is None else path.resolve()
-        self._parts = [] if path is None else [path.with_name(path.name + end) for end in _PARTS]
+        self._parts = [] if path is None else files_of(path)
         self._engine = sa.create_engine(
             "sqlite://", creator=self._open_file, poolclass=sa.pool.NullPool
         )

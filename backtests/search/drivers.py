@@ -21,6 +21,7 @@ SEARCHES = (GRID, RANDOM, TPE, NSGA2)
 MOST_SETS = 1_000_000
 """More sets than this are refused: their results alone would fill the memory of a laptop."""
 DEFAULT_TRIALS = 1000
+MOST_SEED = 2**32 - 1
 BATCH = 32
 """Sets that Optuna's samplers choose before they are told what became of them."""
 
@@ -142,7 +143,7 @@ class Sampled:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        seed = self._seed + self._round
+        seed = (self._seed + self._round) % (MOST_SEED + 1)
         self._round += 1
         sampler: Any
         if self._search == TPE:
@@ -202,12 +203,14 @@ def make_driver(
     Raises
     ------
     ConfigError : an unknown search; a grid over a range; more sets than can be kept; several
-        objectives for a search that takes one.
+        objectives for a search that takes one; a seed that generators do not take.
     """
     if search is not None and search not in SEARCHES:
         raise ConfigError(f"--search {search!r}{near_name(search, SEARCHES)}")
     if trials is not None and trials < 1:
         raise ConfigError(f"--trials {trials}: expected 1 or more")
+    if not 0 <= seed <= MOST_SEED:
+        raise ConfigError(f"--seed {seed}: expected 0 to {MOST_SEED}")
     if len(goal.objectives) > 1 and search != NSGA2:
         raise ConfigError(
             "several objectives are a trade-off, which --search nsga2 looks for; else name one"

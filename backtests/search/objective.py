@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -125,6 +126,8 @@ def read_constraints(texts: Sequence[str]) -> tuple[Constraint, ...]:
             if parts is None:
                 raise ValueError(text)
             name, relation, bound = parts[1], parts[2], float(parts[3])
+            if not math.isfinite(bound):
+                raise ValueError(text)
         except ValueError as cause:
             raise ConfigError(
                 f"--constraint {text!r}: expected NAME>=NUMBER, such as trades>=30 or "

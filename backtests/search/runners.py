@@ -88,9 +88,8 @@ def _record(figures: dict[str, Any], cash: float) -> Record:
 
 def fault_text(fault: BaseException) -> str:
     """Return one line that says what a set ran into."""
-    if isinstance(fault, TolaError):
-        return str(fault)
-    return f"{type(fault).__name__}: {fault}"
+    told = str(fault) if isinstance(fault, TolaError) else f"{type(fault).__name__}: {fault}"
+    return " ".join(told.split())
 
 
 @dataclass

@@ -182,6 +182,8 @@ class _Plain(Setting):
         if isinstance(value, str):
             with contextlib.suppress(tomllib.TOMLDecodeError):
                 value = tomllib.loads(f"value = {value}")["value"]
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(value)
         if _is_number(self.default) and not _is_number(value):
             raise ValueError(value)
         return value
@@ -231,7 +233,10 @@ def _axis(setting: Setting, text: str) -> Axis:
     if not values and isinstance(setting.default, str) and ";" in text:
         values = [""]
     if not values:
-        raise ConfigError(f"--grid {setting.name}={text}: no values: an empty grid")
+        raise ConfigError(
+            f"--grid {setting.name}={text}: no values: an empty grid; give some, such as "
+            f"{setting.name}=1,2,3"
+        )
     return Axis(setting.name, tuple(dict.fromkeys(values)))
 
 
@@ -249,7 +254,7 @@ def _stepped(setting: Setting, text: str) -> Axis:
         numbers = [Decimal(part.strip()) for part in text.split(":")]
     except InvalidOperation as cause:
         raise ConfigError(f"{lead}: expected FROM:TO:STEP, FROM:TO or values x,y,z") from cause
-    if len(numbers) not in (2, 3) or not all(number.is_finite() for number in numbers):
+    if len(numbers) not in (2, 3) or not all(map(_is_finite, numbers)):
         raise ConfigError(f"{lead}: expected FROM:TO:STEP, FROM:TO or values x,y,z")
     first, last = numbers[:2]
     if last < first:
@@ -257,11 +262,11 @@ def _stepped(setting: Setting, text: str) -> Axis:
     if len(numbers) == 2:
         return _range(setting, _read(setting, str(first)), _read(setting, str(last)))
     step = numbers[2]
-    if step <= 0:
+    if float(step) <= 0.0:
         raise ConfigError(f"{lead}: the step must be above 0")
+    if (last - first) / step >= MOST_VALUES:
+        raise ConfigError(f"{lead}: over {MOST_VALUES:,} values on one axis; take a larger step")
     steps, rest = divmod(last - first, step)
-    if steps >= MOST_VALUES:
-        raise ConfigError(f"{lead}: {int(steps) + 1:,} values on one axis; take a larger step")
     if rest:
         below = first + steps * step
         raise ConfigError(
@@ -270,6 +275,10 @@ def _stepped(setting: Setting, text: str) -> Axis:
         )
     values = (first + place * step for place in range(int(steps) + 1))
     return Axis(setting.name, tuple(_read(setting, str(value)) for value in values))
+
+
+def _is_finite(number: Decimal) -> bool:
+    return number.is_finite() and math.isfinite(float(number))
 
 
 def _range(setting: Setting, low: float, high: float) -> Axis:

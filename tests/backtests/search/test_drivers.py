@@ -14,7 +14,7 @@ from backtests.search.objective import (
     read_constraints,
     read_objectives,
 )
-from backtests.search.runners import Record
+from backtests.search.runners import Record, fault_text
 from backtests.search.space import make_space
 from core.errors import ConfigError
 
@@ -102,6 +102,14 @@ def test_a_search_that_cannot_be_is_refused(space, goal, search, trials, says):
         make_driver(space, goal, search, trials, 1)
 
 
+@pytest.mark.parametrize("search", ["random", "tpe", "nsga2"])
+def test_seeds_are_those_every_generator_takes(search):
+    for seed in (-1, 2**32):
+        with pytest.raises(ConfigError, match=rf"--seed {seed}: expected 0 to 4294967295"):
+            make_driver(FINE, BOTH if search == "nsga2" else SHARPE, search, 10, seed)
+    assert len(play(search, 3, BOTH if search == "nsga2" else SHARPE, seed=2**32 - 1)) == 3
+
+
 @pytest.mark.parametrize(
     ("objectives", "constraints", "says"),
     [
@@ -110,6 +118,8 @@ def test_a_search_that_cannot_be_is_refused(space, goal, search, trials, says):
         (["sharpe", "sharpe"], [], "name each figure once"),
         ([], ["trades"], "expected NAME>=NUMBER"),
         ([], ["trades>=many"], "expected NAME>=NUMBER"),
+        ([], ["trades>=nan"], "expected NAME>=NUMBER"),
+        ([], ["trades<inf"], "expected NAME>=NUMBER"),
         ([], ["trade>=3"], "did you mean 'trades'"),
     ],
 )
@@ -117,6 +127,11 @@ def test_an_unknown_objective_or_bound_is_refused(objectives, constraints, says)
     with pytest.raises(ConfigError, match=says):
         read_objectives(objectives)
         read_constraints(constraints)
+
+
+def test_what_a_set_ran_into_is_one_line():
+    assert fault_text(ValueError("no\n  such thing")) == "ValueError: no such thing"
+    assert fault_text(ConfigError("my.py:3: first\nsecond")) == "my.py:3: first second"
 
 
 def table(*rows):

@@ -80,6 +80,12 @@ def test_a_grid_walks_structural_axes_slowest_and_names_sets_as_they_were_asked(
     assert [given["rr"] for given in sets] == [1.0, 2.0] * 4
 
 
+@pytest.mark.parametrize("text", ["fast=1,nan", "ratio=inf", "ratio=0:inf", "ratio=1e400"])
+def test_a_plain_strategys_numbers_are_finite(text):
+    with pytest.raises(ConfigError, match="expected"):
+        axis(text, Plain)
+
+
 def test_a_plain_strategys_values_keep_their_kind():
     space = make_space(["fast=5:20:5", "ratio=0.1,1", "mode=a,b", "on"], Plain)
 
@@ -103,6 +109,11 @@ def test_a_plain_strategys_values_keep_their_kind():
         (["rr=1,2", "rr=3"], "named twice"),
         (["legs"], "it has no bounds of its own"),
         (["rr=0.1:99:0.00001"], "values on one axis"),
+        (["rr=1:2:1e-30"], "values on one axis"),
+        (["rr=1:2:1e-400"], "the step must be above 0"),
+        (["rr=1:1e400"], "expected FROM:TO:STEP"),
+        (["rr=snan:2:1"], "expected FROM:TO:STEP"),
+        (["rr=nan"], "expected a number from 0.1 to 100"),
         (["rrr=1", "left=x"], "; --grid left=x: expected a whole number"),
     ],
 )

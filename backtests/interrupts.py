@@ -95,9 +95,24 @@ def keep() -> None:
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Let Ctrl-C end what follows, by KeyboardInterrupt."""
-    with _handled(signal.default_int_handler):
-        yield
+    """Let Ctrl-C end what follows, by KeyboardInterrupt.
+
+    A library may make an error of its own of it, as matplotlib's renderer does: that is Ctrl-C too.
+    """
+    was_heard = False
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        nonlocal was_heard
+        was_heard = True
+        raise KeyboardInterrupt
+
+    with _handled(hear):
+        try:
+            yield
+        except Exception as error:
+            if was_heard:
+                raise KeyboardInterrupt from error
+            raise
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:

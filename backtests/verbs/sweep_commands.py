@@ -14,9 +14,10 @@ from core.results import RunFolder, write_json
 if TYPE_CHECKING:
     from backtests.search.sweeping import Asked
 
+_BOUNDS = ("--constraint", "--min-trades", "--max-drawdown")
 _WITH_VALUE = (
-    "--grid", "--trials", "--search", "--objective", "--constraint", "--min-trades",
-    "--max-drawdown", "--workers", "--cluster", "--seed", "--engine", "--out",
+    *_BOUNDS, "--grid", "--trials", "--search", "--objective", "--workers", "--cluster", "--seed",
+    "--engine", "--out",
 )  # fmt: skip
 _WITHOUT_VALUE = ("--resume", "--no-report")
 
@@ -125,7 +126,7 @@ def _next_step(summary: Mapping[str, Any], again: Sequence[str]) -> str:
         return f"go on: {command_line([*without_value(words, '--out'), *named, '--resume'])}"
     best = summary["best"]
     if best is None:
-        return f"a wider grid or other bounds: {command_line(_kept(again))}"
+        return f"a wider grid, without bounds: {command_line(_without_bounds(again))}"
     from backtests.search.space import text_of
 
     words = [word for word in again if word not in _WITHOUT_VALUE]
@@ -137,8 +138,11 @@ def _next_step(summary: Mapping[str, Any], again: Sequence[str]) -> str:
     return f"the best one's trades, in Backtrader: {command_line(words)}"
 
 
-def _kept(again: Sequence[str]) -> list[str]:
-    return [word for word in without_value(again, "--out") if word not in _WITHOUT_VALUE]
+def _without_bounds(again: Sequence[str]) -> list[str]:
+    words = [word for word in again if word not in _WITHOUT_VALUE]
+    for option in (*_BOUNDS, "--out"):
+        words = without_value(words, option)
+    return words
 
 
 def show_sweep(summary: Mapping[str, Any], again: str) -> Outcome:

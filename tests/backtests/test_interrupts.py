@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from backtests.interrupts import listening
 from tests.cli import market
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,3 +105,14 @@ def test_ctrl_c_before_the_first_bar_ends_at_once_and_says_so(asleep, tmp_path):
     assert time.monotonic() - began < 5
     assert (code, out, err) == (1, "", "interrupted: nothing was kept\n")
     assert not list((tmp_path / "runs").glob("*"))
+
+
+def test_ctrl_c_that_a_library_makes_an_error_of_its_own_is_still_ctrl_c():
+    with pytest.raises(KeyboardInterrupt), listening():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as heard:
+            raise ValueError("Invalid bounding box") from heard
+
+    with pytest.raises(ValueError, match="of its own"), listening():
+        raise ValueError("of its own")

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from backtests.search.portions import Portions
 from backtests.search.runners import Given, Record, Runner
+from core.errors import ConfigError
 
 Stopped = Callable[[], bool]
+
+
+MOST_A_CORE = 8
+"""More worker processes than this a core only take memory, some 200 MB each."""
+
+
+def check_workers(count: int) -> int:
+    """Return a number of worker processes that this machine can be asked for.
+
+    Raises
+    ------
+    ConfigError : none, or far more than it has cores.
+    """
+    cores = os.cpu_count() or 1
+    if not 1 <= count <= MOST_A_CORE * cores:
+        raise ConfigError(
+            f"--workers {count}: expected 1 to {MOST_A_CORE * cores} (this machine has {cores} "
+            f"core{'s' * (cores != 1)})"
+        )
+    return count
 
 
 class Workers(Protocol):

@@ -177,17 +177,14 @@ def check_engine(request: BacktestRequest, engine: str | None) -> str:
         raise ConfigError(f"--engine {engine}: expected {' or '.join(ENGINES)}")
     if len(request.plans) != 1:
         names = ", ".join(plan.plan.name for plan in request.plans)
-        raise ConfigError(
-            f"a sweep is of one plan: name it (of {names}), such as: "
-            f"python run.py sweep {request.plans[0].plan.name} --grid rr=1:3:0.5"
-        )
+        raise ConfigError(f"one plan is searched at a time; name one of: {names}")
     plan = request.plans[0]
     compiled = issubclass(plan.strategy, SetupStrategy)
     if engine == COMPILED and not compiled:
         raise ConfigError(
-            f"--engine compiled: {plan.strategy.__name__} is a plain Backtrader strategy, whose "
-            "Python runs in Backtrader only: --engine backtrader (the slow road), or write it as a "
-            "setup machine (docs/sweep.md)"
+            f"{plan.strategy.__name__} is a plain Backtrader strategy, whose Python cannot be run "
+            "compiled: sweep it with --engine backtrader (the slow road), or write it as a setup "
+            "machine (docs/sweep.md)"
         )
     return engine or (COMPILED if compiled else BACKTRADER)
 

@@ -15,7 +15,7 @@ from backtests.interrupts import held, interruptible
 from backtests.request import BacktestRequest
 from backtests.search import folder as folders
 from backtests.search.drivers import GRID, MOST_SETS, Driver, make_driver
-from backtests.search.here import Here, Warmed, Workers
+from backtests.search.here import Here, Warmed, Workers, check_workers
 from backtests.search.identity import identity_of
 from backtests.search.luck import judge
 from backtests.search.objective import Goal, read_constraints, read_objectives
@@ -121,8 +121,8 @@ class Sweep:
     def __post_init__(self) -> None:
         asked = self.asked
         check_engine(self.request, asked.engine)
-        if asked.workers is not None and asked.workers < 1:
-            raise ConfigError(f"--workers {asked.workers}: expected 1 or more")
+        if asked.workers is not None:
+            check_workers(asked.workers)
         self.space = make_space(asked.grid, self.request.plans[0].strategy)
         self.goal = Goal(
             read_objectives(asked.objectives or (OBJECTIVE,)), read_constraints(asked.constraints)

@@ -140,10 +140,11 @@ def test_a_setup_machine_runs_in_backtrader_too_and_says_the_same(tola):
         (["gold", *GRID, "--objective", "sharp"], "did you mean 'sharpe'?"),
         (["gold", *GRID, "--constraint", "trades"], "expected NAME>=NUMBER"),
         (["gold", *GRID, "--search", "rnd"], "--search 'rnd'"),
-        (["gold", *GRID, "--workers", "0"], "--workers 0: expected 1 or more"),
+        (["gold", *GRID, "--workers", "0"], "--workers 0: expected 1 to "),
+        (["gold", *GRID, "--workers", "100000"], "--workers 100000: expected 1 to "),
         (["gold", *GRID, "--engine", "fast"], "expected compiled or backtrader"),
         (["gold", *GRID, "--resume"], "runs holds no study; leave --resume out"),
-        (GRID, "a sweep is of one plan: name it (of gold, nifty)"),
+        (GRID, "one plan is searched at a time; name one of: gold, nifty"),
     ],
 )
 def test_wrong_usage_is_one_clear_line_and_leaves_nothing(words, says, tola):

@@ -66,6 +66,7 @@ class Observed:
     bars: int = 0
     lines: list[Any] = field(default_factory=list)
     makers: dict[str, Any] = field(default_factory=dict)
+    _machine: Any = None
     _facts: bytearray = field(default_factory=bytearray)
     _last: dict[str, Any] = field(default_factory=dict)
 

@@ -22,6 +22,9 @@ from strategies.base import SetupStrategy
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+SEARCHES = ("sweep", "walkforward")
+"""Modes of runs that hold no run's trades."""
+
 
 @dataclass
 class Source:
@@ -90,7 +93,7 @@ def source_of_run(folder: RunFolder, plan_id: str | None, config: str) -> Source
     """
     summary = folder.summary
     mode = summary.get("mode", "backtest")
-    if mode in ("sweep", "walkforward"):
+    if mode in SEARCHES:
         raise ConfigError(
             f"run {folder.name} is a {mode}: it holds no run's trades; name a backtest or a session"
         )

@@ -23,6 +23,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 OUTER, INNER = 200, 250
 """Samples drawn anew for the wider intervals, and paths on each."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+MOST_DAYS = 50_000_000
+"""Days of all paths together: an int32 and an equity for each, and twice that while they are made,
+come to a gigabyte."""
 SKIPPED, COSTS, TICKS = 0.10, 1.0, (1.0, 2.0)
 
 
@@ -115,7 +118,8 @@ class _Odds:
 
     def _orders(self) -> Played:
         """Play the run's own days with its trades in other orders."""
-        sample, count = self._sample, self._asked.paths
+        sample = self._sample
+        count = min(self._asked.paths, MOST_DAYS // len(sample.days))
         days = np.broadcast_to(np.arange(len(sample.days), dtype=np.int32),
                                (count, len(sample.days)))  # fmt: skip
         order = shuffled(len(sample), count, self._generator)

@@ -46,6 +46,8 @@ def audit(
 
     if cuts < 1:
         raise ConfigError(f"--cuts {cuts}: expected 1 or more")
+    if seed < 0:
+        raise ConfigError(f"--seed {seed}: expected 0 or more")
     with opened_files() as opened:
         request = resolve(names, flags, config)
         if len(request.plans) != 1:

@@ -10,8 +10,9 @@ from backtests.verbs.commands import RUNS, DrawStudy
 from backtests.verbs.outcome import Outcome, command_line
 from backtests.verbs.progress import Progress
 from backtests.verbs.study_folder import study_folder, write_study
+from core.config_fields import flag_name, is_file_name
 from core.errors import ConfigError
-from core.results import find_run
+from core.results import RunFolder, find_run, list_runs
 
 MOST_PATHS = 1_000_000
 
@@ -28,7 +29,8 @@ def odds(
 
     Parameters
     ----------
-    names : a run (last, -1, a number), or a plan or strategy, which is run first; none: last.
+    names : a run (last, -1, a number), or a plan or strategy, which is run first; none: last, which
+        is the last one that holds trades.
     asked : `paths`, `horizon`, `seed`, `ruin_pct`, `block`, `perturbed`, `presets`, `plan`.
     draw : callable(content, folder) -> files
         Writes the page and the pictures; None leaves them out.
@@ -47,7 +49,13 @@ def odds(
     _check(asked)
     given = {name: value for name, value in flags.items() if value is not None}
     if _is_run(names, given):
-        folder = find_run(names[0] if names else "last", RUNS)
+        folder = _run_folder(names[0] if names else "last")
+        if given:
+            flag = flag_name(next(iter(given)))
+            raise ConfigError(
+                f"{flag}: run {folder.name} stays as it was made; give it with a plan, which is "
+                f"run first: python run.py odds PLAN {flag} ..."
+            )
         source = source_of_run(folder, asked["plan"], config)
     else:
         source = source_of_plan(resolve(names, flags, config), progress)
@@ -75,11 +83,25 @@ def _is_run(names: Sequence[str], flags: Mapping[str, Any]) -> bool:
         return not flags
     name = names[0]
     is_number = name.lstrip("-").isdigit()
-    return name == "last" or is_number or (Path(name) / "summary.json").is_file()
+    is_path = len(Path(name).parts) > 1 and not is_file_name(name)
+    return name == "last" or is_number or is_path or (Path(name) / "summary.json").is_file()
+
+
+def _run_folder(wanted: str) -> RunFolder:
+    """Return a run; the last is the last that holds trades, where there is one."""
+    from backtests.odds.source import SEARCHES
+
+    if wanted == "last":
+        for folder in reversed(list_runs(RUNS)):
+            if folder.summary.get("mode") not in SEARCHES:
+                return folder
+    return find_run(wanted, RUNS)
 
 
 def _check(asked: Mapping[str, Any]) -> None:
     """Raise ConfigError for numbers out of their range, all in one message."""
+    from backtests.odds.study import MOST_DAYS
+
     faults = []
     for name, flag, low, high in (
         ("paths", "--paths", 100, MOST_PATHS), ("horizon", "--days", 1, 5_000),
@@ -89,5 +111,11 @@ def _check(asked: Mapping[str, Any]) -> None:
         value = asked[name]
         if value is not None and not low <= value <= high:
             faults.append(f"{flag} {value:,.10g}: expected {low:,.10g} to {high:,.10g}")
+    in_all = asked["paths"] * asked["horizon"]
+    if not faults and in_all > MOST_DAYS:
+        faults.append(
+            f"--paths {asked['paths']:,} of --days {asked['horizon']:,}: {in_all:,} days in all; "
+            f"expected at most {MOST_DAYS:,}, which take a gigabyte"
+        )
     if faults:
         raise ConfigError("; ".join(faults))

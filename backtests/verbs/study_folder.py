@@ -38,10 +38,13 @@ def write_study(
     document = folder / f"{kind}.json"
     try:
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         files = {} if draw is None else dict(draw(content, folder))
         files[kind] = document.as_posix()
         write_json(document, {**told, "files": files})
     except OSError as error:
-        raise TolaError(f"{folder}: the {kind} could not be written ({error.strerror})") from error
+        raise TolaError(
+            f"{folder}: the {kind} could not be written ({error.strerror}); free space, or make it "
+            "writable"
+        ) from error
     return files

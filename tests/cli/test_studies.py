@@ -104,10 +104,42 @@ def test_odds_run_a_plan_first_and_move_its_prices(tola):
     assert told["accounts"]["topstep_50k"]["cash"] == 50_000.0
 
 
-def test_odds_of_a_sweep_are_refused(tola):
-    folder = Path("runs/0001")
+def test_odds_of_the_last_run_are_of_the_last_that_holds_trades(tola, gold):
+    tola("backtest", "my.py:Leaking", *gold, "--no-report")
+    _searched(Path("runs/0002"))
+
+    for words in ((), ("last",)):
+        said = tola("odds", *words, "--paths", "100", "--no-report")
+        assert said.out.rstrip().endswith("python run.py runs show 0001"), said.err
+    assert "run 0002 is a sweep" in tola("odds", "-1").error
+
+
+def test_odds_change_nothing_of_a_run_that_was_made(tola, gold):
+    tola("backtest", "my.py:Leaking", *gold, "--no-report")
+
+    said = tola("odds", "last", "--set", "size=2")
+
+    assert said.code == 2
+    assert "--set: run 0001 stays as it was made" in said.error
+
+
+def test_a_strategy_that_fails_before_its_first_bar_is_named_by_an_audit(tola, gold):
+    begun = "    def __init__(self):\n        raise ValueError(self.p.size)\n\n    def next"
+    Path("my.py").write_text(LEAKING.replace("    def next", begun))
+
+    said = tola("audit", "my.py:Leaking", *gold)
+
+    assert said.code == 1
+    assert "my.py:8: ValueError: 1 (plan Leaking, before the first bar)" in said.error
+
+
+def _searched(folder):
     folder.mkdir(parents=True)
     (folder / "summary.json").write_text('{"mode": "sweep", "plans": [], "accounts": []}')
+
+
+def test_odds_of_a_sweep_are_refused(tola):
+    _searched(Path("runs/0001"))
 
     said = tola("odds", "last")
 
@@ -123,7 +155,10 @@ def test_odds_of_a_sweep_are_refused(tola):
         (("odds", "gold", "--preset", "topstep_5k"), "did you mean 'topstep_50k'"),
         (("odds", "gold", "nifty"), "odds take one run or plan"),
         (("audit",), "an audit takes one plan at a time; name one of: gold, nifty"),
+        (("odds", "gold", "--paths", "1000000", "--days", "5000"), "5,000,000,000 days in all"),
+        (("odds", "some/folder"), "some/folder"),
         (("audit", "gold", "--cuts", "0"), "--cuts 0: expected 1 or more"),
+        (("audit", "gold", "--seed", "-1"), "--seed -1: expected 0 or more"),
         (("audit", "golf"), "golf"),
     ],
 )

@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backtests.verbs.outcome import FAILED, Outcome, command_line
+from backtests.verbs.outcome import FAILED, Outcome, command_line, settings_words
 from backtests.verbs.progress import Progress
-from core.config import DEFAULT_FILE
 from core.errors import ConfigError, TolaError
 from core.results import RunFolder, RunWriter, find_run
 
@@ -55,7 +54,6 @@ def init(
     if not example.exists():
         wrote.append(_write_new(example, texts.environment))
     plan = "gold" if answers.market == "both" else answers.market
-    named = [] if config == DEFAULT_FILE else ["--config", config]
     missing = [
         f"fill in [fx] {pair} in {config} first (remove its #): {pair[3:]} per 1 {pair[:3]}, a "
         f"number or a price file; without it the {pair[:3]} plans do not run"
@@ -64,7 +62,7 @@ def init(
     return Outcome(
         {"wrote": wrote, "market": answers.market, "rates_to_fill": list(texts.rates)},
         [f"wrote {' and '.join(wrote)}", *missing],
-        command_line(["backtest", plan, *named]),
+        command_line(["backtest", plan, *settings_words(config)]),
     )
 
 

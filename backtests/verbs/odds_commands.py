@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backtests.verbs.commands import RUNS, DrawStudy
-from backtests.verbs.outcome import Outcome, command_line
+from backtests.verbs.outcome import Outcome, command_line, settings_words
 from backtests.verbs.progress import Progress
 from backtests.verbs.study_folder import study_folder, write_study
 from core.config_fields import flag_name, is_file_name
@@ -71,7 +71,8 @@ def odds(
     text = lines(document)
     if draw is not None:
         text.append(f"report {document['files']['report']}")
-    step = ["runs", "show", source.name] if source.name else ["ready", *names[:1]]
+    named = ["ready", *names[:1], *settings_words(config)]
+    step = ["runs", "show", source.name] if source.name else named
     return Outcome(document, text, command_line(step), short_lines(document))
 
 

@@ -57,6 +57,13 @@ def command_line(words: Sequence[str]) -> str:
     return f"python run.py {text}"
 
 
+def settings_words(config: str | Path | None) -> list[str]:
+    """Return the words by which a command names its settings file, none for the usual one."""
+    from core.config import DEFAULT_FILE
+
+    return [] if config is None or str(config) == DEFAULT_FILE else ["--config", str(config)]
+
+
 def describe(error: BaseException) -> tuple[str, int]:
     """Return one clear line for an error, and the exit code.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backtests.verbs.commands import RUNS, DrawStudy, log_level, run_name
-from backtests.verbs.outcome import Outcome, command_line
+from backtests.verbs.outcome import Outcome, command_line, settings_words
 from backtests.verbs.progress import Progress
 from backtests.verbs.sweep_commands import constraints_of
 from core.results import RunFolder, RunWriter, write_json
@@ -103,7 +103,7 @@ def walkforward(
     return Outcome(
         summary,
         [*overridden, *summary_lines(summary)],
-        command_line(["ready", plan]) if request.settings.report else last,
+        command_line(["ready", plan, *settings_words(config)]) if request.settings.report else last,
         short_lines(summary),
     )
 

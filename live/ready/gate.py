@@ -9,7 +9,7 @@ from typing import Any
 from backtests.identity import identity_of, what_differs
 from backtests.request import AccountRequest, BacktestRequest, PlanRequest
 from backtests.results.summary import plain_params
-from backtests.verbs.outcome import command_line
+from backtests.verbs.outcome import command_line, settings_words
 from brokers.access import access_to
 from brokers.registry import VENUES
 from core.calendar import get_calendar
@@ -19,6 +19,8 @@ from live.ready.checks import Check, failed, passed
 from live.ready.records import SessionRecord, newest_walk_forward, read_audit, sessions_of
 
 PAPER_DAYS = 5
+_AXIS = "rr=1:3:0.5"
+"""What a walk-forward may vary of every setup machine: how far the target lies."""
 
 
 def examine(
@@ -33,10 +35,11 @@ def examine(
     """
     account, plan = request.accounts[0], request.plans[0]
     sessions = [item for item in sessions_of(runs, plan.plan_id) if _is_of_this_plan(item, plan)]
+    again = settings_words(config.path)
     return [
-        _audit(plan, runs),
-        _walk_forward(plan, runs),
-        _paper(plan, request, sessions, paper_days),
+        _audit(plan, runs, again),
+        _walk_forward(plan, runs, again),
+        _paper(plan, request, sessions, paper_days, again),
         _slippage(plan, request, sessions),
         _limits(account, plan),
         _token(plan, config),
@@ -54,9 +57,9 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, list | tuple) else value
 
 
-def _audit(plan: PlanRequest, runs: Path) -> Check:
+def _audit(plan: PlanRequest, runs: Path, again: Sequence[str]) -> Check:
     name = "audit"
-    remedy = command_line(["audit", plan.plan.name])
+    remedy = command_line(["audit", plan.plan.name, *again])
     told = read_audit(runs, plan.plan_id)
     if told is None:
         return failed(name, "no audit", remedy)
@@ -72,9 +75,9 @@ def _audit(plan: PlanRequest, runs: Path) -> Check:
     return passed(name, f"clean over {told['bars']:,} bars to {told['last'][:10]}")
 
 
-def _walk_forward(plan: PlanRequest, runs: Path) -> Check:
+def _walk_forward(plan: PlanRequest, runs: Path, again: Sequence[str]) -> Check:
     name = "out of sample"
-    remedy = command_line(["walkforward", plan.plan.name])
+    remedy = command_line(["walkforward", plan.plan.name, "--grid", _AXIS, *again])
     found = newest_walk_forward(runs, plan.plan_id)
     if found is None:
         return failed(name, "no walk-forward", remedy)
@@ -86,6 +89,8 @@ def _walk_forward(plan: PlanRequest, runs: Path) -> Check:
     profit, sharpe = told.get("net_profit"), told.get("sharpe")
     if profit is None:
         return failed(name, f"walk-forward {run} tells no out-of-sample profit", remedy)
+    if told.get("trades") == 0:
+        return failed(name, f"walk-forward {run} traded nothing out of sample", remedy)
     figures = f"{profit:+,.0f}" + ("" if sharpe is None else f", Sharpe {sharpe:.2f}")
     if not profit > 0.0:
         return failed(name, f"walk-forward {run} lost out of sample ({figures})", remedy)
@@ -97,6 +102,7 @@ def _paper(
     request: BacktestRequest,
     sessions: Sequence[SessionRecord],
     wanted: int,
+    again: Sequence[str],
 ) -> Check:
     name = "paper days"
     calendar = get_calendar(plan.instrument.calendar, request.settings.calendar)
@@ -116,7 +122,7 @@ def _paper(
     replayed = {day for item in paper for day in item.days} - lived
     if replayed and not lived:
         text += " (days replayed do not count)"
-    return failed(name, text, command_line(["live", plan.plan.name]))
+    return failed(name, text, command_line(["live", plan.plan.name, *again]))
 
 
 def _slippage(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backtests.verbs.outcome import DONE, FAILED, Outcome, command_line
+from backtests.verbs.outcome import DONE, FAILED, Outcome, command_line, settings_words
 from core.errors import ConfigError
 
 RUNS = Path("runs")
@@ -51,5 +51,5 @@ def ready(names: Sequence[str], flags: Mapping[str, Any], config: str, paper_day
     }
     if wrong:
         return Outcome(document, lines, wrong[0].remedy, lines[:1], FAILED)
-    step = command_line(["live", plan.plan.name, "--account", str(plan.plan.account)])
-    return Outcome(document, lines, step, lines[:1], DONE)
+    words = ["live", plan.plan.name, "--account", str(plan.plan.account), *settings_words(config)]
+    return Outcome(document, lines, command_line(words), lines[:1], DONE)

@@ -57,7 +57,8 @@ def walk_forward(profit, number="0100", **more):
     folder = Path("runs") / number
     folder.mkdir(parents=True)
     told = {"mode": "walkforward", "plan_id": "first",
-            "out_of_sample": {"net_profit": profit, "sharpe": 0.8}, **more}  # fmt: skip
+            "out_of_sample": {"net_profit": profit, "sharpe": 0.8, "trades": int(profit != 0.0)},
+            **more}  # fmt: skip
     (folder / "summary.json").write_text(json.dumps(told))
 
 
@@ -100,6 +101,21 @@ def test_a_walk_forward_must_have_earned_out_of_sample(desk):
     )  # fmt: skip
     assert (won["ok"], won["text"]) == (True, "walk-forward 0101: +1,250, Sharpe 0.80")
     assert old["text"] == "walk-forward 0102 is out of date: the strategy changed"
+    walk_forward(0.0, "0103")
+    nothing = checks(desk("ready", "first", "--json"))["out of sample"]
+    assert nothing["text"] == "walk-forward 0103 traded nothing out of sample"
+
+
+def test_what_is_missing_is_told_with_a_command_that_can_be_typed(desk):
+    Path("tola.toml").rename("mine.toml")
+
+    found = checks(desk("ready", "first", "--config", "mine.toml", "--json"))
+
+    assert [found[name]["remedy"] for name in ("audit", "out of sample", "paper days")] == [
+        "python run.py audit first --config mine.toml",
+        "python run.py walkforward first --grid rr=1:3:0.5 --config mine.toml",
+        "python run.py live first --config mine.toml",
+    ]
 
 
 def test_replayed_days_do_not_count_though_verified(desk):

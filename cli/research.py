@@ -179,6 +179,9 @@ def walkforward(
     max_drawdown: MaxDrawdown = None,
     workers: Workers = None,
     seed: SearchSeed = None,
+    resume: Annotated[
+        bool, switch("Go on with the last walk-forward of this plan (or of --out).", "--resume")
+    ] = False,
     *,
     flags: Flags,
     config: Config = "tola.toml",
@@ -187,18 +190,22 @@ def walkforward(
     """Choose parameters on past days, trade them on the days after, window by window.
 
     What is told is out of sample: no window was chosen by its own prices. Compiled strategies
-    only; indicators know all earlier bars, the account begins each window flat.
+    only; indicators know all earlier bars, the account begins each window flat. Ctrl-C keeps what
+    is done; --resume goes on, also after a crash, with the same results as without a break.
     """
     from backtests.verbs.walkforward_commands import walkforward as walk
 
     asked = {
         "grid": grid or [], "trials": trials, "search": search, "objective": objective,
         "constraints": constraint, "min_trades": min_trades, "max_drawdown": max_drawdown,
-        "workers": workers, "seed": seed,
+        "workers": workers, "seed": seed, "resume": resume,
     }  # fmt: skip
     cut = {"windows": windows, "train": train, "test": test, "anchored": anchored,
            "by_trades": by_trades}  # fmt: skip
-    done = walk([plan] if plan else [], flags, asked, cut, config, console.progress(), draw_study)
+    done = walk(
+        [plan] if plan else [], flags, asked, cut, config, console.progress(), draw_study,
+        console.words,
+    )  # fmt: skip
     show(done, as_json)
 
 

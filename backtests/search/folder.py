@@ -3,16 +3,18 @@ summary.json. Until then it holds the study alone, from which a killed search go
 
 from __future__ import annotations
 
+import platform
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from backtests.request import BacktestRequest
 from backtests.search.objective import METRICS
 from backtests.search.space import Space, text_of
-from backtests.search.study import FILE, check_same, read_identity
+from backtests.search.study import FILE, IDENTITY, check_same, read_identity
 from backtests.search.table import COUNTS, Table
 from core.errors import ConfigError, TolaError
 from core.files import put_in_place
@@ -51,23 +53,31 @@ def claim(runs: Path, out: Path | None) -> Path:
         ) from cause
 
 
-def find_study(runs: Path, out: Path | None, identity: Mapping[str, Any]) -> Path:
+def find_study(
+    runs: Path,
+    out: Path | None,
+    identity: Mapping[str, Any],
+    names: Mapping[str, str] = IDENTITY,
+    file: str = FILE,
+) -> Path:
     """Return the folder whose study fits: `out`, else the newest in `runs`.
+
+    names : what must be the same (`study.check_same`). file : what the study is called.
 
     Raises
     ------
     ConfigError : there is none, or none that fits; the first difference of the newest is named.
     """
     if out is not None:
-        check_same(out / FILE, read_identity(out / FILE), identity)
+        check_same(out / file, read_identity(out / file), identity, names)
         return out
-    studies = sorted(runs.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    studies = sorted(runs.glob(f"*/{file}"), key=lambda path: path.stat().st_mtime, reverse=True)
     if not studies:
         raise ConfigError(f"--resume: {runs} holds no study; leave --resume out")
     newest: ConfigError | None = None
     for path in studies:
         try:
-            check_same(path, read_identity(path), identity)
+            check_same(path, read_identity(path), identity, names)
         except ConfigError as fault:
             newest = newest or fault
         else:
@@ -123,6 +133,30 @@ def _values(values: list[Any]) -> Any:
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return np.array(values, np.float64 if any(isinstance(v, float) for v in values) else None)
     return np.array([text_of(value) for value in values], object)
+
+
+def run_document(
+    verb: str,
+    request: BacktestRequest,
+    identity: Mapping[str, Any],
+    seed: int,
+    again: Sequence[str],
+) -> dict[str, Any]:
+    """Return what run.json holds: all that is needed to run a search again.
+
+    again : the words of its command.
+    """
+    return {
+        "verb": verb,
+        "words": list(again),
+        "code_version": identity["code"],
+        "python": platform.python_version(),
+        "libraries": identity["libraries"],
+        "seed": seed,
+        "settings": request.origins,
+        "overrides": list(request.overrides),
+        "identity": dict(identity),
+    }
 
 
 def files_of(path: Path) -> dict[str, Any]:

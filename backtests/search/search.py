@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from backtests.search.drivers import Driver
 from backtests.search.here import Stopped, Workers
-from backtests.search.study import Study
+from backtests.search.study import Answers
 from backtests.search.table import Picked, Table
 
 Watch = Callable[[Table, int], None]
@@ -24,7 +24,7 @@ class Tally:
 def search(
     driver: Driver,
     workers: Workers,
-    study: Study,
+    study: Answers,
     table: Table,
     tally: Tally,
     stopped: Stopped,
@@ -57,7 +57,7 @@ def search(
             break
 
 
-def _answer_known(rows: Sequence[int], study: Study, table: Table) -> Sequence[int]:
+def _answer_known(rows: Sequence[int], study: Answers, table: Table) -> Sequence[int]:
     """Fill in what the study knows; return the other rows, each once."""
     missing: dict[int, None] = {}
     if study.is_empty and isinstance(rows, range):

@@ -13,7 +13,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self
 
 from backtests.search.objective import METRICS
 from backtests.search.runners import Given, Record
@@ -25,8 +25,8 @@ FILE = "study.sqlite"
 FORMAT = 1
 _WAIT_SECS = 30.0
 
+_ABOUT = "CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);"
 _SCHEMA = f"""
-CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE sets (
     number INTEGER PRIMARY KEY, params TEXT NOT NULL UNIQUE, fault TEXT NOT NULL,
     {", ".join(f"{name} REAL" for name in METRICS)}
@@ -53,7 +53,7 @@ IDENTITY = {
     "code": "version of Tola",
     "libraries": "version of numpy or numba",
 }
-"""What two searches must share to use one study, and what it is called where it differs."""
+"""What two sweeps must share to use one study, and what it is called where it differs."""
 
 
 def key_of(given: Given) -> str:
@@ -61,43 +61,62 @@ def key_of(given: Given) -> str:
     return json.dumps(dict(given), sort_keys=True, default=list)
 
 
-class Study:
-    """An open study.
+class Answers(Protocol):
+    """What may know a set's result already: a study, or a part of one.
+
+    Attributes
+    ----------
+    is_empty : it knew nothing when it was opened.
+    """
+
+    is_empty: bool
+
+    def find(self, given: Given) -> Record | None:
+        """Return what a set came to, None if it was never run."""
+
+    def keep(self, table: Sequence[Given], records: Iterable[Record]) -> None:
+        """Keep results, all of them or, if the process dies, none."""
+
+
+class StudyFile:
+    """An SQLite file of what was done, and what that hangs on.
 
     Parameters
     ----------
-    path : its file; made if it is not there.
-    identity : what its results hang on, by the names of IDENTITY; plain JSON values.
+    path : made if it is not there.
+    identity : what its results hang on; plain JSON values. names : what each is called.
+    schema : of its tables, but for the identity's own.
 
     Raises
     ------
     ConfigError : the file is no study, or one of other things; the first difference is named.
+    TolaError : it cannot be opened.
     """
 
-    def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: Path, identity: Mapping[str, Any], names: Mapping[str, str], schema: str
+    ) -> None:
         self.path = path
         is_new = not path.exists()
         if not is_new:
-            check_same(path, read_identity(path), identity)
+            check_same(path, read_identity(path), identity, names)
         with explained(str(path)):
             self._base = open_database(path, wait_secs=_WAIT_SECS)
+        if is_new:
+            self._create(identity, schema)
+
+    def _create(self, identity: Mapping[str, Any], schema: str) -> None:
+        rows = [(name, json_text(value, indent=None)) for name, value in identity.items()]
         try:
-            with explained(str(path)):
-                if is_new:
-                    self._create(identity)
-                self.is_empty = not self._base.execute("SELECT 1 FROM sets LIMIT 1").fetchone()
+            with explained(str(self.path)), transaction(self._base):
+                for statement in f"{_ABOUT}{schema}".split(";")[:-1]:
+                    self._base.execute(statement)
+                self._base.executemany("INSERT INTO about VALUES (?, ?)", rows)
         except BaseException:
             self._base.close()
             raise
 
-    def _create(self, identity: Mapping[str, Any]) -> None:
-        rows = [(name, json_text(value, indent=None)) for name, value in identity.items()]
-        with transaction(self._base):
-            for statement in _SCHEMA.split(";")[:-1]:
-                self._base.execute(statement)
-            self._base.executemany("INSERT INTO about VALUES (?, ?)", rows)
-
-    def __enter__(self) -> Study:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -107,14 +126,49 @@ class Study:
         """Close the file."""
         self._base.close()
 
+    def insert(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Write rows, all of them or, if the process dies, none.
+
+        Raises
+        ------
+        TolaError : they cannot be written; those before are kept.
+        """
+        try:
+            with transaction(self._base):
+                self._base.executemany(statement, rows)
+        except sqlite3.OperationalError as cause:
+            raise TolaError(
+                f"{self.path}: results cannot be kept ({cause}); those before are: free space and "
+                "go on with --resume"
+            ) from cause
+
+    def select(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Return the rows of a query.
+
+        Raises
+        ------
+        TolaError : they cannot be read.
+        """
+        with explained(str(self.path)):
+            return self._base.execute(statement, values).fetchall()
+
+
+class Study(StudyFile):
+    """The open study of a sweep. identity : by the names of IDENTITY."""
+
+    def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
+        super().__init__(path, identity, IDENTITY, _SCHEMA)
+        self.is_empty = not self.select("SELECT 1 FROM sets LIMIT 1")
+
     def find(self, given: Given) -> Record | None:
         """Return what a set came to, None if it was never run."""
         if self.is_empty:
             return None
-        row = self._base.execute(_SELECT, (key_of(given),)).fetchone()
-        if row is None:
+        rows = self.select(_SELECT, (key_of(given),))
+        if not rows:
             return None
-        return Record(None, row[0]) if row[0] else Record(row[1:])
+        fault, *figures = rows[0]
+        return Record(None, fault) if fault else Record(figures)
 
     def keep(self, table: Sequence[Given], records: Iterable[Record]) -> None:
         """Keep results, all of them or, if the process dies, none."""
@@ -122,17 +176,10 @@ class Study:
             (key_of(given), record.fault, *(_NONE if record.figures is None else record.figures))
             for given, record in zip(table, records, strict=True)
         ]
-        try:
-            with transaction(self._base):
-                self._base.executemany(_INSERT, rows)
-        except sqlite3.OperationalError as cause:
-            raise TolaError(
-                f"{self.path}: results cannot be kept ({cause}); those before are: free space and "
-                "go on with --resume"
-            ) from cause
+        self.insert(_INSERT, rows)
 
     def __len__(self) -> int:
-        return int(self._base.execute("SELECT COUNT(*) FROM sets").fetchone()[0])
+        return int(self.select("SELECT COUNT(*) FROM sets")[0][0])
 
 
 def read_identity(path: Path) -> dict[str, Any]:
@@ -152,15 +199,22 @@ def read_identity(path: Path) -> dict[str, Any]:
     return {name: json.loads(value) for name, value in rows}
 
 
-def check_same(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+def check_same(
+    path: Path,
+    found: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+    names: Mapping[str, str] = IDENTITY,
+) -> None:
     """Refuse a study of other things, naming the first that differs.
+
+    names : what must be the same, and what each is called.
 
     Raises
     ------
     ConfigError : they differ.
     """
     mine = json.loads(json_text(dict(wanted), indent=None))
-    for name, text in IDENTITY.items():
+    for name, text in names.items():
         if found.get(name) != mine.get(name):
             raise ConfigError(
                 f"{path}: is a study of another {text}: {_contrast(found.get(name), mine[name])}; "

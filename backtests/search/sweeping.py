@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -195,7 +194,8 @@ class Sweep:
             summary = summarize(self.request, runner, self.space, self.goal, table, tally, made)
             summary["luck"] = self._judge(runner, table)
             folders.write_results(path, self.space, table)
-            write_json(path / folders.RUN, self._document(identity, again))
+            document = folders.run_document("sweep", self.request, identity, self.seed, again)
+            write_json(path / folders.RUN, document)
             summary["run"] = path.as_posix()
             summary["files"] = folders.files_of(path)
             write_json(path / folders.SUMMARY, summary)
@@ -278,19 +278,6 @@ class Sweep:
             f"(measured on {_PROBED} of them, one process); at most {MOST_SETS:,} are run: take "
             "larger steps, or --search tpe --trials 5000"
         )
-
-    def _document(self, identity: dict[str, Any], again: Sequence[str]) -> dict[str, Any]:
-        return {
-            "verb": "sweep",
-            "words": list(again),
-            "code_version": identity["code"],
-            "python": platform.python_version(),
-            "libraries": identity["libraries"],
-            "seed": self.seed,
-            "settings": self.request.origins,
-            "overrides": list(self.request.overrides),
-            "identity": identity,
-        }
 
 
 def span_text(seconds: float) -> str:

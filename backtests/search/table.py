@@ -22,18 +22,20 @@ _EMPTY = (None,) * len(METRICS)
 class Table:
     """Sets, each once, and what they came to.
 
+    width : figures of each; those of METRICS, unless a runner's records hold others.
+
     Attributes
     ----------
     sets : what was chosen, in order; a row is a place in it.
-    figures : ndarray of float64, shape (rows, len(METRICS)); nan where a figure cannot be formed,
+    figures : ndarray of float64, shape (rows, width); nan where a figure cannot be formed,
         the set failed or was not run.
     done : ndarray of bool, shape (rows,). faults : why rows failed.
     repeated : how often a set was chosen again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = len(METRICS)) -> None:
         self.sets: Sequence[Given] = []
-        self.figures: Array = np.zeros((0, len(METRICS)))
+        self.figures: Array = np.zeros((0, width))
         self.done: Array = np.zeros(0, np.bool_)
         self.faults: dict[int, str] = {}
         self.repeated = 0
@@ -63,7 +65,8 @@ class Table:
     def _grow(self, count: int) -> None:
         more = count - len(self.done)
         self.done = np.concatenate([self.done, np.zeros(more, np.bool_)])
-        self.figures = np.concatenate([self.figures, np.full((more, len(METRICS)), np.nan)])
+        unknown = np.full((more, self.figures.shape[1]), np.nan)
+        self.figures = np.concatenate([self.figures, unknown])
 
     def put(self, row: int, record: Record) -> None:
         """Keep what a row came to."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from backtests.verbs.commands import RUNS, DrawStudy, log_level, run_name, without_value
@@ -64,7 +64,8 @@ def sweep(
         keep()
     summary = swept.summary
     if request.settings.report:
-        summary["files"] |= _drawn(RunFolder(swept.path), draw)
+        folder = RunFolder(swept.path)
+        summary["files"] |= drawn(folder, lambda: draw_sweep(folder, draw))
         write_json(swept.path / SUMMARY, summary)
     overridden = [f"override: {line}" for line in request.overrides]
     return Outcome(
@@ -94,14 +95,14 @@ def constraints_of(search: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _drawn(folder: RunFolder, draw: DrawStudy) -> dict[str, Any]:
-    """Draw the report of a sweep that stands whole by now; one that fails loses no result."""
+def drawn(folder: RunFolder, draw: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Draw the report of a search that stands whole by now; one that fails loses no result."""
     from backtests.interrupts import listening
 
     path = folder.path
     try:
         with listening():
-            return draw_sweep(folder, draw)
+            return draw()
     except (OSError, KeyboardInterrupt) as error:
         reason = "interrupted" if isinstance(error, KeyboardInterrupt) else error.strerror
         raise TolaError(
@@ -121,9 +122,7 @@ def draw_sweep(folder: RunFolder, draw: DrawStudy) -> dict[str, Any]:
 def _next_step(summary: Mapping[str, Any], again: Sequence[str]) -> str:
     """Return what makes sense after a sweep: its end, or its best set in Backtrader."""
     if summary["interrupted"]:
-        words = [word for word in again if word != "--resume"]
-        named = ["--out", summary["run"]] if run_name(summary) == summary["run"] else []
-        return f"go on: {command_line([*without_value(words, '--out'), *named, '--resume'])}"
+        return go_on(summary, again)
     best = summary["best"]
     if best is None:
         return f"a wider grid, without bounds: {command_line(_without_bounds(again))}"
@@ -143,6 +142,13 @@ def _without_bounds(again: Sequence[str]) -> list[str]:
     for option in (*_BOUNDS, "--out"):
         words = without_value(words, option)
     return words
+
+
+def go_on(summary: Mapping[str, Any], again: Sequence[str]) -> str:
+    """Return how to go on with a search that was stopped. summary : of it, `run` is read."""
+    words = [word for word in again if word != "--resume"]
+    named = ["--out", summary["run"]] if run_name(summary) == summary["run"] else []
+    return f"go on: {command_line([*without_value(words, '--out'), *named, '--resume'])}"
 
 
 def show_sweep(summary: Mapping[str, Any], again: str) -> Outcome:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backtests.verbs.commands import RUNS, DrawStudy, log_level, run_name
-from backtests.verbs.outcome import Outcome, command_line, settings_words
+from backtests.verbs.outcome import FAILED, Outcome, command_line, settings_words
 from backtests.verbs.progress import Progress
-from backtests.verbs.sweep_commands import constraints_of
-from core.results import RunFolder, RunWriter, write_json
+from backtests.verbs.sweep_commands import constraints_of, drawn, go_on
+from core.results import RunFolder, write_json
 
-_EQUITY = "equity.csv"
+if TYPE_CHECKING:
+    from backtests.walkforward.folder import Walked
+    from backtests.walkforward.walking import Walker
 
 
 def walkforward(
@@ -24,36 +26,36 @@ def walkforward(
     config: str,
     progress: Progress,
     draw: DrawStudy,
+    again: Sequence[str],
 ) -> Outcome:
-    """Walk a plan forward and leave a run folder.
+    """Walk a plan forward and leave a run folder; exit code 1 if Ctrl-C ended it.
 
     Parameters
     ----------
     names, flags, config : the plan, as `backtest` takes them.
     search : mapping
         `grid`, `objective`, `constraints`, `min_trades`, `max_drawdown`, `search`, `trials`,
-        `seed`, `workers`; None where not given.
+        `seed`, `workers`, `resume`; None where not given.
     cut : mapping
         Fields of `windows.Cut`.
     draw : callable(content, folder) -> files
         Writes the report.
+    again : sequence of str
+        The words of this very command.
 
     Raises
     ------
     TolaError : settings, data, space or windows are at fault.
     """
+    from backtests.interrupts import keep
     from backtests.resolve import resolve
+    from backtests.search.folder import SUMMARY
     from backtests.search.objective import Goal, read_constraints, read_objectives
     from backtests.search.runners import COMPILED, check_engine
     from backtests.search.space import make_space
-    from backtests.search.sweeping import OBJECTIVE, SEED
-    from backtests.walkforward.summary import (
-        day_text,
-        rows_of,
-        short_lines,
-        summarize,
-        summary_lines,
-    )
+    from backtests.search.sweeping import OBJECTIVE, SEED, STOPPING
+    from backtests.walkforward.folder import walk_in_folder
+    from backtests.walkforward.summary import short_lines, summary_lines
     from backtests.walkforward.walking import Walker
     from backtests.walkforward.windows import Cut
     from core.log import configure
@@ -73,30 +75,23 @@ def walkforward(
         search["search"],
         search["trials"],
         SEED if search["seed"] is None else search["seed"],
-        search["workers"] or 1,
+        1 if search["workers"] is None else search["workers"],
     )
     out = None if request.settings.out is None else Path(request.settings.out)
-    with RunWriter(RUNS, out) as writer:
-        progress.note("loading prices; compiling takes up to a minute the first time")
-        walk = walker.walk(lambda done, total: _show(progress, done, total))
-        progress.end()
-        summary = summarize(walker, walk)
-        columns, rows = rows_of(summary)
-        writer.table("windows.csv", columns, rows)
-        days = [day_text(day) for day in walk.days]
-        marks = zip(days, walk.equity.tolist(), strict=True)
-        writer.table(_EQUITY, ("day", "equity"), ({"day": d, "equity": e} for d, e in marks))
-        writer.json("summary.json", summary)
-        folder = writer.publish()
-    summary["run"] = folder.path.as_posix()
-    summary["files"] = {
-        "windows": (folder.path / "windows.csv").as_posix(),
-        "equity": (folder.path / _EQUITY).as_posix(),
-        "summary": (folder.path / "summary.json").as_posix(),
-    }
+    progress.note("loading prices; compiling takes up to a minute the first time")
+    walked = walk_in_folder(
+        walker, RUNS, out, again, lambda done, total: _show(progress, done, total),
+        lambda: progress.tell(STOPPING), resume=search["resume"],
+    )  # fmt: skip
+    progress.end()
+    keep()
+    summary = walked.summary
+    if summary is None:
+        return _stopped(walker, walked, again)
     if request.settings.report:
-        summary["files"] |= draw_walk(folder, draw)
-    write_json(folder.path / "summary.json", summary)
+        folder = RunFolder(walked.path)
+        summary["files"] |= drawn(folder, lambda: draw_walk(folder, draw))
+        write_json(walked.path / SUMMARY, summary)
     overridden = [f"override: {line}" for line in request.overrides]
     last = command_line(["report", run_name(summary)])
     plan = request.plans[0].plan.name
@@ -108,16 +103,35 @@ def walkforward(
     )
 
 
+def _stopped(walker: Walker, walked: Walked, again: Sequence[str]) -> Outcome:
+    """Return what a walk-forward that Ctrl-C ended has kept; no figure of it is told."""
+    total, plan = len(walker.runner.windows), walker.request.plans[0]
+    document = {
+        "mode": "walkforward",
+        "interrupted": True,
+        "run": walked.path.as_posix(),
+        "plan_id": plan.plan_id,
+        "windows": {"finished": walked.windows, "total": total},
+        "sets_kept": walked.sets,
+    }
+    line = (
+        f"interrupted: {walked.windows} of {total} windows are finished, {walked.sets:,} sets "
+        f"that were run are kept in {document['run']}"
+    )
+    return Outcome(document, [line], go_on(document, again), [line], FAILED)
+
+
 def _show(progress: Progress, done: int, total: int) -> None:
     progress.note(f"{done:,} of {total:,} combinations")
 
 
 def draw_walk(folder: RunFolder, draw: DrawStudy) -> dict[str, Any]:
     """Draw a walk-forward's page and pictures from its folder; return the files."""
+    from backtests.walkforward.folder import EQUITY
     from backtests.walkforward.summary import page_content
 
     (folder.path / "plots").mkdir(exist_ok=True)
-    with (folder.path / _EQUITY).open(newline="", encoding="utf-8") as stream:
+    with (folder.path / EQUITY).open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     content = page_content(
         folder.summary, [row["day"] for row in rows], [float(row["equity"]) for row in rows]

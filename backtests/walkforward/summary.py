@@ -23,7 +23,7 @@ def summarize(walker: Walker, walk: Walk) -> dict[str, Any]:
     """Return the summary of a walk-forward (its keys in docs/sweep.md)."""
     bars, days = walker.runner.prepared.market.bars, walker.runner.prepared.market.days
     windows = [_window(number, step, days) for number, step in enumerate(walk.steps, start=1)]
-    outside = walk.figures()
+    outside, ran = walk.figures(), walk.combinations - walk.known
     facts = plan_facts(
         walker.request, len(bars),
         f"{windows[0]['test_from']}T00:00:00Z", f"{windows[-1]['test_to']}T00:00:00Z",
@@ -31,7 +31,7 @@ def summarize(walker: Walker, walk: Walk) -> dict[str, Any]:
     return {
         "mode": "walkforward",
         "interrupted": False,
-        "notes": _notes(windows),
+        "notes": _notes(walk, windows),
         **facts,
         "identity": identity_of(walker.request.plans[0]),
         "search": walk.search,
@@ -46,8 +46,9 @@ def summarize(walker: Walker, walk: Walk) -> dict[str, Any]:
         "windows": windows,
         "out_of_sample": outside,
         "combinations": walk.combinations,
+        "from_study": walk.known,
         "seconds": walk.seconds,
-        "combinations_per_second": walk.combinations / walk.seconds if walk.seconds else None,
+        "combinations_per_second": ran / walk.seconds if walk.seconds else None,
         **result_rows(facts, outside, f"{len(windows)} windows"),
     }
 
@@ -61,7 +62,7 @@ def _window(number: int, step: Step, days: Any) -> dict[str, Any]:
         "test_from": day_text(days[window.middle]),
         "test_to": day_text(days[window.last - 1]),
         "params": None if step.params is None else dict(step.params),
-        "tried": step.sets,
+        "tried": step.tried,
         "failed": step.failed,
         "inside": _figures(step.inside),
         "outside": _figures(step.outside),
@@ -80,8 +81,10 @@ def day_text(day: int) -> str:
     return day_date(int(day)).isoformat()
 
 
-def _notes(windows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _notes(walk: Walk, windows: Sequence[Mapping[str, Any]]) -> list[str]:
     notes = []
+    if walk.known:
+        notes.append(f"{walk.known:,} combinations stood in the study already")
     for window in windows:
         dates = f"window {window['window']} ({window['test_from']} to {window['test_to']})"
         if window["params"] is None:

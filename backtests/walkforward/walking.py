@@ -4,45 +4,38 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from backtests.request import BacktestRequest
 from backtests.results import metrics
-from backtests.search.drivers import Driver, make_driver
-from backtests.search.here import Here, Warmed, Workers
+from backtests.search.drivers import GRID, MOST_SEED, Driver, make_driver
+from backtests.search.here import Here, Stopped, Warmed, Workers, check_workers
+from backtests.search.identity import identity_of
 from backtests.search.objective import METRICS, Goal
 from backtests.search.parcel import pack
 from backtests.search.pool import Pool
-from backtests.search.runners import COMPILED, Given, Record, check_engine, strategy_file
-from backtests.search.space import Space
-from backtests.sweep import prepare
-from backtests.walkforward.runner import WINDOW, WindowRunner
-from backtests.walkforward.windows import Cut, Window, make_windows
+from backtests.search.runners import COMPILED, CompiledRunner, check_engine, strategy_file
+from backtests.search.space import Axis, Space, text_of
+from backtests.sweep import Prepared, prepare
+from backtests.walkforward.choosing import WIDTH, Choice, Chooser
+from backtests.walkforward.runner import WindowRunner
+from backtests.walkforward.study import FORMAT, Done, Forgetful, Memory
+from backtests.walkforward.windows import Cut, Window, lengths, make_windows
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int], None]
 
-_WIDTH = len(METRICS)
-
 
 @dataclass(frozen=True)
-class Step:
-    """One window: what was chosen, its figures where it was chosen and where it traded.
-
-    params : None where no set counted: nothing was traded. sets : how many were tried; failed : of
-    them. Figures are in the order of METRICS.
-    """
+class Step(Done):
+    """A finished window, and which it is."""
 
     window: Window
-    params: Given | None
-    sets: int
-    failed: int
-    inside: Sequence[float | None]
-    outside: Sequence[float | None]
 
 
 @dataclass(frozen=True)
@@ -50,7 +43,8 @@ class Walk:
     """A finished walk-forward.
 
     days : trading days out of sample, shape (d,). equity : at each one's last close, windows one
-    after the other. cash : before the first.
+    after the other. cash : before the first. combinations : sets, each counted for every window it
+    is searched in; known : those of them that were not run now.
     """
 
     steps: Sequence[Step]
@@ -59,6 +53,7 @@ class Walk:
     cash: float
     search: str
     combinations: int
+    known: int
     seconds: float
 
     def figures(self) -> dict[str, Any]:
@@ -79,7 +74,8 @@ class Walker:
 
     Raises
     ------
-    ConfigError : the plan is not compiled, or the prices are too short for the windows.
+    ConfigError : the plan is not compiled, more workers than the machine bears, or a search that
+        cannot be; at its first use: the prices are too short for the windows.
     """
 
     request: BacktestRequest
@@ -90,119 +86,122 @@ class Walker:
     trials: int | None = None
     seed: int = 1
     workers: int = 1
-    runner: WindowRunner = field(init=False)
 
     def __post_init__(self) -> None:
         check_engine(self.request, COMPILED)
-        make_driver(self.space, self.goal, self.search, self.trials, self.seed)
+        check_workers(self.workers)
+        self._driver(0)
 
-    def walk(self, progress: Progress) -> Walk:
+    @cached_property
+    def prepared(self) -> Prepared:
+        """The plan, its prices loaded when they are first asked for."""
+        return prepare(self.request)
+
+    @cached_property
+    def runner(self) -> WindowRunner:
+        """What runs sets over the windows."""
+        windows = make_windows(self.cut, len(self.prepared.market.days), self._exits)
+        return WindowRunner(self.prepared, windows)
+
+    @cached_property
+    def _exits(self) -> list[int]:
+        return WindowRunner(self.prepared, []).exits() if self.cut.by_trades else []
+
+    def identity(self) -> dict[str, Any]:
+        """Return what the results hang on, by the names of `study.NAMES`."""
+        train, test, count = lengths(self.cut, len(self.prepared.market.days), self._exits)
+        driver, name, _ = self._driver(0)
+        return {
+            **identity_of(self.request, CompiledRunner(self.prepared), COMPILED),
+            "format": f"walk-forward {FORMAT}",
+            "windows": {
+                "windows": count, "train": train, "test": test,
+                "anchored": self.cut.anchored, "by_trades": self.cut.by_trades,
+            },
+            "grid": [_exactly(axis) for axis in self.space.axes],
+            "objective": f"{self.goal.first.name}:{self.goal.first.direction}",
+            "constraints": [item.told() for item in self.goal.constraints],
+            "search": {
+                "search": name, "trials": driver.total,
+                "seed": None if name == GRID else self.seed,
+            },
+        }  # fmt: skip
+
+    def walk(
+        self,
+        progress: Progress,
+        memory: Memory | None = None,
+        stopped: Stopped = lambda: False,
+    ) -> Walk:
         """Load, search each window and trade its choice.
 
         Parameters
         ----------
         progress : callable(sets done, sets in all)
+        memory : keeps what is done, and knows what was; None: nothing.
+        stopped : once it says so nothing more is begun.
+
+        Raises
+        ------
+        KeyboardInterrupt : it was stopped.
         """
-        prepared = prepare(self.request)
-        market = prepared.market
-        whole = WindowRunner(prepared, [])
-        exits = whole.exits() if self.cut.by_trades else []
-        windows = make_windows(self.cut, len(market.days), exits)
-        self.runner = WindowRunner(prepared, windows)
-        workers: Workers = Here(self.runner)
-        if self.workers > 1:
-            workers = Warmed(self.runner, self._start)
+        windows, market = self.runner.windows, self.prepared.market
+        memory = Forgetful() if memory is None else memory
+        driver, name, _ = self._driver(0)
+        total = driver.total * len(windows)
         began = time.perf_counter()
-        try:
-            chosen, name, count = self._choose(windows, workers, progress)
-        finally:
-            workers.close()
-        cash, steps, parts = market.cash, [], []
-        for window, (params, tried, failed, inside) in zip(windows, chosen, strict=True):
-            equity: Array = np.full(window.last - window.middle, cash)
-            outside: Sequence[float | None] = _nothing()
-            if params is not None:
-                spell = self.runner.trade(params, window, cash)
-                equity, outside = spell.equity, spell.figures
-            cash = float(equity[-1])
-            parts.append(equity)
-            steps.append(Step(window, params, tried, failed, inside, outside))
-        days = market.days[windows[0].middle : windows[-1].last]
-        took = time.perf_counter() - began
-        return Walk(steps, days, np.concatenate(parts), market.cash, name, count, took)
+        with closing(self._workers()) as workers:
+            chooser = Chooser(
+                lambda place: self._driver(place)[0], driver.learns, len(windows), self.goal,
+                workers, memory, stopped, lambda done: progress(done, total),
+            )  # fmt: skip
+            finished = memory.windows()
+            steps = self._steps(chooser, finished, memory)
+        return Walk(
+            steps, market.days[windows[0].middle : windows[-1].last],
+            np.array([mark for step in steps for mark in step.equity]), market.cash, name,
+            total, total - chooser.run if finished or chooser.known else 0,
+            time.perf_counter() - began,
+        )  # fmt: skip
+
+    def _steps(self, chooser: Chooser, finished: Sequence[Done], memory: Memory) -> list[Step]:
+        """Return the windows, finished before or now; each begins with what is left by then."""
+        cash, steps = self.prepared.market.cash, []
+        for place, window in enumerate(self.runner.windows):
+            if place < len(finished):
+                done = finished[place]
+            else:
+                done = self._trade(chooser.choose(place), window, cash)
+                memory.keep_window(place, done)
+            cash = float(done.equity[-1])
+            steps.append(Step(**vars(done), window=window))
+        return steps
+
+    def _trade(self, choice: Choice, window: Window, cash: float) -> Done:
+        """Run what was chosen on the days of its window."""
+        if choice.params is None:
+            marks = [cash] * (window.last - window.middle)
+            return Done(**vars(choice), outside=[None] * WIDTH, equity=marks)
+        spell = self.runner.trade(choice.params, window, cash)
+        outside = [
+            None if value is None or value != value else float(value) for value in spell.figures
+        ]
+        return Done(**vars(choice), outside=outside, equity=spell.equity.tolist())
+
+    def _driver(self, place: int) -> tuple[Driver, str, str]:
+        """Return a new driver for a window; what it draws by chance is the window's own."""
+        seed = (self.seed + place) % (MOST_SEED + 1) if place else self.seed
+        return make_driver(self.space, self.goal, self.search, self.trials, seed)
+
+    def _workers(self) -> Workers:
+        here = Here(self.runner)
+        return Warmed(self.runner, self._start) if self.workers > 1 else here
 
     def _start(self) -> Workers:
         return Pool(pack(self.runner, strategy_file(self.request)), self.workers)
 
-    def _choose(
-        self, windows: Sequence[Window], workers: Workers, progress: Progress
-    ) -> tuple[list[Any], str, int]:
-        """Return each window's choice, what the search is called, and how many sets were run."""
-        driver, name, _ = make_driver(self.space, self.goal, self.search, self.trials, self.seed)
-        if not driver.learns:
-            sets = driver.ask()
-            records = _records(workers, sets, lambda done: progress(done, len(sets)))
-            return (
-                [self._best(sets, _part(records, place)) for place in range(len(windows))],
-                name,
-                len(sets) * len(windows),
-            )
-        found, total = [], driver.total * len(windows)
-        for place in range(len(windows)):
-            tell = partial(_further, progress, place * driver.total, total)
-            found.append(self._learn(place, workers, tell))
-        return found, name, total
 
-    def _learn(self, place: int, workers: Workers, tell: Callable[[int], None]) -> Any:
-        """Let a driver of its own search one window."""
-        driver: Driver
-        driver, _, _ = make_driver(
-            self.space, self.goal, self.search, self.trials, self.seed + place
-        )
-        asked: list[Given] = []
-        records: list[Record] = []
-        while sets := driver.ask():
-            found = _records(workers, [{**given, WINDOW: place} for given in sets], lambda _: None)
-            driver.tell(found)
-            asked += sets
-            records += found
-            tell(len(asked))
-        return self._best(asked, records)
-
-    def _best(self, sets: Sequence[Given], records: Sequence[Record]) -> Any:
-        figures = np.full((len(sets), _WIDTH), np.nan)
-        for row, record in enumerate(records):
-            if record.figures is not None:
-                figures[row] = [np.nan if value is None else value for value in record.figures]
-        failed = sum(record.figures is None for record in records)
-        ranking = self.goal.ranking(figures)
-        if not len(ranking):
-            return None, len(sets), failed, _nothing()
-        best = int(ranking[0])
-        return sets[best], len(sets), failed, records[best].figures
-
-
-def _further(progress: Progress, before: int, total: int, done: int) -> None:
-    progress(before + done, total)
-
-
-def _nothing() -> list[float | None]:
-    return [None] * _WIDTH
-
-
-def _records(workers: Workers, sets: Sequence[Given], tell: Callable[[int], None]) -> list[Record]:
-    records: list[Record | None] = [None] * len(sets)
-    done = 0
-    for first, found in workers.run(sets, lambda: False):
-        records[first : first + len(found)] = found
-        done += len(found)
-        tell(done)
-    return records  # type: ignore[return-value]
-
-
-def _part(records: Sequence[Record], place: int) -> list[Record]:
-    """Return the records of one window, of records that hold all windows' figures."""
-    span = slice(place * _WIDTH, (place + 1) * _WIDTH)
-    return [
-        record if record.figures is None else Record(record.figures[span]) for record in records
-    ]
+def _exactly(axis: Axis) -> str:
+    if axis.values:
+        return f"{axis.name}={','.join(map(text_of, axis.values))}"
+    return f"{axis.name}={axis.low!r}:{axis.high!r}"

@@ -50,6 +50,22 @@ def make_windows(cut: Cut, days: int, exits: Sequence[int]) -> list[Window]:
     ------
     ConfigError : a length below 1, or too few days (or trades) for the windows.
     """
+    total = len(exits) if cut.by_trades else days
+    train, test, count = lengths(cut, days, exits)
+    edges = [train + test * place for place in range(count + 1)]
+    shift = total - edges[-1]  # what does not fit is left out at the beginning
+    places = [_day(edge + shift, cut, exits) for edge in edges]
+    begins = [_day(edge + shift - train, cut, exits) for edge in edges]
+    return [
+        Window(0 if cut.anchored else begins[k], places[k], places[k + 1]) for k in range(count)
+    ]
+
+
+def lengths(cut: Cut, days: int, exits: Sequence[int]) -> tuple[int, int, int]:
+    """Return days (or trades) chosen on, days traded, and how many windows that makes.
+
+    The parameters, and what is raised, are those of `make_windows`.
+    """
     for name in ("windows", "train", "test"):
         value = getattr(cut, name)
         if value is not None and value < 1:
@@ -62,17 +78,11 @@ def make_windows(cut: Cut, days: int, exits: Sequence[int]) -> list[Window]:
             f"too little for {cut.windows or WINDOWS} windows: the prices hold {total:,} {what}; "
             "take fewer windows, or a shorter --train and --test"
         )
-    edges = [train + test * place for place in range(count + 1)]
-    shift = total - edges[-1]  # what does not fit is left out at the beginning
-    places = [_day(edge + shift, cut, exits) for edge in edges]
-    begins = [_day(edge + shift - train, cut, exits) for edge in edges]
-    return [
-        Window(0 if cut.anchored else begins[k], places[k], places[k + 1]) for k in range(count)
-    ]
+    return train, test, count
 
 
 def _lengths(cut: Cut, total: int) -> tuple[int, int, int]:
-    """Return days (or trades) chosen on, days traded, and how many windows fit."""
+    """Return the same, zeros where it does not fit."""
     train, test, count = cut.train, cut.test, cut.windows
     if test is None:
         wanted = count or WINDOWS

@@ -231,6 +231,7 @@ def test_a_walk_forward_tells_each_window_and_the_days_out_of_sample(tola):
         (["--windows", "900"], "too little for 900 windows: the prices hold 321 trading days"),
         (["--windows", "0"], "--windows 0: expected 1 or more"),
         (["--grid", "left=2,3", "--objective", "sharp"], "did you mean 'sharpe'?"),
+        (["--workers", "0"], "--workers 0: expected 1 to "),
     ],
 )
 def test_a_walk_forward_that_cannot_be_is_one_line_and_leaves_nothing(words, says, tola):

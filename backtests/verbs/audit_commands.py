@@ -77,9 +77,9 @@ def audit(
 
 
 def _next_step(is_clean: bool, again: Sequence[str]) -> str:
+    words = [word for word in again if word != "--no-report"]
     if not is_clean:
-        return f"mend what was found, then: {command_line(again)}"
-    words = list(again)
+        return f"mend what was found, then: {command_line(words)}"
     for name in ("--cuts", "--seed"):
         words = without_value(words, name)
     return command_line(["live" if word == "audit" else word for word in words])

@@ -59,7 +59,9 @@ def test_audit_passes_an_honest_strategy_and_leads_on(tola, gold):
     assert said.code == 0, said.err
     assert said.out.startswith("PASS  400 prefixes, no reading rewritten; 3 files cut short")
     assert "one bar late: profit factor" in said.out.splitlines()[0]
-    assert said.out.splitlines()[-1].startswith("next: python run.py live tutorial --data gold.csv")
+    step = said.out.splitlines()[-1]
+    assert step.startswith("next: python run.py live tutorial --data gold.csv")
+    assert "--no-report" not in step and "--cuts" not in step
     assert not Path("runs/audit-tutorial/report.html").exists()
 
 

@@ -85,12 +85,17 @@ def live(
     show(done, as_json)
 
 
-@sessions_app.command(epilog=examples("ready gold", "ready gold --paper-days 10 --json"))
+@sessions_app.command(
+    epilog=examples("ready gold", "ready gold --set rr=2.5", "ready gold --paper-days 10 --json")
+)
+@plan_options(PARAMS)
 def ready(
     plan: Annotated[
         list[str] | None, typer.Argument(metavar="[PLAN]", help="Of tola.toml, or bundled.")
     ] = None,
     paper_days: Annotated[int, option("N", "Verified trading days on paper asked for.")] = 5,
+    *,
+    flags: Flags,
     config: Config = "tola.toml",
     as_json: Json = False,
 ) -> None:
@@ -102,7 +107,7 @@ def ready(
     """
     from live.verbs.ready_command import ready as run_ready
 
-    show(run_ready(plan or [], {}, config, paper_days), as_json)
+    show(run_ready(plan or [], flags, config, paper_days), as_json)
 
 
 @sessions_app.command(

@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,11 @@ def settings_words(config: str | Path | None) -> list[str]:
     from core.config import DEFAULT_FILE
 
     return [] if config is None or str(config) == DEFAULT_FILE else ["--config", str(config)]
+
+
+def params_words(flags: Mapping[str, Any]) -> list[str]:
+    """Return the words by which a command is given the strategy's parameters that this one had."""
+    return [word for text in flags.get("params") or () for word in ("--set", text)]
 
 
 def describe(error: BaseException) -> tuple[str, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backtests.verbs.commands import RUNS, DrawStudy, log_level, run_name
-from backtests.verbs.outcome import FAILED, Outcome, command_line, settings_words
+from backtests.verbs.outcome import FAILED, Outcome, command_line, params_words, settings_words
 from backtests.verbs.progress import Progress
 from backtests.verbs.sweep_commands import constraints_of, drawn, go_on
 from core.results import RunFolder, write_json
@@ -94,11 +94,11 @@ def walkforward(
         write_json(walked.path / SUMMARY, summary)
     overridden = [f"override: {line}" for line in request.overrides]
     last = command_line(["report", run_name(summary)])
-    plan = request.plans[0].plan.name
+    gate = ["ready", request.plans[0].plan.name, *params_words(flags), *settings_words(config)]
     return Outcome(
         summary,
         [*overridden, *summary_lines(summary)],
-        command_line(["ready", plan, *settings_words(config)]) if request.settings.report else last,
+        command_line(gate) if request.settings.report else last,
         short_lines(summary),
     )
 

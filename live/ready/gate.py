@@ -9,7 +9,7 @@ from typing import Any
 from backtests.identity import identity_of, what_differs
 from backtests.request import AccountRequest, BacktestRequest, PlanRequest
 from backtests.results.summary import plain_params
-from backtests.verbs.outcome import command_line, settings_words
+from backtests.verbs.outcome import command_line
 from brokers.access import access_to
 from brokers.registry import VENUES
 from core.calendar import get_calendar
@@ -24,7 +24,12 @@ _AXIS = "rr=1:3:0.5"
 
 
 def examine(
-    request: BacktestRequest, config: Config, runs: Path, *, paper_days: int = PAPER_DAYS
+    request: BacktestRequest,
+    config: Config,
+    runs: Path,
+    *,
+    paper_days: int = PAPER_DAYS,
+    again: Sequence[str] = (),
 ) -> list[Check]:
     """Look at everything one plan should have before it trades for real.
 
@@ -32,10 +37,10 @@ def examine(
     ----------
     request : of that plan alone. config : the settings it was read from. runs : the run folders.
     paper_days : verified trading days on paper that are asked for.
+    again : words that a command needs to mean this very plan.
     """
     account, plan = request.accounts[0], request.plans[0]
     sessions = [item for item in sessions_of(runs, plan.plan_id) if _is_of_this_plan(item, plan)]
-    again = settings_words(config.path)
     return [
         _audit(plan, runs, again),
         _walk_forward(plan, runs, again),

@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backtests.verbs.outcome import DONE, FAILED, Outcome, command_line, settings_words
+from backtests.verbs.outcome import (
+    DONE,
+    FAILED,
+    Outcome,
+    command_line,
+    params_words,
+    settings_words,
+)
 from core.errors import ConfigError
 
 RUNS = Path("runs")
@@ -17,6 +24,7 @@ def ready(names: Sequence[str], flags: Mapping[str, Any], config: str, paper_day
 
     Parameters
     ----------
+    flags : of the plan; what the gate asks for must have been done with the same ones.
     paper_days : verified trading days on paper that are asked for.
 
     Raises
@@ -34,7 +42,8 @@ def ready(names: Sequence[str], flags: Mapping[str, Any], config: str, paper_day
         found = ", ".join(plan.plan.name for plan in request.plans)
         raise ConfigError(f"ready takes one plan at a time; name one of: {found}")
     plan = request.plans[0]
-    checks = examine(request, load(config), RUNS, paper_days=paper_days)
+    again = [*params_words(flags), *settings_words(config)]
+    checks = examine(request, load(config), RUNS, paper_days=paper_days, again=again)
     wrong = [check for check in checks if not check.is_passed]
     width = max(len(check.name) for check in checks)
     lines = [f"NOT READY  {'; '.join(check.text for check in wrong)}" if wrong
@@ -49,7 +58,8 @@ def ready(names: Sequence[str], flags: Mapping[str, Any], config: str, paper_day
         "checks": [check.as_dict() for check in checks],
         "findings": [check.as_dict() for check in wrong],
     }
+    told = [f"override: {line}" for line in request.overrides] + lines
     if wrong:
-        return Outcome(document, lines, wrong[0].remedy, lines[:1], FAILED)
-    words = ["live", plan.plan.name, "--account", str(plan.plan.account), *settings_words(config)]
-    return Outcome(document, lines, command_line(words), lines[:1], DONE)
+        return Outcome(document, told, wrong[0].remedy, lines[:1], FAILED)
+    words = ["live", plan.plan.name, "--account", str(plan.plan.account), *again]
+    return Outcome(document, told, command_line(words), lines[:1], DONE)

@@ -36,6 +36,7 @@ TAKES = {
     "walkforward": SEARCHED,
     "audit": [*PRICES, "params", "risk", "report"],
     "odds": [*PRICES, "cash", "params"],
+    "ready": ["params"],
     "live": [*PRICES, "cash", "params", "risk", *TERMS, "report"],
 }
 

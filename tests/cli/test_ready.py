@@ -106,6 +106,21 @@ def test_a_walk_forward_must_have_earned_out_of_sample(desk):
     assert nothing["text"] == "walk-forward 0103 traded nothing out of sample"
 
 
+def test_a_swept_winner_is_gated_with_the_parameters_it_was_tried_with(desk):
+    assert desk("audit", "first", "--set", "rr=3", "--cuts", "2", "--no-report").code == 0
+    said = desk("ready", "first", "--set", "rr=3", "--json")
+    plain = desk("ready", "first", "--json")
+
+    assert checks(said)["audit"]["ok"]
+    assert checks(plain)["audit"]["text"] == "audit is out of date: rr was 3.0, is 2.0"
+    assert json.loads(said.out)["next"] == (
+        "python run.py walkforward first --grid rr=1:3:0.5 --set rr=3"
+    )
+    text = desk("ready", "first", "--set", "rr=3").out.splitlines()
+    assert text[0] == "override: first.params = rr=3 (flag --set)"
+    assert text[1].startswith("NOT READY  no walk-forward; paper days 0 of 5; ")
+
+
 def test_what_is_missing_is_told_with_a_command_that_can_be_typed(desk):
     Path("tola.toml").rename("mine.toml")
 

@@ -37,16 +37,20 @@ def svg(chart: Chart) -> str:
 
 def write_png(chart: Chart, path: Path) -> None:
     """Write a chart as a PNG file."""
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     draw, size = _pictures(chart)
-    figure = Figure(figsize=size, dpi=110, layout="constrained")
-    axes = figure.subplots()
-    draw(axes, chart)
-    axes.set_title(chart["title"], fontsize=11, loc="left")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_axisbelow(True)
-    figure.savefig(path, format="png")
+    is_map = chart["kind"] in ("heat", "parallel")  # others have axes that tell the unit
+    title = f"{chart['title']} ({chart['unit']})" if is_map else chart["title"]
+    with rc_context({"text.parse_math": False}):  # two dollar signs are money, no formula
+        figure = Figure(figsize=size, dpi=110, layout="constrained")
+        axes = figure.subplots()
+        draw(axes, chart)
+        axes.set_title(title, fontsize=11, loc="left")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_axisbelow(True)
+        figure.savefig(path, format="png")
 
 
 def _pictures(chart: Chart) -> tuple[Callable[[Any, Chart], None], tuple[float, float]]:

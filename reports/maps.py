@@ -9,6 +9,7 @@ there is none; value), worst first, and `low`, `high` of the values.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -22,6 +23,8 @@ _TALL, _SIDE = 340, 60
 _DARK = 0.55
 _MOST_TEXTS = 16
 """Columns of a picture whose cells have room for a figure."""
+_LETTER, _PICTURE_LETTERS = 6.8, 120
+"""Width of a letter on the page, and how many stand side by side beneath a picture."""
 
 
 def color(value: float | None, low: float, high: float) -> tuple[int, int, int] | None:
@@ -48,6 +51,15 @@ def _bounds(chart: Chart) -> tuple[float, float]:
     return min(known, default=0.0), max(known, default=1.0)
 
 
+def _thinned(labels: Sequence[str], room: float) -> list[str]:
+    """Return labels so many of which are left out that none runs into the next.
+
+    room : letters that fit beneath one column.
+    """
+    step = max(1, math.ceil((max(map(len, labels)) + 1) / room))
+    return [label if place % step == 0 else "" for place, label in enumerate(labels)]
+
+
 # -- SVG -------------------------------------------------------------------------------------
 
 
@@ -55,24 +67,25 @@ def heat_svg(chart: Chart) -> tuple[float, list[str]]:
     """Return a heat map's height and its parts."""
     low, high = _bounds(chart)
     columns, rows = len(chart["x"]), len(chart["y"])
-    wide = (_WIDTH - _LEFT - 20) / columns
+    left = max(_LEFT, round(max(map(len, chart["y"])) * _LETTER) + 12)
+    wide = (_WIDTH - left - 20) / columns
     height = _TOP + rows * _CELL + _LABELS
     parts = []
     for down, (cells, texts) in enumerate(zip(chart["cells"], chart["texts"], strict=True)):
         y = _TOP + (rows - 1 - down) * _CELL
         label = escape(chart["y"][down])
-        parts.append(f'<text class="faint end" x="{_LEFT - 8}" y="{y + 19}">{label}</text>')
+        parts.append(f'<text class="faint end" x="{left - 8}" y="{y + 19}">{label}</text>')
         for across, (value, text) in enumerate(zip(cells, texts, strict=True)):
-            x = round(_LEFT + across * wide, 1)
+            x = round(left + across * wide, 1)
             parts.append(_cell_svg(x, y, wide, color(value, low, high), text, chart, down, across))
     foot = _TOP + rows * _CELL + 16
-    for across, label in enumerate(chart["x"]):
-        x = round(_LEFT + (across + 0.5) * wide, 1)
+    for across, label in enumerate(_thinned(chart["x"], wide / _LETTER)):
+        x = round(left + (across + 0.5) * wide, 1)
         parts.append(f'<text class="faint middle" x="{x}" y="{foot}">{escape(label)}</text>')
     parts.append(
-        f'<text class="middle" x="{(_LEFT + _WIDTH - 20) / 2}" y="{foot + 22}">'
+        f'<text class="middle" x="{(left + _WIDTH - 20) / 2}" y="{foot + 22}">'
         f"{escape(chart['x_name'])}</text>"
-        f'<text class="end" x="{_LEFT - 8}" y="16">{escape(chart["y_name"])}</text>'
+        f'<text class="end" x="{left - 8}" y="16">{escape(chart["y_name"])}</text>'
     )
     return height, parts
 
@@ -151,8 +164,9 @@ def heat_png(axes: Any, chart: Chart) -> None:
     low, high = _bounds(chart)
     axes.set_xlim(-0.5, len(chart["x"]) - 0.5)
     axes.set_ylim(-0.5, len(chart["y"]) - 0.5)
-    axes.set_xticks(range(len(chart["x"])), chart["x"])
-    axes.set_yticks(range(len(chart["y"])), chart["y"])
+    room = (_PICTURE_LETTERS - max(map(len, chart["y"]))) / len(chart["x"])
+    axes.set_xticks(range(len(chart["x"])), _thinned(chart["x"], room), fontsize=8)
+    axes.set_yticks(range(len(chart["y"])), chart["y"], fontsize=8)
     axes.set_xlabel(chart["x_name"])
     axes.set_ylabel(chart["y_name"])
     axes.tick_params(length=0)

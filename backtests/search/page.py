@@ -5,6 +5,7 @@ It reads the run folder alone, so it can be made again later.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
@@ -101,18 +102,24 @@ def _read(folder: RunFolder, summary: Summary) -> _Results:
 
 
 def _scale(axis: Mapping[str, Any], results: _Results) -> _Scale:
-    """Return an axis by its values; a range, or one of many numbers, in equal parts."""
+    """Return an axis by its values; a range, or one of many numbers, in parts.
+
+    Parts of a range are equally wide, those of a list hold neighbours, as many each as can be.
+    """
     name, values = axis["name"], axis["values"]
     column = results.params[name]
     if values is not None and (len(values) <= MOST_VALUES or column.dtype == object):
         labels = [text_of(value) for value in values]
         lookup = {label: place for place, label in enumerate(labels)}
         return _Scale(name, labels, np.array([lookup[text_of(item)] for item in column.tolist()]))
-    low = axis["low"] if values is None else min(values)
-    high = axis["high"] if values is None else max(values)
-    edges = np.linspace(low, high, BINS + 1)
+    if values is None:
+        edges = np.linspace(axis["low"], axis["high"], BINS + 1)
+        labels = [f"{first:.3g}–{last:.3g}" for first, last in pairwise(edges)]
+    else:
+        parts = np.array_split(np.sort(values), BINS)
+        edges = np.array([part[0] for part in parts] + [parts[-1][-1]])
+        labels = [f"{part[0]:g}–{part[-1]:g}" for part in parts]
     places = np.clip(np.searchsorted(edges, column, "right") - 1, 0, BINS - 1)
-    labels = [f"{first:.3g}–{last:.3g}" for first, last in pairwise(edges)]
     return _Scale(name, labels, places)
 
 
@@ -221,16 +228,19 @@ def _heat(results: _Results, across: _Scale, down: _Scale) -> dict[str, Any]:
         line: list[float | None] = []
         for column in range(len(across.labels)):
             values = results.objective[(down.places == row) & (across.places == column)]
-            known = values[~np.isnan(values)]
-            line.append(float(np.median(known)) * sign if len(known) else None)
+            values = values[~np.isnan(values)]
+            line.append(float(np.median(values)) * sign if len(values) else None)
         cells.append(line)
+    known = [value for line in cells for value in line if value is not None] or [math.nan]
+    low, high = (figure_text(name, end * sign, currency) for end in (min(known), max(known)))
     ranking = results.goal.ranking(results.figures)
     mark = None
     if len(ranking):
         mark = int(down.places[ranking[0]]), int(across.places[ranking[0]])
     return {
         "kind": "heat", "title": f"{figure_head(name)}: {across.name} and {down.name}",
-        "unit": "median; bright is better", "x_name": across.name, "y_name": down.name,
+        "unit": f"median, {low} to {high}; bright is better",
+        "x_name": across.name, "y_name": down.name,
         "x": across.labels, "y": down.labels, "cells": cells, "mark": mark,
         "texts": [[figure_text(name, value * sign, currency) if value is not None else ""
                    for value in line] for line in cells],
@@ -245,6 +255,7 @@ def _lines(results: _Results, scales: Sequence[_Scale]) -> list[dict[str, Any]]:
     name, values = results.goal.first.name, results.objective
     order = np.argsort(-values * results.goal.first.sign, kind="stable")
     order = order[~np.isnan(values[order])]
+    all_sets = len(order)
     if len(order) > MOST_LINES:
         rest = order[_BEST_LINES:]
         places = np.linspace(0, len(rest) - 1, MOST_LINES - _BEST_LINES).astype(int)
@@ -270,7 +281,8 @@ def _lines(results: _Results, scales: Sequence[_Scale]) -> list[dict[str, Any]]:
         for row in order[::-1]
     ]
     ends = sorted((low * results.goal.first.sign, high * results.goal.first.sign))
-    chart = {"kind": "parallel", "title": f"{len(lines):,} sets", "unit": "bright is better",
+    part = "" if len(lines) == all_sets else f"{len(lines)} of "
+    chart = {"kind": "parallel", "title": f"{part}{all_sets:,} sets", "unit": "bright is better",
              "axes": axes, "lines": lines, "low": ends[0], "high": ends[1],
              "file": "plots/parallel"}  # fmt: skip
     return [{"title": "All at once", "items": [chart]}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -257,3 +258,15 @@ def test_the_page_needs_no_network_and_names_its_charts(tola):
     ):
         assert said in text
     assert RunFolder(Path("runs/0001")).is_sweep
+
+
+def test_an_axis_of_many_values_is_shown_in_parts_that_hold_as_many_each(tola):
+    tola("sweep", "gold", "--grid", "rr=0.5:5:0.1", "--grid", "be_at_1r")
+    page = _Page()
+    page.feed(Path("runs/0001/report.html").read_text(encoding="utf-8"))
+
+    rows = re.findall(
+        r"([\d.]+)–([\d.]+) \S+  \((\d+) sets\)", "\n".join(page.text).replace("\n", " ")
+    )
+    assert (rows[0][:2], rows[-1][1]) == (("0.5", "0.8"), "5")
+    assert {int(count) for *_, count in rows} <= {6, 8}

@@ -45,7 +45,7 @@ class Chooser:
 
     Attributes
     ----------
-    known, run : sets that stood in the study, and sets run now, each counted for all its windows.
+    known : sets that stood in the study, each counted for all its windows.
     """
 
     make: Callable[[int], Driver]
@@ -57,7 +57,6 @@ class Chooser:
     stopped: Stopped
     told: Callable[[int], None]
     known: int = 0
-    run: int = 0
     _table: Table | None = None
 
     def choose(self, place: int) -> Choice:
@@ -86,7 +85,6 @@ class Chooser:
 
         search(driver, workers, self.memory.part(place), table, tally, self.stopped, watch)
         self.known += shared * (int(table.done.sum()) - tally.run)
-        self.run += shared * tally.run
         if self.stopped():
             raise KeyboardInterrupt
         return table

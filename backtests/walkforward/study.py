@@ -122,7 +122,7 @@ class WalkStudy(StudyFile):
 
     def keep_window(self, place: int, done: Done) -> None:
         """Keep a window that is finished."""
-        params = None if done.params is None else key_of(done.params)
+        params = None if done.params is None else json.dumps(dict(done.params), default=list)
         row = (
             place, params, done.tried, done.failed, _bytes(done.inside), _bytes(done.outside),
             _bytes(done.equity),

@@ -160,7 +160,7 @@ class Walker:
         return Walk(
             steps, market.days[windows[0].middle : windows[-1].last],
             np.array([mark for step in steps for mark in step.equity]), market.cash, name,
-            total, total - chooser.run if finished or chooser.known else 0,
+            total, min(total, sum(done.tried for done in finished) + chooser.known),
             time.perf_counter() - began,
         )  # fmt: skip
 

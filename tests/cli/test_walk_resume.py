@@ -29,7 +29,9 @@ def result(folder):
     """Return what a walk-forward came to, byte for byte, without how long it took."""
     summary = json.loads((folder / "summary.json").read_text())
     told = {name: summary[name] for name in ("windows", "out_of_sample", "combinations", "plans")}
-    return told, *((folder / name).read_bytes() for name in ("windows.csv", "equity.csv"))
+    return json.dumps(told), *(
+        (folder / name).read_bytes() for name in ("windows.csv", "equity.csv")
+    )
 
 
 def count(path, table):

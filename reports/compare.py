@@ -6,8 +6,7 @@ they are laid out, and the equity curves are read from the run folders.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -16,14 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import ConfigError, DataError, TolaError
-from core.files import put_in_place
+from core.errors import ConfigError, DataError
 from core.results import RunFolder, json_text
+from reports.publishing import publish
 
 POINTS = 1500
 """Times at which the curves are drawn: more than a screen has columns for."""
 
 COLORS = ("#1b1f24", "#2f7ed8", "#d9781c", "#1f9d69", "#9a5fd0", "#d0457e", "#12a0ae", "#a08a00")
+_REMEDY = "free space or choose another --out"
 _NS_PER_SECOND = 1_000_000_000
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -58,22 +58,9 @@ def write_comparison(
         ) from cause
     page, picture = out / "compare.html", out / "equity.png"
     text = _page(content, labels, times, values)
-    _publish(page, lambda fresh: fresh.write_text(text, encoding="utf-8"))
-    _publish(picture, lambda fresh: _picture(fresh, labels, times, values))
+    publish(page, lambda fresh: fresh.write_text(text, encoding="utf-8"), _REMEDY)
+    publish(picture, lambda fresh: _picture(fresh, labels, times, values), _REMEDY)
     return {"page": page.as_posix(), "picture": picture.as_posix()}
-
-
-def _publish(path: Path, write: Callable[[Path], Any]) -> None:
-    fresh = path.with_name(f".{path.name}-{os.getpid()}.new")
-    try:
-        write(fresh)
-        put_in_place(fresh, path)
-    except OSError as cause:
-        raise TolaError(
-            f"{path} could not be written ({cause.strerror}); free space or choose another --out"
-        ) from cause
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 # -- curves ----------------------------------------------------------------------------------

@@ -5,8 +5,7 @@ What a study came to is decided elsewhere and handed over as text, tables and ch
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from html import escape
 from importlib.resources import files
@@ -14,9 +13,9 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from core.errors import ConfigError, TolaError
-from core.files import put_in_place
+from core.errors import ConfigError
 from reports import charts, markup
+from reports.publishing import publish
 
 
 def write_study(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -39,13 +38,13 @@ def write_study(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         raise ConfigError(f"{folder}: cannot be made ({cause.strerror})") from cause
     text = build_study(content)
     page = folder / "report.html"
-    _publish(page, lambda fresh: fresh.write_text(text, encoding="utf-8"))
+    publish(page, lambda fresh: fresh.write_text(text, encoding="utf-8"))
     pictures = []
     for section in content["sections"]:
         for item in section["items"]:
             if "file" in item:
                 picture = folder / f"{item['file']}.png"
-                _publish(picture, partial(charts.write_png, item))
+                publish(picture, partial(charts.write_png, item))
                 pictures.append(picture.as_posix())
     return {"report": page.as_posix(), "plots": pictures}
 
@@ -84,14 +83,3 @@ def _item(item: Mapping[str, Any]) -> str:
         ]
         return markup.table(item["head"], rows, item.get("label", ""))
     return charts.svg(item)
-
-
-def _publish(path: Path, write: Callable[[Path], Any]) -> None:
-    fresh = path.with_name(f".{path.name}-{os.getpid()}.new")
-    try:
-        write(fresh)
-        put_in_place(fresh, path)
-    except OSError as cause:
-        raise TolaError(f"{path} could not be written ({cause.strerror}); free space") from cause
-    finally:
-        fresh.unlink(missing_ok=True)

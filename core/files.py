@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PATIENCE_SECS = 2.0
@@ -31,6 +33,21 @@ def put_in_place(fresh: Path, target: Path) -> None:
             time.sleep(_PAUSE_SECS)
         else:
             return
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yield the name to write a file under before it takes its place, whole; a part is removed.
+
+    Two processes that write one file do not share that name: the later one's file stays.
+    """
+    fresh = target.with_name(f"{target.name}.{os.getpid()}.new")
+    try:
+        yield fresh
+        put_in_place(fresh, target)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def sync_folder(folder: Path) -> None:

@@ -42,7 +42,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.errors import ConfigError, TolaError
-from core.files import put_in_place
+from core.files import put_in_place, replacing
 from core.parquet import write_columns
 
 if TYPE_CHECKING:
@@ -174,9 +174,8 @@ def json_text(value: Any, *, indent: int | None = 2) -> str:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON document so that a reader finds the old one or the new one, never a part."""
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.write_text(json_text(value) + "\n", encoding="utf-8")
-    put_in_place(fresh, path)
+    with replacing(path) as fresh:
+        fresh.write_text(json_text(value) + "\n", encoding="utf-8")
 
 
 class RunWriter:

@@ -17,7 +17,7 @@ from backtests.search.space import Space, text_of
 from backtests.search.study import FILE, IDENTITY, check_same, read_identity
 from backtests.search.table import COUNTS, Table
 from core.errors import ConfigError, TolaError
-from core.files import put_in_place
+from core.files import replacing
 from core.results import write_table
 
 CSV, PARQUET, SUMMARY, RUN = "results.csv", "results.parquet", "summary.json", "run.json"
@@ -97,10 +97,10 @@ def write_results(path: Path, space: Space, table: Table) -> None:
     columns = ["place", *names, *METRICS, "fault"]
     rows = table.rows()
     try:
-        write_table(path / f"{CSV}.new", columns, _csv_rows(table, rows))
-        put_in_place(path / f"{CSV}.new", path / CSV)
-        _write_parquet(path / f"{PARQUET}.new", names, table, rows)
-        put_in_place(path / f"{PARQUET}.new", path / PARQUET)
+        with replacing(path / CSV) as fresh:
+            write_table(fresh, columns, _csv_rows(table, rows))
+        with replacing(path / PARQUET) as fresh:
+            _write_parquet(fresh, names, table, rows)
     except OSError as cause:
         raise TolaError(
             f"{path}: the results could not be written ({cause.strerror}); they are kept in "

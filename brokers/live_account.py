@@ -16,7 +16,7 @@ from core.errors import BrokerError
 from core.events import AccountUpdate, PositionUpdate
 from core.fx import FxRate, constant_rate
 from core.instruments import Instrument
-from core.orders import Fill
+from core.orders import Fill, OrderKind
 from core.ports import BREACH_DAY, BREACH_TRAIL
 
 
@@ -205,6 +205,14 @@ class LiveAccount(TradedAccount):
         left = sum(order.quantity - order.filled for order in at_venue if order.is_alive)
         return int(ticket.plan.steps_of(left))
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is on its way: all we sent has been answered, what goes to the market at
+        once has filled, and each position that needs a stop has it."""
+        return not any(map(_is_on_its_way, self.tickets())) and not any(
+            plan.unprotected_since is not None for plan in self._plans
+        )
+
     def check_protection(self, now: int, limit_ns: int) -> list[LivePlan]:
         """Return the plans whose position has been without a working stop for longer than that.
 
@@ -278,3 +286,9 @@ class LiveAccount(TradedAccount):
         if state == "submitted":
             ticket.plan.tickets[int(ticket.order.ref)] = ticket
         self.orders_log.add(ticket.order, state, self.now, reason, price)
+
+
+def _is_on_its_way(ticket: LiveTicket) -> bool:
+    if ticket.is_held:
+        return False
+    return not ticket.is_accepted or ticket.changing > 0 or ticket.kind is OrderKind.MARKET

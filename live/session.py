@@ -63,8 +63,9 @@ logger = logging.getLogger(__name__)
 LOOK_SECS = 0.02
 """How often hands, the kill switch and open questions are looked at."""
 STATUS_SECS = 1.0
-END_SECS = 20.0
-"""How long an ending session may take to be flat."""
+END_SECS, SETTLE_SECS = 20.0, 10.0
+"""How long an ending session may take to be flat; one that keeps its positions waits for what is
+on its way."""
 _SECOND_NS = 1_000_000_000
 
 
@@ -150,7 +151,7 @@ class Session:
         self._status = StatusFile(self.folder.status)
         self._next_look = self._next_status = 0.0
         self._began = 0.0
-        self._end_by: float | None = None
+        self._end_by = 0.0
         self._ending = ""
         self._interrupted = False
         self._failure: BaseException | None = None
@@ -557,8 +558,11 @@ class Session:
             if is_open or broker.tickets():
                 self.command("flatten", {"reason": "session_end"})
                 return
-        done = not wants_flat or not (is_open or broker.tickets())
-        if done or (self._end_by is not None and now > self._end_by):
+        if wants_flat:
+            done = not (is_open or broker.tickets())
+        else:  # what is kept must stand as it is meant to: an entry just sent brings a stop
+            done = broker.is_settled or now > self._end_by - END_SECS + SETTLE_SECS
+        if done or now > self._end_by:
             kept = "kept open: " if is_open or broker.tickets() else ""
             engine.stop(kept + self._ending)
 

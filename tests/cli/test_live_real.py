@@ -18,6 +18,22 @@ from tests.cli.test_live_kite import minutes
 from tests.sandbox.market import day
 
 SWAY = [(base, base + 5.0, base - 5.0, base + 1.0) for base in (25_000.0, 25_010.0, 24_990.0)]
+AT_ONCE = """\
+import backtrader as bt
+
+
+class EveryTenth(bt.Strategy):
+    params = (("size", 1.0),)
+    sent = None
+
+    def next(self):
+        if not self.position and not (self.sent and self.sent[0].alive()):
+            price = self.data.close[0]
+            self.sent = self.buy_bracket(
+                size=self.p.size, exectype=bt.Order.Market, stopprice=price - 300.0,
+                limitprice=price + 300.0,
+            )
+"""
 PLAN = """
 [plans.nifty]
 strategy = "my.py:EveryTenth"
@@ -149,13 +165,29 @@ def test_what_cannot_begin_is_told_before_anything_is_sent(real, box, monkeypatc
     assert box.call(lambda: len(box.exchange.floor.orders)) == 0
 
 
+def test_a_session_does_not_leave_an_entry_without_its_stop(real, box):
+    Path("tola.toml").write_text(Path("tola.toml").read_text().replace('"flatten"', '"keep"'))
+    Path("my.py").write_text(AT_ONCE)
+    box.add_fault("slow", on="orders.place", count=1, secs=4.0)
+    box.add_fault("drop", on="order", count=2)  # nor does the stream tell of the fill
+
+    told = json.loads(real(*WORDS, "--for", "2s", "--json").out)
+
+    assert told["exit_reason"] == "kept open: time is up"
+    assert [row["quantity"] for row in told["plans"][0]["open_positions"]] == [25.0]
+    sdk = KiteConnect(KEY, root=box.url)
+    sdk.set_access_token(os.environ["ZERODHA_ACCESS_TOKEN"])
+    assert sorted((row["order_type"], row["status"]) for row in sdk.orders()) == [
+        ("LIMIT", "OPEN"), ("MARKET", "COMPLETE"), ("SL-M", "TRIGGER PENDING"),
+    ]  # fmt: skip
+
+
 def test_a_session_that_keeps_its_position_goes_on_with_it(real, box):
     text = Path("tola.toml").read_text().replace('at_end = "flatten"\n', "")
     Path("tola.toml").write_text(text)
-    far = market.EVERY_TENTH.replace("8.0", "300.0").replace('("hold", 3)', '("hold", 999)')
-    Path("my.py").write_text(far)
+    Path("my.py").write_text(AT_ONCE)
 
-    first = json.loads(real(*WORDS, "--for", "8s", "--json").out)
+    first = json.loads(real(*WORDS, "--for", "3s", "--json").out)
     again = real(*WORDS, "--for", "2s")
 
     assert first["exit_reason"] == "kept open: time is up"

@@ -28,7 +28,7 @@ TASKS = (
     Task("sweep_first_result", "a new process up to its first result, cache filled", "3 s"),
     Task("walkforward_gold", "gold_smc, 31 months, 12 windows x 2,000 sets, two workers", "60 s"),
 )
-_ROUNDS = 5
+_ROUNDS = 4
 _RULES = (
     "gold_smc with DXY on XAUUSD 5m, own fills; wall of whole tables, in turns, workers at hand; "
     "all figures equal bit for bit"
@@ -106,8 +106,9 @@ def _words(data: Path) -> list[str]:
 
 
 def _table() -> list[dict[str, Any]]:
-    """Return 648 structural sets, neighbours side by side, each with five ways to manage it."""
-    return [{**given, "rr": rr} for given in structural_table() for rr in (1.5, 2.0, 2.5, 3.0, 3.5)]
+    """Return 648 structural sets, neighbours side by side, each with 15 targets."""
+    targets = [1.5 + 0.25 * step for step in range(15)]
+    return [{**given, "rr": rr} for given in structural_table() for rr in targets]
 
 
 def _first_result(session: Session, data: Path) -> Row:

@@ -141,11 +141,13 @@ def parallel_svg(chart: Chart) -> tuple[float, list[str]]:
             'style="stroke:var(--quiet)"/>'
             f'<text class="middle" x="{x}" y="{foot + 28}">{escape(axis["name"])}</text>'
         )
-        parts += [
-            f'<text class="faint" x="{x + 5}" y="{y(place) + 4}" style="paint-order:stroke;'
-            f'stroke:var(--paper);stroke-width:3px">{escape(label)}</text>'
-            for place, label in axis["ticks"]
-        ]
+        for place, label in axis["ticks"]:
+            wide = _LETTER * len(label) + 4
+            parts.append(
+                f'<rect x="{x + 3}" y="{y(place) - 7}" width="{wide:.1f}" height="14" '
+                'style="fill:var(--paper);opacity:0.85"/>'
+                f'<text class="faint" x="{x + 5}" y="{y(place) + 4}">{escape(label)}</text>'
+            )
     return _TALL, parts
 
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from backtests.results.summary_text import signed
 from backtests.search.folder import PARQUET
 from backtests.search.objective import METRICS, PLACES, Goal, read_constraints, read_objectives
 from backtests.search.space import text_of
-from backtests.search.text import figure_head, figure_text, headline, params_text
+from backtests.search.text import figure_head, figure_text, headline, luck_lines, params_text
 from core.results import RunFolder
 
 Array = np.ndarray[Any, Any]
@@ -62,7 +63,7 @@ def page_content(folder: RunFolder) -> dict[str, Any]:
     summary = folder.summary
     results = _read(folder, summary)
     scales = [_scale(axis, results) for axis in summary["axes"]]
-    sections = [_overview(summary), _best(summary)]
+    sections = [_overview(summary), _best(summary), _luck(summary)]
     if np.isfinite(results.objective).any():
         sections += [_profiles(results, scales), *_maps(results, scales), *_lines(results, scales)]
     if summary["failures"]:
@@ -130,7 +131,7 @@ def _overview(summary: Summary) -> dict[str, Any]:
         ["combinations", f"{counts['evaluated']:,}", ""],
         ["without a trade", f"{counts['without_trades']:,}", ""],
         ["failed", f"{counts['failed']:,}", "down" if counts["failed"] else ""],
-        ["that count", f"{counts['meeting_constraints']:,}", ""],
+        ["within the bounds", f"{counts['meeting_constraints']:,}", ""],
         ["search", f"{summary['search']}, seed {summary['seed']}", ""],
         ["engine", summary["engine"], ""],
         ["per second", f"{rate:,.0f}" if rate else "-", ""],
@@ -139,13 +140,29 @@ def _overview(summary: Summary) -> dict[str, Any]:
     lines = [
         f"{summary['instrument']} {summary['timeframe']}, {str(summary['first'])[:10]} to "
         f"{str(summary['last'])[:10]}. Bounds: {', '.join(summary['constraints']) or 'none'}.",
-        f"The best of {counts['evaluated']:,} is partly luck, more so the more were tried. Look "
-        "for wide even areas in the maps, and expect less on prices it was not chosen by.",
     ]
     return {
         "title": "What was run",
         "items": [{"kind": "cards", "rows": rows}, {"kind": "text", "lines": lines}],
     }
+
+
+def _luck(summary: Summary) -> dict[str, Any]:
+    """Return what the best set is worth: figures where the search could tell, else a warning."""
+    lines = [f"{line[:1].upper()}{line[1:]}." for line in luck_lines(summary)]
+    lines.append("Look for wide even areas in the maps below, not for single bright cells.")
+    items: list[dict[str, Any]] = [{"kind": "text", "lines": lines}]
+    luck = summary.get("luck")
+    if luck is not None:
+        rows = [
+            ["Sharpe of the best", signed(luck["sharpe"]), ""],
+            ["Sharpe by luck alone", signed(luck["expected_sharpe"]), ""],
+            ["above luck (deflated Sharpe)", f"{luck['deflated_sharpe'] * 100:.0f} %", ""],
+            ["chance of overfitting", f"{luck['overfit'] * 100:.0f} %", ""],
+            ["loses in the other half", f"{luck['loss'] * 100:.0f} %", ""],
+        ]
+        items.insert(0, {"kind": "cards", "rows": rows})
+    return {"title": "How much of it is luck", "items": items}
 
 
 def _best(summary: Summary) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def luck_lines(summary: Summary) -> list[str]:
     ]
     if luck["neighbours"] is not None:
         name = summary["objective"]
-        around = f"its neighbours: {name} {figure_text(name, luck['neighbours'])} (median)"
+        around = f"its neighbours: {figure_head(name)} {figure_text(name, luck['neighbours'])} (median)"
         if luck["plateau"] != summary["best"]["params"]:
             around += f"; the best plateau lies around {params_text(luck['plateau'])}"
         lines.append(around)
@@ -155,7 +155,8 @@ def figure_text(name: str, value: float | None, currency: str = "") -> str:
     if name in ("trades", "ambiguous_trades"):
         return f"{value:,.0f}"
     if name in ("net_profit", "equity_end", "costs"):
-        return money(value, currency) if currency else f"{value:,.0f}"
+        text = money(value, currency) if currency else f"{value:,.0f}"
+        return text if name == "net_profit" else text.removeprefix("+")
     if name.endswith("_pct"):
         return f"{value:.1f} %"
     if name == "win_rate":

@@ -35,7 +35,7 @@ def test_people_read_it_below_the_best_sets(tola):
 
     assert "luck: the best of 8 (" in lines
     assert "chosen on one half of the days" in lines
-    assert "its neighbours: net_profit" in lines
+    assert "its neighbours: net profit" in lines
 
 
 def test_too_few_sets_are_not_judged(tola):

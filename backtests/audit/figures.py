@@ -56,7 +56,7 @@ def delay_words(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
         return "a bar later it does worse than chance explains"
     if late > interval[1]:
         return "a bar later it does better than chance explains: its entries may come too early"
-    return "a bar later it does about the same"
+    return "what a bar of delay changes is no more than chance explains"
 
 
 def begun_later(runs: Runs, whole: Watched, starts: Sequence[int]) -> dict[str, Any]:

@@ -176,7 +176,11 @@ def _warmup_section(done: Audit) -> dict[str, Any]:
     if found is None:
         return {"title": "Begun later", "items": []}
     rows = [
-        (name, "never" if row["settled"] is None else f"{row['settled']:,}", f"{row['apart']:.3%}")
+        (
+            name,
+            "never" if row["settled"] is None else f"{row['settled']:,}",
+            f"{row['apart'] * 100:.3f} %",
+        )
         for name, row in found["readings"].items()
     ]
     items: list[dict[str, Any]] = [{"kind": "text", "lines": _warmup_lines(done)}]

@@ -35,12 +35,13 @@ class Chance:
     def text(self) -> str:
         """Return it in percent, with the wider of its intervals."""
         low, high = self.sample_ci95 or self.ci95
-        return f"{_percent(self.p)} [{_percent(low)}, {_percent(high)}]"
+        return f"{percent(self.p)} [{percent(low)}, {percent(high)}]"
 
 
-def _percent(share: float) -> str:
-    percent = share * 100.0
-    return f"{percent:.1f} %" if 0.05 <= percent < 9.95 else f"{percent:.0f} %"
+def percent(share: float) -> str:
+    """Return a share as people read it."""
+    value = share * 100.0
+    return f"{value:.1f} %" if 0.05 <= value < 9.95 else f"{value:.0f} %"
 
 
 def chance(hits: int, paths: int, outer: Sequence[float] | None = None) -> Chance:

@@ -104,7 +104,7 @@ class _Odds:
             "drawdown_pct": _quantiles(base.outcomes["drawdown"] * 100.0),
             "order": _order_document(orders),
             "accounts": accounts,
-            "stress": self._stress(days, base, orders),
+            "stress": self._stress(days, {"ruin": ruin, "loss": loss}, base, orders),
             "notes": self._notes,
         }
         fans = {"paths": _fan(base, sample.cash), "order": _fan(orders, sample.cash)}
@@ -224,11 +224,17 @@ class _Odds:
 
     # -- stress --------------------------------------------------------------------------------
 
-    def _stress(self, days: Array, base: Played, orders: Played) -> list[dict[str, Any]]:
-        """Return how the figures change where things go worse than in the run."""
+    def _stress(
+        self, days: Array, known: Mapping[str, Chance], base: Played, orders: Played
+    ) -> list[dict[str, Any]]:
+        """Return how the figures change where things go worse than in the run.
+
+        known : ruin and loss of the plain paths.
+        """
         limits, seed = Limits(self._sample.cash), self._asked.seed
+        plain = {name: found.as_dict() for name, found in known.items()}
         rows = [
-            self._row("days drawn in blocks", base),
+            self._row("days drawn in blocks", base) | plain,
             self._row("trades in other orders", orders),
         ]
         told: list[tuple[str, dict[str, Any]]] = [

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backtests.odds.chances import Chance
+from backtests.odds.chances import Chance, percent
 from backtests.odds.study import Study
 
 Document = Mapping[str, Any]
 
 _COLUMNS = {"passed": "passes", "failed": "fails", "unfinished": "still open",
             "daily_limit": "daily limit met"}  # fmt: skip
+_MANY_PATHS = 1_000
 INTERVALS = "in brackets: 95 % of other histories of this length"
 
 
@@ -59,8 +60,8 @@ def stress_rows(told: Document) -> list[tuple[str, ...]]:
             f"{row['return_pct']['p50']:+.1f} [{row['return_pct']['p05']:+.1f}, "
             f"{row['return_pct']['p95']:+.1f}]",
             f"{row['drawdown_pct']['p50']:.1f}, {row['drawdown_pct']['p95']:.1f}",
-            _chance(row["loss"]),
-            _chance(row["ruin"]),
+            _stressed(row["loss"], row["paths"]),
+            _stressed(row["ruin"], row["paths"]),
         )
         for row in told["stress"]
     ]
@@ -72,6 +73,13 @@ def _chance(row: Mapping[str, Any] | None) -> str:
     wider = row["sample_ci95"]
     found = Chance(row["p"], tuple(row["ci95"]), None if wider is None else tuple(wider))
     return found.text()
+
+
+def _stressed(row: Mapping[str, Any], paths: int) -> str:
+    """Return a share; its interval where it says more than how many paths were drawn."""
+    if row["sample_ci95"] is None and paths >= _MANY_PATHS:
+        return percent(row["p"])
+    return _chance(row)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

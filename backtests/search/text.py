@@ -98,7 +98,8 @@ def luck_lines(summary: Summary) -> list[str]:
     ]
     if luck["neighbours"] is not None:
         name = summary["objective"]
-        around = f"its neighbours: {figure_head(name)} {figure_text(name, luck['neighbours'])} (median)"
+        middle = figure_text(name, luck["neighbours"])
+        around = f"its neighbours: {figure_head(name)} {middle} (median)"
         if luck["plateau"] != summary["best"]["params"]:
             around += f"; the best plateau lies around {params_text(luck['plateau'])}"
         lines.append(around)

@@ -253,7 +253,7 @@ def test_the_page_needs_no_network_and_names_its_charts(tola):
     for said in (
         "Sharpe: rr and max_shift_bars",
         "Sharpe by rr",
-        "partly luck",
+        "How much of it is luck",
         "bright is better",
     ):
         assert said in text

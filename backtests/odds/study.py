@@ -23,9 +23,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 OUTER, INNER = 200, 250
 """Samples drawn anew for the wider intervals, and paths on each."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-MOST_DAYS = 50_000_000
-"""Days of all paths together: an int32 and an equity for each, and twice that while they are made,
-come to a gigabyte."""
+MOST_DAYS = 25_000_000
+"""Days of all paths together; each takes some 40 bytes while they are drawn and played, which comes
+to a gigabyte."""
 SKIPPED, COSTS, TICKS = 0.10, 1.0, (1.0, 2.0)
 
 

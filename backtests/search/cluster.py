@@ -7,6 +7,7 @@ places and parameters travel. Dask runs a lost worker's sets again elsewhere.
 from __future__ import annotations
 
 import logging
+import pickle
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -102,7 +103,7 @@ class Cluster:
             if portion is None:
                 return
             future = self._client.submit(
-                play, self._key, table[portion.first : portion.last],
+                play, self._key, pickle.dumps(table[portion.first : portion.last]),
                 workers=[names[place]], allow_other_workers=True, pure=False,
             )  # fmt: skip
             under_way[future.key] = (place, portion)
@@ -175,7 +176,7 @@ class Cluster:
 
         distributed = _dask()
         try:
-            records, seconds = future.result(timeout=PATIENCE_SECS)
+            content, seconds = future.result(timeout=PATIENCE_SECS)
         except distributed.KilledWorker as cause:
             raise TolaError(
                 "the cluster lost several workers over the same sets; what was done is kept "
@@ -186,6 +187,7 @@ class Cluster:
                 f"the cluster's scheduler is gone ({cause or type(cause).__name__}); what was done "
                 "is kept (--resume)"
             ) from cause
+        records: list[Record] = pickle.loads(content)
         return records, seconds
 
 
@@ -203,8 +205,10 @@ def take_parcel(parcel: Parcel) -> None:
         _parcels[parcel.key] = parcel
 
 
-def play(key: str, table: Sequence[Given]) -> tuple[list[Record], float]:
+def play(key: str, table: bytes) -> tuple[bytes, float]:
     """Run sets in a worker; return their records and the seconds they took.
+
+    Sets and records are pickled: what Dask is given it looks through, item by item.
 
     Raises
     ------
@@ -214,7 +218,8 @@ def play(key: str, table: Sequence[Given]) -> tuple[list[Record], float]:
         if key not in _runners:
             _runners[key] = _parcels[key].open()
         began = time.perf_counter()
-        return _runners[key].run(table), time.perf_counter() - began
+        records = _runners[key].run(pickle.loads(table))
+        return pickle.dumps(records), time.perf_counter() - began
 
 
 def versions() -> dict[str, str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LARGEST = 512
-LEAST_SECS, SHORT_SECS, LONG_SECS = 0.03, 0.2, 0.6
+LARGEST = 1024
+LEAST_SECS, SHORT_SECS, LONG_SECS = 0.03, 0.4, 1.0
 _GROWTH = 8
 """A quick portion's next is so many times as large at most."""
 MOST_TRIES = 3

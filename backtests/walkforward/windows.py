@@ -29,6 +29,9 @@ class Cut:
 
     windows : how many. train, test : their lengths, in trading days or, by trades, in closed
     trades of the plan as it is. anchored : every window is chosen on all days before it.
+
+    A window holds whole days: by trades, its days end with the one on which the last of its trades
+    is closed, and what is chosen on begins no later than the day on which its first one is.
     """
 
     windows: int | None = None
@@ -41,6 +44,8 @@ class Cut:
 def make_windows(cut: Cut, days: int, exits: Sequence[int]) -> list[Window]:
     """Return the windows, oldest first; the last one ends with the prices or just before.
 
+    By trades, windows that end on the same day are one, so that each has a day to trade.
+
     Parameters
     ----------
     days : trading days of the prices.
@@ -50,14 +55,28 @@ def make_windows(cut: Cut, days: int, exits: Sequence[int]) -> list[Window]:
     ------
     ConfigError : a length below 1, or too few days (or trades) for the windows.
     """
-    total = len(exits) if cut.by_trades else days
     train, test, count = lengths(cut, days, exits)
+    windows = _cut(cut, days, exits, train, test, count)
+    if len(windows) < (cut.windows or 1):
+        raise ConfigError(
+            f"{count - len(windows)} of {count} windows by trades would have no day of their own, "
+            "since several trades are closed on one day: take fewer windows, or a longer --test"
+        )
+    return windows
+
+
+def _cut(
+    cut: Cut, days: int, exits: Sequence[int], train: int, test: int, count: int
+) -> list[Window]:
+    total = len(exits) if cut.by_trades else days
     edges = [train + test * place for place in range(count + 1)]
     shift = total - edges[-1]  # what does not fit is left out at the beginning
     places = [_day(edge + shift, cut, exits) for edge in edges]
-    begins = [_day(edge + shift - train, cut, exits) for edge in edges]
+    begins = [_first_day(edge + shift - train, cut, exits) for edge in edges]
     return [
-        Window(0 if cut.anchored else begins[k], places[k], places[k + 1]) for k in range(count)
+        Window(0 if cut.anchored else begins[k], places[k], places[k + 1])
+        for k in range(count)
+        if places[k] < places[k + 1]
     ]
 
 
@@ -102,3 +121,13 @@ def _day(edge: int, cut: Cut, exits: Sequence[int]) -> int:
     if not cut.by_trades:
         return edge
     return exits[edge - 1] + 1 if edge else 0
+
+
+def _first_day(edge: int, cut: Cut, exits: Sequence[int]) -> int:
+    """Return the place of the day on which choosing begins.
+
+    By trades it is the day itself where those on both sides of the edge are closed on it: else a
+    window chosen on few trades could lose them all.
+    """
+    day = _day(edge, cut, exits)
+    return min(day, exits[edge]) if cut.by_trades and edge < len(exits) else day

@@ -30,7 +30,7 @@ def test_windows_follow_each_other_and_none_is_chosen_on_what_it_trades(cut, day
 
     assert cut.windows in (None, len(windows))
     for window in windows:
-        assert 0 <= window.first <= window.middle <= window.last <= days
+        assert 0 <= window.first < window.middle < window.last <= days
         if cut.anchored:
             assert window.first == 0
     for before, after in pairwise(windows):
@@ -52,8 +52,20 @@ def test_windows_by_hand():
     ]  # fmt: skip
     exits = [0, 3, 3, 5, 8, 8]
     assert make_windows(Cut(train=2, test=2, by_trades=True), 12, exits) == [
-        Window(0, 4, 6), Window(4, 6, 9)
+        Window(0, 4, 6), Window(3, 6, 9)
     ]  # fmt: skip
+
+
+def test_windows_by_trades_that_end_on_the_same_day_are_one():
+    exits = [0, 1, 4, 4, 4, 6]
+
+    assert make_windows(Cut(train=1, test=1, by_trades=True), 8, exits) == [
+        Window(0, 1, 2), Window(1, 2, 5), Window(4, 5, 7)
+    ]  # fmt: skip
+    with pytest.raises(ConfigError, match="2 of 5 windows by trades would have no day of their"):
+        make_windows(Cut(windows=5, train=1, test=1, by_trades=True), 8, exits)
+    with pytest.raises(ConfigError, match="2 of 2 windows"):
+        make_windows(Cut(train=1, test=1, by_trades=True), 8, [4, 4, 4])
 
 
 @pytest.mark.parametrize(

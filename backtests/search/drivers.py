@@ -7,6 +7,7 @@ on other workers, chooses the same sets.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from random import Random
 from typing import Any, Protocol
@@ -50,12 +51,15 @@ class Driver(Protocol):
 
 
 class Listed:
-    """A list of sets known beforehand: a whole grid, or sets drawn at random."""
+    """A list of sets known beforehand: a whole grid, or sets drawn at random.
+
+    total : how many; a grid too large to be run may have more than `len` can say.
+    """
 
     learns = False
 
-    def __init__(self, sets: Sequence[Given]) -> None:
-        self.total = len(sets)
+    def __init__(self, sets: Sequence[Given], total: int) -> None:
+        self.total = total
         self._sets = sets
         self._asked = False
 
@@ -72,7 +76,7 @@ def draw_sets(space: Space, count: int, seed: int) -> list[Given]:
     """Return different sets drawn at random, neighbours side by side."""
     random = Random(seed)
     size = space.size
-    if size is not None:
+    if size is not None and size <= sys.maxsize:
         return [space[place] for place in sorted(random.sample(range(size), min(count, size)))]
     drawn: dict[tuple[Any, ...], Given] = {}
     for _ in range(_SPREAD * count):
@@ -228,7 +232,7 @@ def make_driver(
     if size is not None and size <= trials:
         if search not in (None, GRID):
             remark = f"the grid has {size:,} combinations only: all of them were run"
-        return Listed(space), GRID, remark
+        return Listed(space, size), GRID, remark
     if search == GRID:
         raise ConfigError(
             f"--trials {trials:,}: the grid has {size:,} combinations; leave --trials out for all "
@@ -238,5 +242,5 @@ def make_driver(
         raise ConfigError(f"--trials {trials:,}: at most {MOST_SETS:,} combinations can be kept")
     if search in (None, RANDOM):
         sets = draw_sets(space, trials, seed)
-        return Listed(sets), RANDOM, remark
+        return Listed(sets, len(sets)), RANDOM, remark
     return Sampled(space, goal, str(search), trials, seed), str(search), remark

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from backtests.interrupts import held, interruptible
 from backtests.request import BacktestRequest
 from backtests.search import folder as folders
-from backtests.search.drivers import GRID, MOST_SETS, Driver, make_driver
+from backtests.search.drivers import Driver, make_driver
 from backtests.search.here import Here, Warmed, Workers, check_workers
 from backtests.search.identity import identity_of
 from backtests.search.luck import judge
@@ -28,12 +28,12 @@ from backtests.search.runners import (
     strategy_file,
 )
 from backtests.search.search import Tally, search
+from backtests.search.size import check_size
 from backtests.search.space import Space, make_space
 from backtests.search.study import FILE, Study
 from backtests.search.summary import Made, brief, check_any, summarize
 from backtests.search.table import Table
 from core.compile import compile_clock
-from core.errors import ConfigError
 from core.results import write_json
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 SEED = 1
 OBJECTIVE = "sharpe"
 STOPPING = "stopping; what is done is kept (Ctrl-C again: without waiting for what is at work)"
-
-_PROBED = 32
 
 
 @dataclass(frozen=True)
@@ -164,7 +162,7 @@ class Sweep:
         began = time.perf_counter()
         watcher.note("loading prices; compiling takes up to a minute the first time")
         runner = make_runner(self.request, engine)
-        self._check_size(runner)
+        check_size(runner, self.space, self.search, self.driver.total)
         identity = identity_of(self.request, runner, engine)
         goes_on = self.asked.resume
         path = folders.find_study(runs, out, identity) if goes_on else folders.claim(runs, out)
@@ -262,28 +260,3 @@ class Sweep:
             yield workers
         finally:
             workers.close()
-
-    def _check_size(self, runner: Runner) -> None:
-        """Refuse a grid that is too large to be kept, with an estimate of what it would take."""
-        size = self.space.size
-        if self.search != GRID or size is None or size <= MOST_SETS:
-            return
-        places = [size * place // _PROBED for place in range(_PROBED)]
-        runner.run([self.space[0]])
-        began = time.perf_counter()
-        runner.run([self.space[place] for place in places])
-        rate = _PROBED / (time.perf_counter() - began)
-        raise ConfigError(
-            f"the grid has {size:,} combinations, about {span_text(size / rate)} at {rate:,.0f}/s "
-            f"(measured on {_PROBED} of them, one process); at most {MOST_SETS:,} are run: take "
-            "larger steps, or --search tpe --trials 5000"
-        )
-
-
-def span_text(seconds: float) -> str:
-    """Return a length of time in the largest unit that fits."""
-    units = (("years", 31_557_600), ("days", 86_400), ("hours", 3600), ("minutes", 60))
-    for name, length in units:
-        if seconds >= 2 * length:
-            return f"{seconds / length:,.0f} {name}"
-    return f"{seconds:,.0f} seconds"

@@ -51,9 +51,11 @@ def walk_in_folder(
 
     Raises
     ------
-    TolaError : data or windows are at fault, no study fits, or the disk is full.
+    TolaError : data or windows are at fault, there are too many sets, no study fits, or the disk
+        is full.
     KeyboardInterrupt : Ctrl-C before there was anything to keep.
     """
+    walker.check_size()
     identity = walker.identity()
     if resume:
         path = folders.find_study(runs, out, identity, NAMES, FILE)

@@ -20,6 +20,7 @@ from backtests.search.objective import METRICS, Goal
 from backtests.search.parcel import pack
 from backtests.search.pool import Pool
 from backtests.search.runners import COMPILED, CompiledRunner, check_engine, strategy_file
+from backtests.search.size import check_size
 from backtests.search.space import Axis, Space, text_of
 from backtests.sweep import Prepared, prepare
 from backtests.walkforward.choosing import WIDTH, Choice, Chooser
@@ -126,6 +127,11 @@ class Walker:
                 "seed": None if name == GRID else self.seed,
             },
         }  # fmt: skip
+
+    def check_size(self) -> None:
+        """Refuse more sets and windows than can be kept (`search.size.check_size`)."""
+        driver, name, _ = self._driver(0)
+        check_size(self.runner, self.space, name, driver.total, len(self.runner.windows))
 
     def walk(
         self,

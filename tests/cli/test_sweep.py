@@ -233,6 +233,21 @@ def test_a_walk_forward_tells_each_window_and_the_days_out_of_sample(tola):
         (["--windows", "0"], "--windows 0: expected 1 or more"),
         (["--grid", "left=2,3", "--objective", "sharp"], "did you mean 'sharpe'?"),
         (["--workers", "0"], "--workers 0: expected 1 to "),
+        (
+            [
+                "--grid",
+                "risk_pct=0.001:1:0.001",
+                "--grid",
+                "max_losses_row=1:251:1",
+                "--windows",
+                "2",
+                "--train",
+                "3",
+                "--test",
+                "2",
+            ],
+            "the grid has 502,000 combinations, each for 2 windows, about ",
+        ),
     ],
 )
 def test_a_walk_forward_that_cannot_be_is_one_line_and_leaves_nothing(words, says, tola):

@@ -78,6 +78,19 @@ def test_random_sets_of_a_grid_are_all_different():
     assert not driver.ask()
 
 
+def test_a_grid_of_more_sets_than_a_list_can_hold_is_counted_and_drawn_from():
+    axes = ["rr=1:9:0.0001", "disp_k=1:9:0.0001", "risk_pct=0.001:1:0.001",
+            "max_losses_row=1:1000:1", "order_bars=1:1000:1",
+            "min_risk=0.001:0.99:0.0001"]  # fmt: skip
+    space = make_space(axes, GOLD)
+
+    whole, _, _ = make_driver(space, SHARPE, None, None, 1)
+    drawn, _, _ = make_driver(space, SHARPE, "random", 20, 1)
+
+    assert whole.total == space.size > 10**20
+    assert len({tuple(given.values()) for given in drawn.ask()}) == 20
+
+
 @pytest.mark.parametrize("search", [None, "grid", "random", "tpe"])
 def test_a_grid_no_larger_than_the_trials_is_run_whole(search):
     driver, name, remark = make_driver(COARSE, SHARPE, search, 5000, 1)

@@ -168,7 +168,9 @@ def walkforward(
     trials: Annotated[
         int | None, option("N", "Combinations in each window; default: the grid, else 1000.")
     ] = None,
-    search: Annotated[str | None, option("HOW", "grid, random, tpe (learns as it goes).")] = None,
+    search: Annotated[
+        str | None, option("HOW", "grid, random, tpe or nsga2 (these two learn as they go).")
+    ] = None,
     objective: Annotated[
         str | None, option("FIGURE", "What is best: sharpe (default), net_profit, calmar, ...")
     ] = None,

@@ -125,7 +125,7 @@ def _next_step(summary: Mapping[str, Any], again: Sequence[str]) -> str:
         return go_on(summary, again)
     best = summary["best"]
     if best is None:
-        return f"a wider grid, without bounds: {command_line(_without_bounds(again))}"
+        return widen(again)
     from backtests.search.space import text_of
 
     words = [word for word in again if word not in _WITHOUT_VALUE]
@@ -137,11 +137,12 @@ def _next_step(summary: Mapping[str, Any], again: Sequence[str]) -> str:
     return f"the best one's trades, in Backtrader: {command_line(words)}"
 
 
-def _without_bounds(again: Sequence[str]) -> list[str]:
+def widen(again: Sequence[str]) -> str:
+    """Return what to do after a search in which no set met the bounds."""
     words = [word for word in again if word not in _WITHOUT_VALUE]
     for option in (*_BOUNDS, "--out"):
         words = without_value(words, option)
-    return words
+    return f"a wider grid, without bounds: {command_line(words)}"
 
 
 def go_on(summary: Mapping[str, Any], again: Sequence[str]) -> str:

@@ -8,9 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backtests.verbs.commands import RUNS, DrawStudy, log_level, run_name
-from backtests.verbs.outcome import FAILED, Outcome, command_line, params_words, settings_words
+from backtests.verbs.outcome import (
+    DONE,
+    FAILED,
+    Outcome,
+    command_line,
+    params_words,
+    settings_words,
+)
 from backtests.verbs.progress import Progress
-from backtests.verbs.sweep_commands import constraints_of, drawn, go_on
+from backtests.verbs.sweep_commands import constraints_of, drawn, go_on, widen
 from core.results import RunFolder, write_json
 
 if TYPE_CHECKING:
@@ -28,7 +35,9 @@ def walkforward(
     draw: DrawStudy,
     again: Sequence[str],
 ) -> Outcome:
-    """Walk a plan forward and leave a run folder; exit code 1 if Ctrl-C ended it.
+    """Walk a plan forward and leave a run folder.
+
+    The exit code is 1 if Ctrl-C ended it, or no window found a set that meets the bounds.
 
     Parameters
     ----------
@@ -93,13 +102,20 @@ def walkforward(
         summary["files"] |= drawn(folder, lambda: draw_walk(folder, draw))
         write_json(walked.path / SUMMARY, summary)
     overridden = [f"override: {line}" for line in request.overrides]
-    last = command_line(["report", run_name(summary)])
-    gate = ["ready", request.plans[0].plan.name, *params_words(flags), *settings_words(config)]
+    has_traded = any(window["params"] is not None for window in summary["windows"])
+    if not has_traded:
+        step = widen(again)
+    elif request.settings.report:
+        gate = ["ready", request.plans[0].plan.name, *params_words(flags), *settings_words(config)]
+        step = command_line(gate)
+    else:
+        step = command_line(["report", run_name(summary)])
     return Outcome(
         summary,
         [*overridden, *summary_lines(summary)],
-        command_line(gate) if request.settings.report else last,
+        step,
         short_lines(summary),
+        DONE if has_traded else FAILED,
     )
 
 

@@ -15,6 +15,7 @@ from backtests.search.here import Stopped, Workers
 from backtests.search.objective import METRICS, Goal
 from backtests.search.runners import Given, Record
 from backtests.search.search import Tally, search
+from backtests.search.summary import check_any
 from backtests.search.table import Table
 from backtests.walkforward.runner import WINDOW
 from backtests.walkforward.study import ALL, Figures, Memory
@@ -64,7 +65,7 @@ class Chooser:
 
         Raises
         ------
-        KeyboardInterrupt : it was stopped; what was run is kept.
+        TolaError : every set failed. KeyboardInterrupt : it was stopped; what was run is kept.
         """
         if self.learns:
             own = _OfWindow(self.workers, place)
@@ -87,6 +88,8 @@ class Chooser:
         self.known += shared * (int(table.done.sum()) - tally.run)
         if self.stopped():
             raise KeyboardInterrupt
+        if place in (ALL, 0):  # no later window can bear what fails from the first one on
+            check_any(table)
         return table
 
     def _best(self, table: Table, figures: Any) -> Choice:

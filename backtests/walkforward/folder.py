@@ -51,8 +51,8 @@ def walk_in_folder(
 
     Raises
     ------
-    TolaError : data or windows are at fault, there are too many sets, no study fits, or the disk
-        is full.
+    TolaError : data or windows are at fault, there are too many sets or all of them failed, no
+        study fits, or the disk is full.
     KeyboardInterrupt : Ctrl-C before there was anything to keep.
     """
     walker.check_size()
@@ -61,17 +61,17 @@ def walk_in_folder(
         path = folders.find_study(runs, out, identity, NAMES, FILE)
     else:
         path = folders.claim(runs, out)
-    sets = 0
+    sets = failed = 0
     try:
         with WalkStudy(path / FILE, identity) as study:
             try:
                 walk = _walk(walker, study, progress, stopping)
             finally:
-                windows, sets = len(study.windows()), len(study)
+                windows, sets, failed = len(study.windows()), len(study), study.failed()
         if not sets:
             raise KeyboardInterrupt
     except BaseException:
-        if not sets and not resume:
+        if sets == failed and not resume:
             folders.drop(path)
         raise
     if walk is None:

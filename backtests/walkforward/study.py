@@ -129,6 +129,10 @@ class WalkStudy(StudyFile):
         )  # fmt: skip
         self.insert(_PUT_WINDOW, [row])
 
+    def failed(self) -> int:
+        """Return how many of the sets that were run failed."""
+        return int(self.select("SELECT COUNT(*) FROM sets WHERE fault <> ''")[0][0])
+
     def __len__(self) -> int:
         return int(self.select("SELECT COUNT(*) FROM sets")[0][0])
 

@@ -149,7 +149,7 @@ class Walker:
 
         Raises
         ------
-        KeyboardInterrupt : it was stopped.
+        TolaError : every set failed. KeyboardInterrupt : it was stopped.
         """
         windows, market = self.runner.windows, self.prepared.market
         memory = Forgetful() if memory is None else memory

@@ -257,6 +257,27 @@ def test_a_walk_forward_that_cannot_be_is_one_line_and_leaves_nothing(words, say
     assert not list(Path("runs").glob("[0-9]*"))
 
 
+def test_a_walk_forward_of_sets_that_all_fail_says_why(tola):
+    words = ("gold", "--grid", "min_risk=50:90:10", "--set", "max_risk=40")
+
+    said = tola("walkforward", *words)
+
+    assert said.code == 1
+    assert said.error == tola("sweep", *words).error
+    assert not list(Path("runs").iterdir())
+
+
+def test_a_walk_forward_in_which_no_set_meets_the_bounds_ends_as_such_a_sweep(tola):
+    said = tola("walkforward", "gold", "--grid", "rr=1,2", "--windows", "2", "--min-trades", "999",
+                "--no-report")  # fmt: skip
+
+    assert said.code == 1
+    assert said.out.splitlines()[-1] == (
+        "next: a wider grid, without bounds: python run.py walkforward gold --grid rr=1,2 "
+        "--windows 2"
+    )
+
+
 def test_the_page_needs_no_network_and_names_its_charts(tola):
     tola("sweep", "gold", *GRID)
     page = _Page()

@@ -10,7 +10,7 @@ import typer
 from backtests.verbs.console import App, console, show
 from cli.joints import draw_report, open_sandbox
 from cli.options import RUN_NAMES, Config, Json, Plans, RunName, examples, option, switch
-from cli.plan_options import CASH, PARAMS, REPLAY, REPORT, RISK, TERMS, Flags, plan_options
+from cli.plan_options import CASH, PARAMS, PRICES, REPLAY, REPORT, RISK, TERMS, Flags, plan_options
 
 sessions_app = App()
 
@@ -88,7 +88,7 @@ def live(
 @sessions_app.command(
     epilog=examples("ready gold", "ready gold --set rr=2.5", "ready gold --paper-days 10 --json")
 )
-@plan_options(PARAMS)
+@plan_options(*PRICES, PARAMS, RISK)
 def ready(
     plan: Annotated[
         list[str] | None, typer.Argument(metavar="[PLAN]", help="Of tola.toml, or bundled.")
@@ -103,7 +103,8 @@ def ready(
 
     Asked for: an audit of this plan, data and code that found nothing; a walk-forward that earned
     out of sample; days on paper, in their own time and verified; slippage within what is assumed;
-    a limit on the day's loss; a login that lives. Exit code 0 only if all hold.
+    a limit on the day's loss; a login that lives. Exit code 0 only if all hold. What audit and
+    walk-forward were given is given here, too.
     """
     from live.verbs.ready_command import ready as run_ready
 

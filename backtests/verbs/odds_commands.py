@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backtests.verbs.commands import RUNS, DrawStudy
-from backtests.verbs.outcome import Outcome, command_line, settings_words
+from backtests.verbs.outcome import Outcome, command_line, plan_words, settings_words
 from backtests.verbs.progress import Progress
 from backtests.verbs.study_folder import study_folder, write_study
 from core.config_fields import flag_name, is_file_name
@@ -57,8 +57,12 @@ def odds(
                 f"run first: python run.py odds PLAN {flag} ..."
             )
         source = source_of_run(folder, asked["plan"], config)
+        step = ["runs", "show", folder.name]
     else:
-        source = source_of_plan(resolve(names, flags, config), progress)
+        request = resolve(names, flags, config)
+        source = source_of_plan(request, progress)
+        step = ["ready", request.plans[0].plan.name, *plan_words(names, flags)]
+        step += settings_words(config)
     sample = source.sample
     accounts = limits_of(asked["presets"], load(config).risk, sample.cash, sample.currency)
     told = {name: asked[name] for name in ("paths", "horizon", "seed", "ruin_pct", "block",
@@ -71,8 +75,6 @@ def odds(
     text = lines(document)
     if draw is not None:
         text.append(f"report {document['files']['report']}")
-    named = ["ready", *names[:1], *settings_words(config)]
-    step = ["runs", "show", source.name] if source.name else named
     return Outcome(document, text, command_line(step), short_lines(document))
 
 

@@ -19,6 +19,14 @@ logger = logging.getLogger(__name__)
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
 
+_RECORDED = ("data", "tz", "from", "to")
+_OF_PLAN = ("strategy", *_RECORDED, "instrument", "timeframe", "with", "params", "risk")
+"""Options of a plan that `audit`, `walkforward`, `ready` and `live` all take."""
+
+_RECORDED = ("data", "tz", "from", "to")
+_OF_PLAN = ("strategy", *_RECORDED, "instrument", "timeframe", "with", "params", "risk")
+"""Options of a plan that `audit`, `walkforward`, `ready` and `live` all take."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -64,9 +72,27 @@ def settings_words(config: str | Path | None) -> list[str]:
     return [] if config is None or str(config) == DEFAULT_FILE else ["--config", str(config)]
 
 
-def params_words(flags: Mapping[str, Any]) -> list[str]:
-    """Return the words by which a command is given the strategy's parameters that this one had."""
-    return [word for text in flags.get("params") or () for word in ("--set", text)]
+def plan_words(
+    names: Sequence[str], flags: Mapping[str, Any], *, recorded: bool = True
+) -> list[str]:
+    """Return the options by which a further command, given a plan's name, means it as this one did.
+
+    Parameters
+    ----------
+    names, flags : of this one; where it had no name, `--strategy` is the plan's.
+    recorded : also those that only recorded prices can follow.
+    """
+    from core.config_fields import flag_name
+
+    left_out = () if recorded else _RECORDED
+    words = []
+    for name in _OF_PLAN:
+        value = flags.get(name)
+        if value is None or name in left_out or (name == "strategy" and not names):
+            continue
+        for text in value if isinstance(value, list) else [value]:
+            words += [flag_name(name), str(text)]
+    return words
 
 
 def describe(error: BaseException) -> tuple[str, int]:

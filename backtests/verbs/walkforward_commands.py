@@ -13,7 +13,7 @@ from backtests.verbs.outcome import (
     FAILED,
     Outcome,
     command_line,
-    params_words,
+    plan_words,
     settings_words,
 )
 from backtests.verbs.progress import Progress
@@ -105,9 +105,9 @@ def walkforward(
     has_traded = any(window["params"] is not None for window in summary["windows"])
     if not has_traded:
         step = widen(again)
-    elif request.settings.report:
-        gate = ["ready", request.plans[0].plan.name, *params_words(flags), *settings_words(config)]
-        step = command_line(gate)
+    elif request.settings.report and not flags.get("instrument_set"):  # the gate knows no such
+        words = [*plan_words(names, flags), *settings_words(config)]
+        step = command_line(["ready", request.plans[0].plan.name, *words])
     else:
         step = command_line(["report", run_name(summary)])
     return Outcome(

@@ -15,8 +15,9 @@ from brokers.registry import VENUES
 from core.calendar import get_calendar
 from core.config import Config
 from core.errors import TolaError
-from live.ready.checks import Check, failed, passed
+from live.ready.checks import Check, failed, inapplicable, passed
 from live.ready.records import SessionRecord, newest_walk_forward, read_audit, sessions_of
+from strategies.base import SetupStrategy
 
 PAPER_DAYS = 5
 _AXIS = "rr=1:3:0.5"
@@ -30,6 +31,7 @@ def examine(
     *,
     paper_days: int = PAPER_DAYS,
     again: Sequence[str] = (),
+    on_market: Sequence[str] = (),
 ) -> list[Check]:
     """Look at everything one plan should have before it trades for real.
 
@@ -37,14 +39,14 @@ def examine(
     ----------
     request : of that plan alone. config : the settings it was read from. runs : the run folders.
     paper_days : verified trading days on paper that are asked for.
-    again : words that a command needs to mean this very plan.
+    again : words that a command needs to mean this very plan. on_market : the same for a session.
     """
     account, plan = request.accounts[0], request.plans[0]
     sessions = [item for item in sessions_of(runs, plan.plan_id) if _is_of_this_plan(item, plan)]
     return [
         _audit(plan, runs, again),
         _walk_forward(plan, runs, again),
-        _paper(plan, request, sessions, paper_days, again),
+        _paper(plan, request, sessions, paper_days, on_market),
         _slippage(plan, request, sessions),
         _limits(account, plan),
         _token(plan, config),
@@ -82,6 +84,13 @@ def _audit(plan: PlanRequest, runs: Path, again: Sequence[str]) -> Check:
 
 def _walk_forward(plan: PlanRequest, runs: Path, again: Sequence[str]) -> Check:
     name = "out of sample"
+    if not issubclass(plan.strategy, SetupStrategy):
+        return inapplicable(
+            name,
+            f"{plan.strategy.__name__} is a plain Backtrader strategy, which no walk-forward can "
+            "run: its days on paper are all it shows out of sample (a setup machine is walked, "
+            "docs/sweep.md)",
+        )
     remedy = command_line(["walkforward", plan.plan.name, "--grid", _AXIS, *again])
     found = newest_walk_forward(runs, plan.plan_id)
     if found is None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backtests.verbs.outcome import (
     DONE,
     FAILED,
     Outcome,
     command_line,
-    params_words,
+    plan_words,
     settings_words,
 )
 from core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from live.ready import Check
 
 RUNS = Path("runs")
 
@@ -42,16 +45,15 @@ def ready(names: Sequence[str], flags: Mapping[str, Any], config: str, paper_day
         found = ", ".join(plan.plan.name for plan in request.plans)
         raise ConfigError(f"ready takes one plan at a time; name one of: {found}")
     plan = request.plans[0]
-    again = [*params_words(flags), *settings_words(config)]
-    checks = examine(request, load(config), RUNS, paper_days=paper_days, again=again)
+    again = [*plan_words(names, flags), *settings_words(config)]
+    on_market = [*plan_words(names, flags, recorded=False), *settings_words(config)]
+    checks = examine(
+        request, load(config), RUNS, paper_days=paper_days, again=again, on_market=on_market
+    )
     wrong = [check for check in checks if not check.is_passed]
     width = max(len(check.name) for check in checks)
-    lines = [f"NOT READY  {'; '.join(check.text for check in wrong)}" if wrong
-             else f"READY  {plan.plan.name}: every check passed"]  # fmt: skip
-    lines += [
-        f"  {'ok' if check.is_passed else 'FAIL':<4}  {check.name:<{width}}  {check.text}"
-        for check in checks
-    ]
+    lines = [_verdict(plan.plan.name, checks)]
+    lines += [f"  {check.mark:<4}  {check.name:<{width}}  {check.text}" for check in checks]
     document = {
         "plan_id": plan.plan_id,
         "ready": not wrong,
@@ -61,5 +63,15 @@ def ready(names: Sequence[str], flags: Mapping[str, Any], config: str, paper_day
     told = [f"override: {line}" for line in request.overrides] + lines
     if wrong:
         return Outcome(document, told, wrong[0].remedy, lines[:1], FAILED)
-    words = ["live", plan.plan.name, "--account", str(plan.plan.account), *again]
+    words = ["live", plan.plan.name, "--account", str(plan.plan.account), *on_market]
     return Outcome(document, told, command_line(words), lines[:1], DONE)
+
+
+def _verdict(name: str, checks: Sequence[Check]) -> str:
+    wrong = [check.text for check in checks if not check.is_passed]
+    if wrong:
+        return f"NOT READY  {'; '.join(wrong)}"
+    without = [check.name for check in checks if not check.applies]
+    if without:
+        return f"READY  {name}: every check passed but {', '.join(without)}, which does not apply"
+    return f"READY  {name}: every check passed"

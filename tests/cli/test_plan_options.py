@@ -36,7 +36,7 @@ TAKES = {
     "walkforward": SEARCHED,
     "audit": [*PRICES, "params", "risk", "report"],
     "odds": [*PRICES, "cash", "params"],
-    "ready": ["params"],
+    "ready": [*PRICES, "params", "risk"],
     "live": [*PRICES, "cash", "params", "risk", *TERMS, "report"],
 }
 

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from core.calendar import day_number, get_calendar
+from live.ready.checks import passed
 from live.ready.records import SessionRecord
 from tests.brokers.kite.market import KEY, SECRET, browser, free_port, settings_text, start_box
+from tests.cli.market import EVERY_TENTH
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -119,6 +121,48 @@ def test_a_swept_winner_is_gated_with_the_parameters_it_was_tried_with(desk):
     text = desk("ready", "first", "--set", "rr=3").out.splitlines()
     assert text[0] == "override: first.params = rr=3 (flag --set)"
     assert text[1].startswith("NOT READY  no walk-forward; paper days 0 of 5; ")
+
+
+def test_a_plain_strategy_is_told_that_no_walk_forward_can_be_made_and_may_pass(desk, monkeypatch):
+    Path("my.py").write_text(EVERY_TENTH)
+    Path("tola.toml").write_text(SETTINGS.replace('"breakout"', '"my.py:EveryTenth"'))
+    said = desk("ready", "first", "--json")
+
+    assert checks(said)["out of sample"]["applies"] is False
+    assert {row["name"] for row in json.loads(said.out)["findings"]} == {
+        "audit", "paper days", "token"
+    }  # fmt: skip
+    assert desk("audit", "first", "--cuts", "2", "--no-report").code == 0
+    for name, word in (("_paper", "paper days"), ("_token", "token")):
+        monkeypatch.setattr(f"live.ready.gate.{name}", lambda *_, word=word: passed(word, "held"))
+    said = desk("ready", "first")
+    lines = said.out.splitlines()
+    assert said.code == 0
+    assert lines[0] == ("READY  first: every check passed but out of sample, which does not apply")
+    assert lines[2].startswith("  n/a   out of sample  EveryTenth is a plain Backtrader strategy")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("walkforward", "--grid", "left=2,3", "--windows", "2"),
+        ("odds", "--perturb", "0", "--paths", "200"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_is_proposed_after_a_run_on_a_file_of_its_own_works_as_printed(desk, words):
+    file = ROOT / "data" / "xauusd_15m_synthetic.csv.gz"
+    plan = ("gold_smc", "--data", str(file), "--instrument", "XAUUSD", "--tz", "UTC", "--to",
+            "2025-02", "--set", "rr=2.5")  # fmt: skip
+
+    said = desk(words[0], *plan, *words[1:])
+
+    assert said.code == 0, said.err
+    step = said.out.splitlines()[-1].removeprefix("next: python run.py ")
+    assert step.split()[:2] == ["ready", "gold_smc"]
+    text = checks(desk(*step.split(), "--json"))["out of sample"]["text"]
+    assert text.startswith("walk-forward 0001" if words[0] == "walkforward" else "no walk-forward")
+    assert "out of date" not in text
 
 
 def test_what_is_missing_is_told_with_a_command_that_can_be_typed(desk):

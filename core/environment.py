@@ -72,6 +72,7 @@ def enter(arguments: list[str], root: Path = ROOT) -> None:
         sys.exit(_fail("Tola is not installed yet; run: python run.py setup"))
     command = [str(inside), *arguments]
     if os.name == "nt":
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the child hears it too, and says how it ends
         sys.exit(subprocess.call(command))
     sys.stdout.flush()
     os.execv(command[0], command)

@@ -107,6 +107,24 @@ def test_ctrl_c_before_the_first_bar_ends_at_once_and_says_so(asleep, tmp_path):
     assert not list((tmp_path / "runs").glob("*"))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no process there can send itself Ctrl-C")
+def test_ctrl_c_while_the_program_is_imported_is_one_line(tmp_path):
+    (tmp_path / "typer.py").write_text(
+        "import os, signal\n"
+        "try:\n    os.kill(os.getpid(), signal.SIGINT)\nexcept BaseException:\n    pass\n"
+        "raise ImportError('gone on')\n"
+    )
+    words = [sys.executable, str(ROOT / "run.py"), "backtest"]
+
+    done = subprocess.run(
+        words, env={**os.environ, "PYTHONPATH": str(tmp_path)}, cwd=tmp_path, check=False,
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "interrupted: nothing was kept\n"
+
+
 def test_ctrl_c_that_a_library_makes_an_error_of_its_own_is_still_ctrl_c():
     with pytest.raises(KeyboardInterrupt), listening():
         try:

@@ -1,7 +1,7 @@
 """Runs sets on a Dask cluster: a scheduler that stands somewhere, or one started here.
 
 The plan's parcel goes to each worker once, those that come later too (a worker plugin); then only
-places and parameters travel. Dask runs a lost worker's sets again elsewhere.
+parameters travel.
 """
 
 from __future__ import annotations
@@ -11,26 +11,21 @@ import pickle
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import suppress
-from queue import Empty, Queue
 from typing import Any
 
+from backtests.search.dealing import PATIENCE_SECS, Dealing, scheduler_gone
 from backtests.search.here import Stopped
 from backtests.search.parcel import Parcel
 from backtests.search.pool import without_interrupts
-from backtests.search.portions import Portion, Portions
 from backtests.search.runners import Given, Record, Runner
 from core.errors import ConfigError, TolaError
 
 LOCAL = "local"
-PATIENCE_SECS, _START_SECS = 10.0, 60.0
-_AHEAD = 2
-"""Portions a worker holds at a time: the next one is there when the last is done."""
+_START_SECS = 60.0
 _SILENT_FOR = "60s"
 """A local worker that says nothing for so long is taken for dead; Dask's own is five minutes."""
-_LISTEN_SECS = 0.2
-_LOOK_SECS = 5.0
-"""How often it is asked for workers that have come since."""
 
 
 class Cluster:
@@ -55,13 +50,7 @@ class Cluster:
         if address == LOCAL:
             silence = {"distributed.scheduler.worker-ttl": _SILENT_FOR}
             with without_interrupts(), _dask_settings(silence):
-                self._cluster = distributed.LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    processes=True,
-                    dashboard_address="127.0.0.1:0",
-                    silence_logs=logging.CRITICAL,
-                )
+                self._cluster = _start(distributed, workers)
             self._client = distributed.Client(self._cluster, set_as_default=False)
         else:
             self._client = _connect(distributed, address)
@@ -73,9 +62,16 @@ class Cluster:
 
     def take(self, parcel: Parcel) -> Cluster:
         """Send a packed runner to all workers, also those that come later; return this."""
+        self._leave_parcel()
         self._key = parcel.key
         self._client.register_plugin(_plugin(_dask(), parcel), name=f"tola-{parcel.key}")
         return self
+
+    def _leave_parcel(self) -> None:
+        """Let workers that come later no longer be sent what was taken."""
+        if self._key:
+            with suppress(TimeoutError, OSError, RuntimeError, ValueError):
+                self._client.unregister_worker_plugin(f"tola-{self._key}")
 
     @property
     def addresses(self) -> list[str]:
@@ -90,52 +86,22 @@ class Cluster:
         Raises
         ------
         ConfigError : a worker cannot read the strategy's file.
-        TolaError : the scheduler is gone, or workers are lost over the same sets again and again.
+        TolaError : the scheduler is gone, or all workers are.
         """
-        done: Queue[Any] = Queue()
-        under_way: dict[Any, tuple[int, Portion]] = {}
-        names = self.addresses
-        portions = Portions(len(table), len(names))
-        looked = time.monotonic()
+        try:
+            yield from Dealing(self._send, lambda: self.addresses, table, stopped).run()
+        except (CancelledError, OSError, TimeoutError, RuntimeError) as cause:
+            raise scheduler_gone(cause) from cause
 
-        def deal(place: int) -> None:
-            portion = None if stopped() else portions.take(place)
-            if portion is None:
-                return
-            future = self._client.submit(
-                play, self._key, pickle.dumps(table[portion.first : portion.last]),
-                workers=[names[place]], allow_other_workers=True, pure=False,
-            )  # fmt: skip
-            under_way[future.key] = (place, portion)
-            future.add_done_callback(done.put)
-
-        def greet() -> None:
-            for name in self.addresses:
-                if name not in names:
-                    names.append(name)
-                    portions.add_worker()
-                    for _ in range(_AHEAD):
-                        deal(len(names) - 1)
-
-        for place in range(len(names)):
-            for _ in range(_AHEAD):
-                deal(place)
-        while under_way:
-            if time.monotonic() - looked > _LOOK_SECS:
-                looked = time.monotonic()
-                greet()
-            try:
-                future = done.get(timeout=_LISTEN_SECS)
-            except Empty:
-                continue
-            place, portion = under_way.pop(future.key)
-            records, seconds = self._result(future)
-            portions.took(place, portion, seconds)
-            deal(place)
-            yield portion.first, records
+    def _send(self, worker: str, table: Sequence[Given]) -> Any:
+        return self._client.submit(
+            play, self._key, pickle.dumps(list(table)), workers=[worker], pure=False
+        )
 
     def close(self) -> None:
         """Leave the scheduler; end a local cluster."""
+        if self._address != LOCAL:
+            self._leave_parcel()
         with suppress(TimeoutError, OSError):  # a worker that is being replaced takes its time
             self._client.close(timeout=PATIENCE_SECS)
             if self._cluster is not None:
@@ -170,25 +136,6 @@ class Cluster:
         """Return each worker's versions, or the exception it answered with."""
         answers: Mapping[str, Any] = self._client.run(versions, on_error="return")
         return answers
-
-    def _result(self, future: Any) -> tuple[Sequence[Record], float]:
-        from concurrent.futures import CancelledError
-
-        distributed = _dask()
-        try:
-            content, seconds = future.result(timeout=PATIENCE_SECS)
-        except distributed.KilledWorker as cause:
-            raise TolaError(
-                "the cluster lost several workers over the same sets; what was done is kept "
-                "(--resume): look at a worker's log"
-            ) from cause
-        except (CancelledError, OSError, TimeoutError, RuntimeError) as cause:
-            raise TolaError(
-                f"the cluster's scheduler is gone ({cause or type(cause).__name__}); what was done "
-                "is kept (--resume)"
-            ) from cause
-        records: list[Record] = pickle.loads(content)
-        return records, seconds
 
 
 _parcels: dict[str, Parcel] = {}
@@ -241,7 +188,29 @@ def _plugin(distributed: Any, parcel: Parcel) -> Any:
     return TakeParcel()
 
 
+def _start(distributed: Any, workers: int) -> Any:
+    try:
+        return distributed.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+        )
+    except (OSError, TimeoutError, RuntimeError) as cause:
+        raise TolaError(
+            f"--cluster local: its worker processes end before they begin ({cause})"
+        ) from cause
+
+
 def _connect(distributed: Any, address: str) -> Any:
+    if not address.startswith(("tcp://", "tls://")):
+        raise ConfigError(f"--cluster {address}: expected tcp://HOST:PORT, or local")
+    if address.startswith("tls://") and distributed.Security().tls_ca_file is None:
+        raise ConfigError(
+            f"--cluster {address}: Dask has no certificates; name them in its settings "
+            "(distributed.comm.tls), or use tcp://"
+        )
     try:
         return distributed.Client(address, timeout=PATIENCE_SECS, set_as_default=False)
     except (OSError, TimeoutError, ValueError, RuntimeError) as cause:
@@ -266,5 +235,7 @@ def _dask() -> Any:
             "--cluster needs Dask: install the extra: pip install '.[cluster]' "
             "(or python run.py setup --dev)"
         ) from cause
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     return distributed

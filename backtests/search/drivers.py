@@ -16,6 +16,7 @@ from backtests.search.objective import PLACES, Goal
 from backtests.search.runners import Given, Record
 from backtests.search.space import Axis, Space, rounded, unbounded
 from core.errors import ConfigError, near_name
+from core.wording import plural
 
 GRID, RANDOM, TPE, NSGA2 = "grid", "random", "tpe", "nsga2"
 SEARCHES = (GRID, RANDOM, TPE, NSGA2)
@@ -231,7 +232,7 @@ def make_driver(
     remark = ""
     if size is not None and size <= trials:
         if search not in (None, GRID):
-            remark = f"the grid has {size:,} combinations only: all of them were run"
+            remark = f"the grid has {plural(size, 'combination')} only: all of them were run"
         return Listed(space, size), GRID, remark
     if search == GRID:
         raise ConfigError(

@@ -15,8 +15,13 @@ from backtests.search.cluster import versions
 from backtests.search.parcel import file_digest
 from backtests.search.runners import Runner, bars_of, strategy_file
 from backtests.search.study import FORMAT
+from core.calendar import day_date
+from core.fact_tables import DatedFact, constant
+from core.instruments import Instrument
 
 _DIGITS = 16
+_OF_MARKET = ("calendar", "quote_currency", "venue", "price_side", "proxy_for", "has_volume",
+              "spread_by_hour")  # fmt: skip
 _RULES = (
     "fills", "intrabar", "limit_fill", "volume_share", "news_spread", "costs", "margin",
     "unconfirmed",
@@ -38,7 +43,6 @@ def identity_of(request: BacktestRequest, runner: Runner, engine: str) -> dict[s
         "instrument": {
             "symbol": plan.instrument.symbol,
             "timeframe": plan.plan.timeframe,
-            "facts": _digest(repr(plan.instrument).encode()),
         },
         "data": _digest(*(column for bars in bars_of(runner) for column in _columns(bars))),
         "settings": plain_params(plan.params),
@@ -51,9 +55,26 @@ def identity_of(request: BacktestRequest, runner: Runner, engine: str) -> dict[s
             "limits": [repr(limits) for limits in account.limits],
             **{name: getattr(settings, name) for name in _RULES},
         },
+        "facts": _facts(plan.instrument),
         "code": running.pop("Tola"),
         "libraries": running,
     }
+
+
+def _facts(instrument: Instrument) -> dict[str, Any]:
+    """Return an instrument's facts so that one that differs can be told."""
+    told = {name: getattr(instrument, name) for name in _OF_MARKET}
+    return {**told, **{name: _through_time(fact) for name, fact in instrument.table.items()}}
+
+
+def _through_time(fact: DatedFact) -> float | list[str]:
+    if fact == constant(fact.values[0]):
+        return fact.values[0]
+    rows = zip(fact.values, fact.since, fact.confirmed, strict=True)
+    return [
+        f"{value!r}{f' since {day_date(day)}' if day > 0 else ''}{'' if known else ', unconfirmed'}"
+        for value, day, known in rows
+    ]
 
 
 def _columns(bars: Any) -> Iterator[bytes]:

@@ -19,6 +19,7 @@ from backtests.search.objective import METRICS, PLACES, Goal, read_constraints, 
 from backtests.search.space import text_of
 from backtests.search.text import figure_head, figure_text, headline, luck_lines, params_text
 from core.results import RunFolder
+from core.wording import plural
 
 Array = np.ndarray[Any, Any]
 Summary = Mapping[str, Any]
@@ -84,10 +85,10 @@ def _axes_text(summary: Summary) -> str:
 def _verdict(summary: Summary) -> str:
     count, name = summary["combinations"]["evaluated"], summary["objective"]
     if summary["best"] is None:
-        return f"none of {count:,} combinations counts"
+        return f"{plural(count, 'combination')}, and none counts"
     best = figure_text(name, summary["best"]["objective"], summary["currency"])
     return (
-        f"best {figure_head(name)} of {count:,} combinations: {best} at "
+        f"best {figure_head(name)} of {plural(count, 'combination')}: {best} at "
         f"{params_text(summary['best']['params'])}"
     )
 
@@ -214,7 +215,7 @@ def _spread(label: str, group: Array, name: str, results: _Results) -> dict[str,
     low, middle, high = (float(value) for value in np.quantile(group, (0.25, 0.5, 0.75)))
     text = figure_text(name, middle, str(results.summary["currency"]))
     return {"label": label, "low": low, "value": middle, "high": high,
-            "text": f"{text}  ({len(group):,} sets)"}  # fmt: skip
+            "text": f"{text}  ({plural(len(group), 'set')})"}  # fmt: skip
 
 
 def _maps(results: _Results, scales: Sequence[_Scale]) -> list[dict[str, Any]]:
@@ -230,7 +231,7 @@ def _maps(results: _Results, scales: Sequence[_Scale]) -> list[dict[str, Any]]:
     left_out = len(found) - MOST_PAIRS
     lines = ["A cell is the median over all other parameters; the frame is the best set's."]
     if left_out > 0:
-        lines.append(f"{left_out} pairs with less between their cells are left out.")
+        lines.append(f"Left out, with less between their cells: {plural(left_out, 'pair')}.")
     charts = [chart for _, chart in found[:MOST_PAIRS]]
     return [{"title": "Two at a time", "items": [{"kind": "text", "lines": lines}, *charts]}]
 
@@ -299,9 +300,9 @@ def _lines(results: _Results, scales: Sequence[_Scale]) -> list[dict[str, Any]]:
     ]
     ends = sorted((low * results.goal.first.sign, high * results.goal.first.sign))
     part = "" if len(lines) == all_sets else f"{len(lines)} of "
-    chart = {"kind": "parallel", "title": f"{part}{all_sets:,} sets", "unit": "bright is better",
-             "axes": axes, "lines": lines, "low": ends[0], "high": ends[1],
-             "file": "plots/parallel"}  # fmt: skip
+    chart = {"kind": "parallel", "title": f"{part}{plural(all_sets, 'set')}",
+             "unit": "bright is better", "axes": axes, "lines": lines, "low": ends[0],
+             "high": ends[1], "file": "plots/parallel"}  # fmt: skip
     return [{"title": "All at once", "items": [chart]}]
 
 

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -150,32 +150,35 @@ def serve(line: Connection, parcel: Parcel) -> None:
     except TolaError as fault:
         line.send(ConfigError(str(fault)))
         return
-    line.send(None)
-    while True:
-        try:
+    with suppress(EOFError, OSError):  # whoever asked is gone
+        line.send(None)
+        while True:
             portion, table = line.recv()
-        except (EOFError, OSError):
-            return
-        began = time.perf_counter()
-        records = runner.run(table)
-        try:
+            began = time.perf_counter()
+            records = runner.run(table)
             line.send((portion, records, time.perf_counter() - began))
-        except OSError:
-            return
 
 
 @contextmanager
 def without_interrupts() -> Iterator[None]:
     """Start processes that never hear Ctrl-C: the terminal sends it to all of them.
 
-    A process started while it is ignored goes on ignoring it; what ends them is their line.
+    What a process is started with blocked (or, where nothing can be, ignored) stays so in it; what
+    ends it is its line. One that comes meanwhile is heard here afterwards.
     """
+    if hasattr(signal, "pthread_sigmask"):
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return
     try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     except ValueError:  # not the main thread
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, handler)

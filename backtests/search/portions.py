@@ -43,6 +43,15 @@ class Portions:
         self._sizes = [1] * workers
         self._paces = [0.0] * workers
 
+    @property
+    def left(self) -> int:
+        """How many sets are not dealt out."""
+        return self._ahead + sum(map(len, self._again))
+
+    @property
+    def _ahead(self) -> int:
+        return sum(last - first for first, last in self._stretches)
+
     def add_worker(self) -> None:
         """Let one more worker take part; it begins with half of the longest stretch."""
         self._stretches.append([0, 0])
@@ -66,8 +75,7 @@ class Portions:
         return Portion(first, stretch[0])
 
     def _size(self, worker: int) -> int:
-        left = sum(last - first for first, last in self._stretches)
-        share = left // (2 * len(self._stretches))
+        share = self._ahead // (2 * len(self._stretches))
         least = int(LEAST_SECS * self._paces[worker])
         return max(1, min(self._sizes[worker], max(share, least)))
 

@@ -8,6 +8,7 @@ from backtests.search.drivers import GRID, MOST_SETS, draw_sets
 from backtests.search.runners import Runner
 from backtests.search.space import Space
 from core.errors import ConfigError
+from core.wording import plural
 
 _PROBED = 32
 _TRIALS = 5000
@@ -51,4 +52,4 @@ def span_text(seconds: float) -> str:
     for name, length in units:
         if seconds >= 2 * length:
             return f"{seconds / length:,.0f} {name}"
-    return f"{seconds:,.0f} seconds"
+    return plural(round(seconds), "second")

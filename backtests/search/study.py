@@ -22,7 +22,7 @@ from core.results import json_text
 from core.sqlite import explained, open_database, transaction
 
 FILE = "study.sqlite"
-FORMAT = 1
+FORMAT = 2
 _WAIT_SECS = 30.0
 
 _ABOUT = "CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);"
@@ -49,7 +49,8 @@ IDENTITY = {
     "data": "price data",
     "settings": "settings of the strategy",
     "account": "cash and currency",
-    "rules": "limits and fill rules",
+    "rules": "limits, costs and fill rules",
+    "facts": "contract facts",
     "code": "version of Tola",
     "libraries": "version of numpy or numba",
 }

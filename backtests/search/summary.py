@@ -15,6 +15,7 @@ from backtests.search.space import Space
 from backtests.search.table import Table
 from core.errors import TolaError
 from core.results import iso_time
+from core.wording import plural
 
 MOST_TOLD = 10
 FIRST_FAULTS = 3
@@ -147,9 +148,11 @@ def _notes(made: Made, table: Table, tally: Tally) -> list[str]:
     if made.engine == BACKTRADER:
         notes.append("each combination was a Backtrader run of its own: the slow road")
     if tally.known:
-        notes.append(f"{tally.known:,} combinations stood in the study already")
+        notes.append(f"{plural(tally.known, 'combination')} stood in the study already")
     if table.repeated:
-        notes.append(f"the search came back to a combination it had seen {table.repeated:,} times")
+        notes.append(
+            f"the search came back to a combination it had seen {plural(table.repeated, 'time')}"
+        )
     return notes
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from backtests.results.summary_text import money, signed
 from backtests.search.space import text_of
+from core.wording import plural
 
 Summary = Mapping[str, Any]
 
@@ -56,9 +57,9 @@ def _axis_text(axis: Mapping[str, Any]) -> str:
 
 def _counts(summary: Summary) -> str:
     counts = summary["combinations"]
-    parts = [f"{counts['evaluated']:,} combinations"]
+    parts = [plural(counts["evaluated"], "combination")]
     if counts["evaluated"] < counts["asked"] and summary["interrupted"]:
-        parts[0] = f"{counts['evaluated']:,} of {counts['asked']:,} combinations"
+        parts[0] = f"{counts['evaluated']:,} of {plural(counts['asked'], 'combination')}"
     if counts["run"] and summary["combinations_per_second"]:
         parts[0] += f" in {summary['seconds']:.1f} s ({summary['combinations_per_second']:,.0f}/s)"
     if counts["without_trades"]:

@@ -107,6 +107,19 @@ def test_a_dask_cluster_gives_the_same_also_when_a_worker_is_killed_amidst(gold)
     assert same(found, wanted)
 
 
+@NO_KILL
+def test_a_cluster_whose_only_worker_is_killed_goes_on_when_it_is_back(gold):
+    _, runner, space, wanted = gold
+    cluster = Cluster("local", 1).take(pack(runner, ""))
+    try:
+        (victim,) = cluster._client.run(os.getpid).values()
+        found = figures_of(cluster, space, lambda: os.kill(victim, signal.SIGKILL))
+    finally:
+        cluster.close()
+
+    assert same(found, wanted)
+
+
 class Interrupter(Watcher):
     """Sends Ctrl-C once so many sets were run."""
 
@@ -158,6 +171,11 @@ def test_a_study_of_another_strategy_or_of_other_prices_is_not_gone_on_with(tmp_
 
 
 def test_a_cluster_that_is_not_there_or_runs_other_versions_is_one_clear_line(monkeypatch, gold):
+    monkeypatch.setattr("backtests.search.cluster.PATIENCE_SECS", 1.0)
+    with pytest.raises(ConfigError, match="expected tcp://HOST:PORT, or local"):
+        Cluster("127.0.0.1:9", 1)
+    with pytest.raises(ConfigError, match="Dask has no certificates"):
+        Cluster("tls://127.0.0.1:9", 1)
     with pytest.raises(TolaError, match="no scheduler answers there; start one"):
         Cluster("tcp://127.0.0.1:9", 1)
 

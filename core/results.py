@@ -44,6 +44,7 @@ import numpy as np
 from core.errors import ConfigError, TolaError
 from core.files import put_in_place, replacing
 from core.parquet import write_columns
+from core.wording import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -305,7 +306,7 @@ def find_run(wanted: str, runs: Path) -> RunFolder:
     if wanted == "last" or (wanted.startswith("-") and wanted[1:].isdigit()):
         back = 1 if wanted == "last" else int(wanted[1:])
         if not 1 <= back <= len(known):
-            held = f"{len(known)} run{'s' * (len(known) != 1)}"
+            held = plural(len(known), "run")
             raise ConfigError(f"run {wanted!r}: {runs} holds {held}; make one: backtest")
         return known[-back]
     if (Path(wanted) / "summary.json").is_file():

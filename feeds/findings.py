@@ -77,11 +77,6 @@ def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     )
 
 
-def plural(count: int, word: str) -> str:
-    """Return `1 bar`, `2 bars`."""
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
-
-
 def clock_text(calendar: Calendar, first: int, last: int) -> str:
     """Return one time or a span in the market's zone, the second date only where it differs."""
     zone = calendar.zone

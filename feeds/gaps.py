@@ -9,8 +9,9 @@ import numpy as np
 
 from core.bars import SPECIAL, format_timeframe
 from core.calendar import Calendar, day_date
+from core.wording import plural
 from core.zones import NS_PER_DAY, Times
-from feeds.findings import NOTE, WARNING, Finding, clock_text, plural, runs
+from feeds.findings import NOTE, WARNING, Finding, clock_text, runs
 from feeds.origin import is_among, outside_week
 
 _Array = np.ndarray[Any, Any]

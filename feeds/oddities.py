@@ -14,9 +14,10 @@ import numpy as np
 from core.bars import format_timeframe
 from core.calendar import Calendar
 from core.instruments import get_instrument, instrument_names
+from core.wording import plural
 from core.zones import NS_PER_DAY
 from feeds.columns import PRICES
-from feeds.findings import NOTE, WARNING, Finding, plural, runs
+from feeds.findings import NOTE, WARNING, Finding, runs
 
 _Array = np.ndarray[Any, Any]
 _LineOf = Callable[[int], int | None]

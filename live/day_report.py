@@ -11,6 +11,7 @@ from typing import Any
 
 from core.calendar import day_date
 from core.results import json_text
+from core.wording import plural
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +85,8 @@ def day_line(row: Mapping[str, Any]) -> str:
     held = f", open: {' '.join(row['open'])}" if row["open"] else ", flat"
     return (
         f"{row['day']} {row['account']}: {row['pnl']:+,.2f} {row['currency']}, "
-        f"{row['trades']} trades ({row['won']} won), equity {row['equity']:,.2f}{held}{locked}"
+        f"{plural(row['trades'], 'trade')} ({row['won']} won), equity {row['equity']:,.2f}"
+        f"{held}{locked}"
     )
 
 

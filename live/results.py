@@ -11,6 +11,7 @@ from backtests.request import BacktestRequest
 from backtests.results.summary import summarize
 from backtests.store import run_document, write_tables
 from core.results import RunFolder, RunWriter, iso_time
+from core.wording import plural
 from live.session import SessionRequest, SessionResult
 
 
@@ -68,8 +69,9 @@ def _hands(result: SessionResult) -> list[dict[str, Any]]:
 
 def _hand_note(row: Mapping[str, Any]) -> str:
     return (
-        f"{row['plan_id']}: {row['trades']} trades by hand, net {row['net_profit']:+,.2f} "
-        f"{row['currency']}: in trades.csv and the account's equity, not in the figures of plans"
+        f"{row['plan_id']}: {plural(row['trades'], 'trade')} by hand, net "
+        f"{row['net_profit']:+,.2f} {row['currency']}: in trades.csv and the account's equity, "
+        "not in the figures of plans"
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from core.results import RunFolder
+from core.wording import plural
 from reports.tables import daily_pnl, r_histogram, records
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _r_figure(plan_id: str, trades: pd.DataFrame) -> Figure:
         )
     axes.set_xlabel("R-multiple, net of costs")
     axes.set_ylabel("trades")
-    axes.set_title(f"{plan_id}: {len(trades)} trades")
+    axes.set_title(f"{plan_id}: {plural(len(trades), 'trade')}")
     _plain_axes(axes)
     return figure
 

@@ -19,11 +19,6 @@ def number(value: Any, decimals: int = 2, suffix: str = "") -> str:
     return text + suffix
 
 
-def count_of(amount: int, one: str, many: str = "") -> str:
-    """Return a count with its noun: '1 trade', '2 trades'."""
-    return f"{amount:,} {one if amount == 1 else many or one + 's'}"
-
-
 def signed_class(value: Any) -> str:
     """Return the colour class of a profit or loss."""
     if value is None or value != value or value == 0:

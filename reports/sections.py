@@ -11,6 +11,7 @@ from html import escape
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from core.wording import plural
 from reports.markup import (
     Cell,
     bar_rows,
@@ -18,7 +19,6 @@ from reports.markup import (
     cards,
     cell,
     columns,
-    count_of,
     number,
     part,
     quiet,
@@ -218,7 +218,7 @@ def verdict(plan: Summary) -> str:
     needed = plan.get("trades_to_tell") or power.get("needed")
     if needed and plan.get("trades"):
         lines.append(
-            f"<p>{number(plan['trades'], 0)} trades were made; to tell such a mean from zero it "
+            f"<p>Made: {plural(plan['trades'], 'trade')}. To tell such a mean from zero "
             f"takes about <b>{number(needed, 0)}</b>"
             + (f" (power {number(100 * power['power'], 0)} %)" if power.get("power") else "")
             + ".</p>"
@@ -398,7 +398,7 @@ def _limits(account: Summary, rows: Sequence[Summary], zone: str) -> str:
             for row in nearest
         ]
         text = (
-            f"{count_of(len(rows), 'trading day')} under a daily loss limit, "
+            f"{plural(len(rows), 'trading day')} under a daily loss limit, "
             f"{number(locked, 0)} locked. Share of the limit used on the nearest days:"
         )
         right = quiet(text) + bar_rows(lines, "--down", full=1.0)
@@ -496,7 +496,7 @@ def _news(plan: Summary) -> str:
         f"{news.get('impact')}-impact events ({', '.join(news.get('currencies') or [])})."
     )
     if news.get("not_covered"):
-        text += f" {count_of(news['not_covered'], 'trade')} outside the list's dates."
+        text += f" {plural(news['not_covered'], 'trade')} outside the list's dates."
     return table(["", "trades", "winners", "mean", "95 %", "net"], rows) + quiet(text)
 
 
@@ -513,7 +513,7 @@ def _ambiguous(plan: Summary) -> str:
             f"<b>{number(band.get('best'))}</b> {escape(str(plan.get('currency', '')))}.</p>"
         )
     if count is not None:
-        parts.append(quiet(f"{count_of(int(count), 'trade')} would have had other fills."))
+        parts.append(quiet(f"{plural(int(count), 'trade')} would have had other fills."))
     if found:
         zone = zone_of(plan)
         rows = [

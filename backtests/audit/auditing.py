@@ -24,6 +24,7 @@ from backtests.verbs.progress import Progress
 from core.config import Settings
 from core.errors import DataError
 from core.results import iso_time
+from core.wording import plural
 
 LEAST_BARS = 50
 _FIRST_STEPS = 40
@@ -94,7 +95,9 @@ def audit(
     """
     count = len(loaded.series)
     if count < LEAST_BARS:
-        raise DataError(f"{count} bars are too few for an audit; expected {LEAST_BARS} or more")
+        raise DataError(
+            f"{plural(count, 'bar')}, too few for an audit: expected {LEAST_BARS} or more"
+        )
     runs = Runs(account, loaded, settings, progress)
     return _Auditor(runs, opened, cuts, seed).audit()
 
@@ -347,15 +350,15 @@ class _Auditor:
         warmup = int(getattr(self.runs.loaded.request.strategy, "warmup_bars", 0))
         room = count - warmup - LEAST_BARS
         if room < 2:
-            self._note(f"too few bars to look at the warm-up of {warmup} bars")
+            self._note(f"too few bars to look at the warm-up of {plural(warmup, 'bar')}")
             return
         starts = sorted({int(x) for x in self._random.integers(1, min(room, count // 2) + 1, 2)})
         found = begun_later(self.runs, whole, starts)
         done.warmup = found
         if found["setups_differ"]:
             what = (
-                f"{found['setups_differ']} setups after the declared warm-up of "
-                f"{found['declared']} bars depend on where the data begins"
+                f"where the data begins decides {plural(found['setups_differ'], 'setup')} after "
+                f"the declared warm-up of {plural(found['declared'], 'bar')}"
             )
             done.findings.append(Finding("warmup", found["starts"][0], what))
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from backtests.audit.auditing import Audit
+from core.wording import plural
 
 SHOWN = 8
 _NS = 1_000_000_000
@@ -63,13 +64,12 @@ def verdict(done: Audit) -> str:
     """Return the first line."""
     late = _late_words(done)
     if done.is_clean:
-        cut = f"; {len(done.cuts)} files cut short, no trade changed" if done.cuts else ""
-        seen = f"{done.prefixes:,} prefixes, no reading rewritten{cut}"
+        cut = f"; {plural(len(done.cuts), 'file')} cut short, no trade changed" if done.cuts else ""
+        seen = f"{plural(done.prefixes, 'prefix', 'prefixes')}, no reading rewritten{cut}"
         if not done.prefixes:
-            seen = f"{len(done.cuts)} files cut short, no reading and no trade changed"
+            seen = f"{plural(len(done.cuts), 'file')} cut short, no reading and no trade changed"
         return f"PASS  {seen}{late}"
-    count = len(done.findings)
-    return f"FAIL  {count} finding{'s' * (count != 1)} in {done.bars:,} bars{late}"
+    return f"FAIL  {plural(len(done.findings), 'finding')} in {plural(done.bars, 'bar')}{late}"
 
 
 def _late_words(done: Audit) -> str:
@@ -97,20 +97,18 @@ def _warmup_lines(done: Audit) -> list[str]:
     if not compared:
         return []
     if not slow:
-        same = "reading the same" if compared == 1 else "readings the same"
-        return [f"begun later: {compared} {same} after the {whose} of {_bars(declared)}"]
+        return [
+            f"begun later: {plural(compared, 'reading')} the same after the {whose} of "
+            f"{plural(declared, 'bar')}"
+        ]
     text = (
-        f"begun later: {len(slow)} of {compared} readings still depend on where the data begins "
-        f"after the {whose} of {_bars(declared)}"
+        f"begun later: {len(slow)} of {plural(compared, 'reading')} still depend on where the data "
+        f"begins after the {whose} of {plural(declared, 'bar')}"
     )
     if never:
         return [f"{text}; {', '.join(never[:3])} for ever"]
     longest = max(row["settled"] for row in slow.values())
     return [f"{text}, none after {longest:,}"]
-
-
-def _bars(count: int) -> str:
-    return "1 bar" if count == 1 else f"{count:,} bars"
 
 
 def page_content(done: Audit, told: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,8 +117,8 @@ def page_content(done: Audit, told: Mapping[str, Any]) -> dict[str, Any]:
     sections = [_found(done), _delay_section(done), _warmup_section(done), _about(done, identity)]
     return {
         "title": f"Tola: audit of {done.plan_id}",
-        "subtitle": f"{identity['instrument']} {identity['timeframe']} · {done.bars:,} bars, "
-        f"{done.first[:10]} to {done.last[:10]}",
+        "subtitle": f"{identity['instrument']} {identity['timeframe']} · "
+        f"{plural(done.bars, 'bar')}, {done.first[:10]} to {done.last[:10]}",
         "verdict": verdict(done),
         "notices": done.notes,
         "sections": [section for section in sections if section["items"]],

@@ -15,6 +15,7 @@ from backtests.fills.stock_records import order_words
 from backtests.loop.cerebro import Cerebro
 from core.errors import StrategyError
 from core.results import iso_time
+from core.wording import plural
 from risk.moment import bar_of
 
 _OWN_COLUMNS = ("order_id", "parent_id")
@@ -87,7 +88,8 @@ def check_masks(run: Callable[[Callable[[Any, Any], None]], Any]) -> list[str]:
     for one, other in zip(whole.plans, skipping.plans, strict=True):
         _compare(_setups(one), _setups(other), "setup")
     counted = (
-        f"{len(whole.broker.orders_log)} order states, {len(whole.broker.ledger.trades)} trades"
+        f"{plural(len(whole.broker.orders_log), 'order state')}, "
+        f"{plural(len(whole.broker.ledger.trades), 'trade')}"
     )
     if masked[0].no_skipping:
         return [f"entry mask: not used, every bar is played ({masked[0].no_skipping})"]

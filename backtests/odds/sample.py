@@ -12,6 +12,7 @@ from core.errors import DataError
 from core.fx import FxRate
 from core.instruments import Instrument
 from core.ledger import Trade
+from core.wording import plural
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -82,8 +83,8 @@ def sample_of(
     """
     if len(trades) < LEAST_TRADES:
         raise DataError(
-            f"{len(trades)} trades are too few for odds; expected {LEAST_TRADES} or more: a longer "
-            "history, or a plan that trades more"
+            f"{plural(len(trades), 'trade')}, too few for odds: expected {LEAST_TRADES} or more; "
+            "take a longer history, or a plan that trades more"
         )
     ordered = sorted(trades, key=lambda trade: (trade.exit_time, trade.trade_id))
     starts, day_of = np.asarray(bars["start"]), np.asarray(bars["day"])

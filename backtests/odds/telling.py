@@ -7,6 +7,7 @@ from typing import Any
 
 from backtests.odds.chances import Chance, percent
 from backtests.odds.study import Study
+from core.wording import plural
 
 Document = Mapping[str, Any]
 
@@ -19,8 +20,9 @@ INTERVALS = "in brackets: 95 % of other histories of this length"
 def lines(told: Document) -> list[str]:
     """Return a study for people: what was drawn, ruin, accounts, stress."""
     head = (
-        f"{told['plan_id']}  {told['trades']:,} trades on {told['days']:,} days, "
-        f"{told['first']} to {told['last']}; {told['paths']:,} paths of {told['horizon']} days in "
+        f"{told['plan_id']}  {plural(told['trades'], 'trade')} on {plural(told['days'], 'day')}, "
+        f"{told['first']} to {told['last']}; {plural(told['paths'], 'path')} of "
+        f"{plural(told['horizon'], 'day')} in "
         f"blocks of {told['block_length']:.1f}"
     )
     depth, end = told["drawdown_pct"], told["return_pct"]
@@ -98,7 +100,8 @@ def page_content(done: Study) -> dict[str, Any]:
     of_run = f"run {told['run']}" if told["run"] else "a run made for it"
     return {
         "title": f"Tola: odds of {told['plan_id']}",
-        "subtitle": f"{of_run} · {told['trades']:,} trades, {told['first']} to {told['last']}",
+        "subtitle": f"{of_run} · {plural(told['trades'], 'trade')}, {told['first']} to "
+        f"{told['last']}",
         "verdict": f"ruin {_chance(told['ruin'])} · loss {_chance(told['loss'])} after "
         f"{told['horizon']} trading days",
         "notices": [f"Odds are of these trades and no others; {INTERVALS}.", *told["notes"]],

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from core.wording import plural
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 CONFIDENCE, ALPHA, POWER = 0.95, 0.05, 0.80
@@ -154,7 +156,7 @@ def verdict(values: Array, interval: tuple[float, float] | None) -> str:
         return f"too few trades to judge ({count})"
     if interval is None:
         return "all trades are equal: no verdict"
-    few = f", only {count} trades" if count < FEW_TRADES else ""
+    few = f", only {plural(count, 'trade')}" if count < FEW_TRADES else ""
     low, high = interval
     if high < 0:
         return "loses" + few

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
+from core.wording import plural
+
 Counts = Mapping[str, Any]
 
 STEPS = ("sweeps", "shifts", "zones", "setups", "armed", "filled")
@@ -189,7 +191,7 @@ def biggest_drop(
 def _no_shift(params: Counts) -> str:
     bars = params.get("max_shift_bars") or params.get("max_bos_bars")
     turn = "change of character" if "max_shift_bars" in params else "break of structure"
-    within = f" within {bars} bars" if bars else ""
+    within = f" within {plural(bars, 'bar')}" if bars else ""
     return f"because no {turn} came{within}, or another sweep took the idea's place first"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backtests.results.funnel_text import funnel_line
+from core.wording import plural
 
 Summary = Mapping[str, Any]
 
@@ -274,7 +275,7 @@ def _last_line(summary: Summary) -> str:
             parts.append(f"{name}band worst..best {low:+.1f}..{high:+.1f} %")
     ambiguous = sum(plan.get("ambiguous_trades") or 0 for plan in summary["plans"])
     if ambiguous:
-        parts.append(f"{ambiguous} ambiguous trade{'s' if ambiguous > 1 else ''}{_named(summary)}")
+        parts.append(f"{plural(ambiguous, 'ambiguous trade')}{_named(summary)}")
     files = summary.get("files", {})
     parts.append(f"report {files['report']}" if files.get("report") else f"run {summary['run']}")
     parts.append(f"{sum(summary['seconds'].values()):.1f} s")

@@ -279,7 +279,8 @@ def tighten(price: float, tick: float, books: Any, orders: Any, run: Any) -> Non
     if bracket.filled == 0:
         return
     k = slot_of(bracket.stop_id, books[0], orders[0])
-    if k < 0 or orders[0, k].status != WORKING:
+    # By Backtrader's rules it waits for the bar after the entry's, and moves all the same.
+    if k < 0 or not (orders[0, k].status == WORKING or orders[0, k].status == WAITING):
         return
     stop = orders[0, k]
     level = (price + stop.price) / 2.0

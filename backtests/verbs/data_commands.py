@@ -12,6 +12,7 @@ from backtests.verbs.outcome import FAILED, Outcome, command_line
 from backtests.verbs.progress import Progress
 from core.environment import version
 from core.errors import ConfigError, DataError
+from core.wording import plural
 
 if TYPE_CHECKING:
     from feeds.checking import FileCheck
@@ -92,7 +93,7 @@ def data_check(
         lines += check_lines(path, found, show_all)
         if timeframe is not None and found.is_sound:
             series = feeds.load(path, timeframe=timeframe, **asdict(reading))
-            lines.append(f"  as {timeframe}: {len(series):,} bars")
+            lines.append(f"  as {timeframe}: {plural(len(series), 'bar')}")
     sound = not unread and all(found.is_sound for _, found in checks)
     clean = sound and not any(found.of("warning") for _, found in checks)
     document = {
@@ -131,7 +132,7 @@ def _stages(progress: Progress, path: str) -> Callable[[str, int], None]:
     def tell(stage: str, rows: int) -> None:
         nonlocal done
         bar = ("#" * round(min(done / _STAGES, 1) * _BAR)).ljust(_BAR, ".")
-        count = f"  {rows:,} rows" if rows else ""
+        count = f"  {plural(rows, 'row')}" if rows else ""
         progress.note(f"{Path(path).name}  [{bar}]  {stage}{count}")
         done += 1
 
@@ -197,7 +198,7 @@ def _group_lines(severity: str, kind: str, found: Sequence[Finding], show_all: b
     if len(found) == 1:
         return [f"  {severity}: {_said(found[0])}"]
     shown = found if show_all else found[:SHOWN_LINES]
-    lines = [f"  {severity}: {kind}, {len(found):,} times: {KINDS[kind]}"]
+    lines = [f"  {severity}: {kind}, {plural(len(found), 'time')}: {KINDS[kind]}"]
     lines += [f"    {_said(finding)}" for finding in shown]
     if len(found) > len(shown):
         lines.append(f"    and {len(found) - len(shown):,} more (--all names them)")
@@ -282,7 +283,8 @@ def data_fix(
     changed = [f"  {count:,} {what}" for what, count in counts.items()] or ["  nothing to mend"]
     left = [line for line in check_lines(str(mended.out), mended.left)[1:] if "error" in line]
     lines = [
-        f"wrote {mended.out}: {mended.rows:,} rows, {len(mended.changes):,} changes,"
+        f"wrote {mended.out}: {plural(mended.rows, 'row')}, "
+        f"{plural(len(mended.changes), 'change')},"
         f" each in {mended.changes_file}",
         *changed,
         *([f"  left: {line.strip()}" for line in left] if totals["error"] else []),
@@ -336,7 +338,7 @@ def data_convert(
     lines = [f"{source['name']}: {understood(source)}" for source in own.sources]
     merged = "; ".join(f"{count:,} {what}" for what, count in own.changes.items())
     lines.append(
-        f"wrote {made.out}: {len(made.series):,} bars of {own.timeframe}, {own.symbol}"
+        f"wrote {made.out}: {plural(len(made.series), 'bar')} of {own.timeframe}, {own.symbol}"
         + (f", {merged}" if merged else "")
     )
     document = {**asdict(own), "out": str(made.out), "rows": len(made.series)}
@@ -388,7 +390,7 @@ def _defects(item: Listed) -> str:
     words = []
     if item.findings:
         errors, warnings = item.findings.get("error", 0), item.findings.get("warning", 0)
-        words.append(f"{errors:,} errors, {warnings:,} warnings")
+        words.append(f"{plural(errors, 'error')}, {plural(warnings, 'warning')}")
     else:
         words.append("not checked")
     if item.made_from:

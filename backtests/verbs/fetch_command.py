@@ -18,6 +18,7 @@ from core.config_fields import first_date, last_date
 from core.environment import version
 from core.errors import ConfigError
 from core.instruments import get_instrument
+from core.wording import plural
 from feeds.writing import require_writable
 
 FOLDER = Path("prices")
@@ -70,8 +71,8 @@ def data_fetch(
     bars = done.series.bars
     span = [_text(int(bars[place][side])) for place, side in ((0, "start"), (-1, "end"))]
     lines = [
-        f"{target.as_posix()}: {len(bars):,} bars of {format_timeframe(step)}, "
-        f"{span[0]} to {span[1]} ({done.asked} requests"
+        f"{target.as_posix()}: {plural(len(bars), 'bar')} of {format_timeframe(step)}, "
+        f"{span[0]} to {span[1]} ({plural(done.asked, 'request')}"
         f"{f', {done.kept} kept before' if done.kept else ''})",
         *done.notes,
     ]

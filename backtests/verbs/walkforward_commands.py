@@ -19,6 +19,7 @@ from backtests.verbs.outcome import (
 from backtests.verbs.progress import Progress
 from backtests.verbs.sweep_commands import constraints_of, drawn, go_on, widen
 from core.results import RunFolder, write_json
+from core.wording import plural
 
 if TYPE_CHECKING:
     from backtests.walkforward.folder import Walked
@@ -131,14 +132,14 @@ def _stopped(walker: Walker, walked: Walked, again: Sequence[str]) -> Outcome:
         "sets_kept": walked.sets,
     }
     line = (
-        f"interrupted: {walked.windows} of {total} windows are finished, {walked.sets:,} sets "
-        f"that were run are kept in {document['run']}"
+        f"interrupted: {walked.windows} of {plural(total, 'window')} finished, "
+        f"{plural(walked.sets, 'set')} run and kept in {document['run']}"
     )
     return Outcome(document, [line], go_on(document, again), [line], FAILED)
 
 
 def _show(progress: Progress, done: int, total: int) -> None:
-    progress.note(f"{done:,} of {total:,} combinations")
+    progress.note(f"{done:,} of {plural(total, 'combination')}")
 
 
 def draw_walk(folder: RunFolder, draw: DrawStudy) -> dict[str, Any]:

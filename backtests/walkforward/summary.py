@@ -15,6 +15,7 @@ from backtests.search.table import COUNTS
 from backtests.search.text import figure_head, figure_text, params_text
 from backtests.walkforward.walking import Step, Walk, Walker
 from core.calendar import day_date
+from core.wording import plural
 
 Summary = Mapping[str, Any]
 
@@ -49,7 +50,7 @@ def summarize(walker: Walker, walk: Walk) -> dict[str, Any]:
         "from_study": walk.known,
         "seconds": walk.seconds,
         "combinations_per_second": ran / walk.seconds if walk.seconds else None,
-        **result_rows(facts, outside, f"{len(windows)} windows"),
+        **result_rows(facts, outside, plural(len(windows), "window")),
     }
 
 
@@ -84,7 +85,7 @@ def day_text(day: int) -> str:
 def _notes(walk: Walk, windows: Sequence[Mapping[str, Any]]) -> list[str]:
     notes = []
     if walk.known:
-        notes.append(f"{walk.known:,} combinations stood in the study already")
+        notes.append(f"{plural(walk.known, 'combination')} stood in the study already")
     for window in windows:
         dates = f"window {window['window']} ({window['test_from']} to {window['test_to']})"
         if window["params"] is None:
@@ -104,9 +105,9 @@ def summary_lines(summary: Summary) -> list[str]:
     rate = summary["combinations_per_second"]
     lines = [
         f"{summary['plan_id']}  {summary['instrument']}{mark} {summary['timeframe']}  "
-        f"{len(summary['windows'])} {kind} windows by {summary['by']}, "
-        f"{summary['windows'][0]['tried']:,} sets each",
-        f"  {summary['combinations']:,} combinations in {summary['seconds']:.1f} s"
+        f"{plural(len(summary['windows']), f'{kind} window')} by {summary['by']}, "
+        f"{plural(summary['windows'][0]['tried'], 'set')} each",
+        f"  {plural(summary['combinations'], 'combination')} in {summary['seconds']:.1f} s"
         + (f" ({rate:,.0f}/s)" if rate else ""),
     ]
     head, rows = window_table(summary)
@@ -130,8 +131,8 @@ def total_text(summary: Summary) -> str:
     sharpe = "-" if found["sharpe"] is None else signed(found["sharpe"])
     return (
         f"{figure_text('net_profit', found['net_profit'], currency)} "
-        f"({found['return_pct']:+.1f} %), {found['trades']:,} trades, Sharpe {sharpe}, drawdown "
-        f"{found['max_drawdown_pct']:.1f} % of daily marks"
+        f"({found['return_pct']:+.1f} %), {plural(found['trades'], 'trade')}, Sharpe {sharpe}, "
+        f"drawdown {found['max_drawdown_pct']:.1f} % of daily marks"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from core.wording import plural
 from strategies.sight import price_text
 
 Found = Mapping[str, Any]
@@ -39,7 +40,7 @@ def _fill(setup: Found, bar: Found, values: Mapping[str, Any]) -> str:
         return "the next open: a market order"
     way = "down" if setup["side"] == "long" else "up"
     bars = values.get("order_bars") or values.get("ob_touch_bars")
-    within = f" within {bars} bars and" if bars else ""
+    within = f" within {plural(bars, 'bar')} and" if bars else ""
     return (
         f"price to come {way} to {price_text(setup['entry'])}{within} before the target "
         f"{price_text(setup['target'])}"
@@ -60,11 +61,13 @@ def _locked(setup: Found, bar: Found, values: Mapping[str, Any]) -> str:
 
 
 def _max_trades(setup: Found, bar: Found, values: Mapping[str, Any]) -> str:
-    return f"fewer than {values['max_trades_day']} entries that day (max_trades_day)"
+    entries = plural(values["max_trades_day"], "entry", "entries")
+    return f"fewer than {entries} that day (max_trades_day)"
 
 
 def _losses(setup: Found, bar: Found, values: Mapping[str, Any]) -> str:
-    return f"fewer than {values['max_losses_row']} losses in a row that day (max_losses_row)"
+    losses = plural(values["max_losses_row"], "loss", "losses")
+    return f"fewer than {losses} in a row that day (max_losses_row)"
 
 
 def _time(setup: Found, bar: Found, values: Mapping[str, Any]) -> str:
@@ -111,7 +114,7 @@ def _opposite(setup: Found, bar: Found, values: Mapping[str, Any]) -> str:
 
 
 def _warmup(setup: Found, bar: Found, values: Mapping[str, Any]) -> str:
-    return f"the first {values['warmup']} bars to be over (warmup)"
+    return f"the first {plural(values['warmup'], 'bar')} to be over (warmup)"
 
 
 _REFUSED = {

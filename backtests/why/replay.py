@@ -21,6 +21,7 @@ from core.errors import TolaError
 from core.instruments import Instrument, fill_spread, get_instrument
 from core.results import RunFolder
 from core.schedule import apply_flat_times
+from core.wording import plural
 from strategies.base import SetupStrategy
 from strategies.machine import Machine, Records, run_machine
 from strategies.sight import Moment, Sight
@@ -103,7 +104,7 @@ class Replay:
             if one[:2] != other[:2] or abs(one[2] - other[2]) > 1e-6 * abs(one[2]):
                 return f"the setup of {self._time_text(other[0])} is not found again"
         if len(mine) != len(stored):
-            return f"{len(mine)} setups are found again, the run stored {len(stored)}"
+            return f"{plural(len(mine), 'setup')} found again, the run stored {len(stored)}"
         return ""
 
     def _time_text(self, ns: int) -> str:

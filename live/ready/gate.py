@@ -15,6 +15,7 @@ from brokers.registry import VENUES
 from core.calendar import get_calendar
 from core.config import Config
 from core.errors import TolaError
+from core.wording import plural
 from live.ready.checks import Check, failed, inapplicable, passed
 from live.ready.records import SessionRecord, newest_walk_forward, read_audit, sessions_of
 from strategies.base import SetupStrategy
@@ -75,11 +76,10 @@ def _audit(plan: PlanRequest, runs: Path, again: Sequence[str]) -> Check:
         more = f" (+{len(changed) - 2} more)" if len(changed) > 2 else ""
         return failed(name, f"audit is out of date: {', '.join(changed[:2])}{more}", remedy)
     if not told["clean"]:
-        count = len(told["findings"])
         first = told["findings"][0]["place"] or told["findings"][0]["kind"]
-        text = f"audit found {count} thing{'s' * (count != 1)}, first {first}"
+        text = f"audit found {plural(len(told['findings']), 'thing')}, first {first}"
         return failed(name, text, remedy)
-    return passed(name, f"clean over {told['bars']:,} bars to {told['last'][:10]}")
+    return passed(name, f"clean over {plural(told['bars'], 'bar')} to {told['last'][:10]}")
 
 
 def _walk_forward(plan: PlanRequest, runs: Path, again: Sequence[str]) -> Check:
@@ -153,7 +153,7 @@ def _slippage(
     if measured:
         fills = sum(int(row["fills"]) for row in measured)
         mean = sum(row["mean_ticks"] * row["fills"] for row in measured) / fills
-        text = f"{mean:+.2f} ticks a fill over {fills} fills, {allowed:g} assumed"
+        text = f"{mean:+.2f} ticks a fill over {plural(fills, 'fill')}, {allowed:g} assumed"
         if mean > allowed:
             return failed(name, f"slippage {text}",
                           f"set slippage_ticks of {plan.instrument.symbol} to what is measured "

@@ -17,6 +17,7 @@ from brokers.port import Brackets
 from core.config import load
 from core.errors import ConfigError, StrategyError, TolaError
 from core.results import RunFolder, RunWriter
+from core.wording import plural
 from live.account_folder import account_folder
 from live.gate import Admission, Asked, admit, is_real_account, known_accounts, paper_folder
 from live.group_limits import GroupLimits
@@ -362,12 +363,12 @@ def _outcome(result: SessionResult, summary: dict[str, Any], folder: RunFolder) 
     facts = summary["live"]
     built = result.built
     left = sum(bool(plan.position_steps) for plan in built.broker.plans)
-    state = f"{left} position{'s' * (left != 1)} open" if left else "flat"
+    state = f"{plural(left, 'position')} open" if left else "flat"
     currency = built.request.currency
     lines = [
         f"{result.exit_reason}: {state}, journal closed",
         f"{facts['mode'].upper()} {' '.join(p.plan_id for p in built.plans)}  "
-        f"{facts['bars']:,} bars  {facts['trades']} trades  "
+        f"{plural(facts['bars'], 'bar')}  {plural(facts['trades'], 'trade')}  "
         f"net {facts['net_profit']:+,.2f} {currency}",
     ]
     if left and facts["mode"] == "live" and built.broker.capabilities.brackets is Brackets.NONE:
@@ -380,7 +381,8 @@ def _outcome(result: SessionResult, summary: dict[str, Any], folder: RunFolder) 
         lines += [f"  {text}" for text in result.differences]
         lines += ["  --adopt accepts what the venue holds, --flatten closes what is not ours"]
     if facts["missed_entries"]:
-        lines.append(f"missed while prices were away: {len(facts['missed_entries'])} entries")
+        missed = plural(len(facts["missed_entries"]), "entry", "entries")
+        lines.append(f"missed while prices were away: {missed}")
     files = summary["files"]
     if "report" in files:
         lines.append(f"report {files['report']}")

@@ -12,6 +12,7 @@ from backtests.verbs.outcome import DONE, FAILED, Outcome, command_line
 from core.config_fields import ACCOUNT_LIVE_FIELDS
 from core.errors import ConfigError, TolaError
 from core.results import RunFolder, find_run, json_text
+from core.wording import plural
 
 if TYPE_CHECKING:
     from backtests.request import AccountRequest, BacktestRequest
@@ -126,7 +127,8 @@ def _fed(
         "beyond": len(beyond),
         "slippage": [asdict(row) for row in done.slippage],
     }
-    counts = f"{done.bars:,} bars, {done.orders} orders, {done.fills} fills of the venue"
+    counts = f"{plural(done.bars, 'bar')}, {plural(done.orders, 'order')}, "
+    counts += f"{plural(done.fills, 'fill')} of the venue"
     lines = [f"{'IDENTICAL' if done.is_identical else 'DIFFERENT'} decisions  {counts}"]
     lines += [f"  {item.describe()}" for item in done.findings[:SHOWN]]
     ticks = sorted(row.ticks for row in done.slippage)
@@ -174,9 +176,10 @@ def _outcome(done: Any, name: str) -> Outcome:
         "withheld": [vars(item) for item in done.withheld],
     }
     withheld = [item.describe() for item in done.withheld]
-    counts = f"{done.bars:,} bars, {done.orders} orders, {done.trades} trades"
+    counts = f"{plural(done.bars, 'bar')}, {plural(done.orders, 'order')}, "
+    counts += plural(done.trades, "trade")
     if done.is_identical:
-        lines = [f"IDENTICAL  {counts}, 0 of {done.fills} fills differ", *withheld]
+        lines = [f"IDENTICAL  {counts}, 0 of {plural(done.fills, 'fill')} differ", *withheld]
         return Outcome(document, lines, command_line(["runs", "show", name]), exit_code=DONE)
     shown = [item.describe() for item in done.findings[:SHOWN]]
     more = len(done.findings) - len(shown)

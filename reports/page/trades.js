@@ -280,7 +280,7 @@ class TradeBook {
       if (!counts[i]) continue;
       const bar = shapes("rect", { x: x + 1, y: height - foot - tall, width: Math.max(step - 2, 1), height: tall,
         class: low >= 0 ? "won" : "lost" });
-      bar.append(shapes("title", {}, `${low} to ${low + 0.25} R: ${counts[i]} trades`));
+      bar.append(shapes("title", {}, `${low} to ${low + 0.25} R: ${counts[i]} ${counts[i] === 1 ? "trade" : "trades"}`));
       svg.append(bar);
       if (step > 16 || counts[i] === most)
         svg.append(shapes("text", { x: x + step / 2, y: height - foot - tall - 4, "text-anchor": "middle" }, counts[i]));

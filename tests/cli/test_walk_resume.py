@@ -82,8 +82,9 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tola, tmp_path, monkeyp
 
     assert said.code == 1
     told, step = said.out.splitlines()
+    sets = heard[0] // 3
     assert told == (
-        f"interrupted: 0 of 3 windows are finished, {heard[0] // 3} sets that were run are kept in "
+        f"interrupted: 0 of 3 windows finished, {sets} set{'s' * (sets > 1)} run and kept in "
         "runs/0002"
     )
     assert step == f"next: go on: python run.py {shlex.join([*GRID, '--resume'])}"
@@ -129,6 +130,11 @@ def walked(tmp_path_factory):
         (["--windows", "2"], "of another cut into windows: "),
         (["--search", "random", "--trials", "9"], "of another search: search=grid there, random"),
         (["--to", "2025-03-20"], "of another price data: "),
+        (["--no-costs"], "of another limits, costs and fill rules: costs=True there, False here"),
+        (
+            ["--instrument-set", "slippage_ticks=7"],
+            "of another contract facts: slippage_ticks=1.0 there, 7.0 here",
+        ),
         (["--cash", "5e4"], "of another cash and currency: cash=100000.0 there, 50000.0 here"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

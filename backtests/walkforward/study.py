@@ -20,7 +20,7 @@ from backtests.search.study import IDENTITY, Answers, StudyFile, key_of
 Figures = Sequence[float | None]
 
 FILE = "walk.sqlite"
-FORMAT = 1
+FORMAT = 2
 NAMES = {
     **IDENTITY,
     "windows": "cut into windows",

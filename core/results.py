@@ -27,9 +27,12 @@ carries that plan's fields at the top level.
 from __future__ import annotations
 
 import csv
+import glob
 import json
 import math
 import os
+import platform
+import re
 import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,6 +47,7 @@ import numpy as np
 from core.errors import ConfigError, TolaError
 from core.files import put_in_place, replacing
 from core.parquet import write_columns
+from core.processes import is_running
 from core.wording import plural
 
 if TYPE_CHECKING:
@@ -90,6 +94,9 @@ quantity or price; trade_id 0: no trade was open). Times are ns UTC, gross is wh
 before costs, rate is account money per 1.0 of quote money."""
 
 COST_PREFIX = "cost:"
+
+_PARTIAL = ".partial"
+_NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 
 _EPOCH = date(1970, 1, 1)
 
@@ -179,11 +186,27 @@ def write_json(path: Path, value: Any) -> None:
         fresh.write_text(json_text(value) + "\n", encoding="utf-8")
 
 
+def remove_abandoned(parent: Path, stem: str = "run") -> None:
+    """Remove what killed runs of this computer left half written in a folder.
+
+    What a living process writes stays, and what another computer does. stem : "run", or the name
+    of the folder that was wished.
+    """
+    for path in parent.glob(f"{glob.escape(_partial_stem(stem))}*{_PARTIAL}"):
+        number = path.name.removeprefix(_partial_stem(stem)).partition("-")[0]
+        if number.isdigit() and not is_running(int(number)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _partial_stem(stem: str) -> str:
+    return f".{stem}-{_NOT_IN_NAMES.sub('_', platform.node())}-"
+
+
 class RunWriter:
     """Write one run folder and publish it whole.
 
     Use as a context manager; on a clean exit the folder gets its final name, on an error it is
-    removed. `keep()` publishes what is there although the run was interrupted.
+    removed; what a killed run left, the next one removes.
 
     Parameters
     ----------
@@ -203,8 +226,10 @@ class RunWriter:
         self._runs = runs
         self._out = out
         parent = runs if out is None else out.parent
+        stem = "run" if out is None else out.name
+        remove_abandoned(parent, stem)
         mark = f"{os.getpid()}-{time.time_ns():x}"  # a killed run's process number may come again
-        self.path = parent / f".{'run' if out is None else out.name}-{mark}.partial"
+        self.path = parent / f"{_partial_stem(stem)}{mark}{_PARTIAL}"
         try:
             self.path.mkdir(parents=True)
         except OSError as cause:

@@ -21,9 +21,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.errors import TolaError
+from core.processes import is_running
 from core.results import iso_time
 from live.account_folder import AccountFolder
-from live.processes import is_running
 
 PATIENCE_SECS = 0.5
 """A reader takes the lock for some microseconds to see whether it is free: tried again so long."""

@@ -23,8 +23,8 @@ from typing import Any
 from core.errors import TolaError
 from core.files import put_in_place
 from core.log import redact
+from core.processes import is_running
 from core.results import iso_time, json_text
-from live.processes import is_running
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from backtests.search.study import FILE, IDENTITY, check_same, read_identity
 from backtests.search.table import COUNTS, Table
 from core.errors import ConfigError, TolaError
 from core.files import replacing
-from core.results import write_table
+from core.results import remove_abandoned, write_table
 
 CSV, PARQUET, SUMMARY, RUN = "results.csv", "results.parquet", "summary.json", "run.json"
 
@@ -39,6 +39,7 @@ def claim(runs: Path, out: Path | None) -> Path:
             out.mkdir(parents=True)
             return out
         runs.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(runs)
         while True:
             taken = [int(entry.name) for entry in runs.iterdir() if entry.name.isdigit()]
             path = runs / f"{max(taken, default=0) + 1:04d}"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +15,8 @@ from hypothesis import strategies as st
 
 from core.errors import ConfigError, TolaError
 from core.results import RunWriter, find_run, iso_time, json_text, list_runs, write_table
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def publish(runs: Path, out: Path | None = None) -> str:
@@ -52,6 +58,25 @@ def test_an_error_while_writing_leaves_nothing_behind(tmp_path: Path):
         raise OSError(28, "No space left on device")
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a signal that ends is POSIX's")
+def test_what_a_killed_run_left_the_next_removes_and_what_a_living_one_writes_stays(tmp_path: Path):
+    text = (
+        "import os, signal, sys; from pathlib import Path; from core.results import RunWriter\n"
+        "RunWriter(Path(sys.argv[1])); os.kill(os.getpid(), signal.SIGTERM)"
+    )
+    child = subprocess.run([sys.executable, "-c", text, str(tmp_path)], cwd=ROOT, check=False)
+    assert child.returncode == -signal.SIGTERM
+    left = list(tmp_path.glob(".run-*.partial"))
+    elsewhere = tmp_path / f".run-elsewhere-{1 << 30}-1f.partial"
+    elsewhere.mkdir()
+    living = RunWriter(tmp_path).path
+
+    publish(tmp_path)
+
+    assert len(left) == 1 and not left[0].exists()
+    assert living.is_dir() and elsewhere.is_dir()
 
 
 def test_a_named_folder_that_exists_is_refused_and_kept(tmp_path: Path):

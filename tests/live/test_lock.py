@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import TolaError
+from core.processes import is_running
 from live import lock as lock_module
 from live.account_folder import account_folder
 from live.lock import AccountLock, read_holder
-from live.processes import is_running
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLD = """

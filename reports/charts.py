@@ -2,8 +2,8 @@
 
 A chart is a mapping. `kind` "curves": `x` (numbers, or seconds since 1970 with `is_time`), `bands`
 (label, low, high), `series` (label, y), `levels` (label, y), `marks` (x). `kind` "intervals":
-`rows` (label, low, value, high, text), on an axis from `left` to `right`. Both have `title` and
-`unit`. `kind` "heat" and "parallel": see `reports.maps`.
+`rows` (label, low, value, high, text; numbers None: the text alone), on an axis from `left` to
+`right`. Both have `title` and `unit`. `kind` "heat" and "parallel": see `reports.maps`.
 """
 
 from __future__ import annotations
@@ -173,10 +173,14 @@ def _intervals_svg(chart: Chart) -> str:
         tone = f"var({_color(row, 1)})"
         parts.append(
             f'<text x="0" y="{y + 4}">{escape(row["label"])}</text>'
+            f'<text class="faint" x="{beside}" y="{y + 4}">{escape(row["text"])}</text>'
+        )
+        if row["value"] is None:
+            continue
+        parts.append(
             f'<line x1="{x(row["low"])}" x2="{x(row["high"])}" y1="{y}" y2="{y}" '
             f'style="stroke:{tone};stroke-width:2"/>'
             f'<circle cx="{x(row["value"])}" cy="{y}" r="4" style="fill:{tone}"/>'
-            f'<text class="faint" x="{beside}" y="{y + 4}">{escape(row["text"])}</text>'
         )
     return _element(chart, height, parts)
 
@@ -245,8 +249,9 @@ def _intervals_png(axes: Any, chart: Chart) -> None:
     rows = chart["rows"]
     for place, row in enumerate(rows):
         color = _PRINTED[_color(row, 1)]
-        axes.plot([row["low"], row["high"]], [place, place], color=color, linewidth=2)
-        axes.plot([row["value"]], [place], "o", color=color, markersize=5)
+        if row["value"] is not None:
+            axes.plot([row["low"], row["high"]], [place, place], color=color, linewidth=2)
+            axes.plot([row["value"]], [place], "o", color=color, markersize=5)
         axes.annotate(row["text"], (1.01, place), xycoords=("axes fraction", "data"), va="center",
                       fontsize=8, color="#667080", annotation_clip=False)  # fmt: skip
     axes.set_yticks(range(len(rows)), [row["label"] for row in rows], fontsize=8)

@@ -44,7 +44,7 @@ class Audit:
     findings : what was found; none: clean. notes : what a reader should know besides.
     before, after : figures of the run and of the one that decides a bar late, None if it failed.
     warmup : see `figures.begun_later`; None where it could not be looked at.
-    curves : equity of both runs (times ns UTC, account currency), for the report.
+    curves : equity of both runs (times ns UTC, in `currency`, the account's), for the report.
     """
 
     plan_id: str
@@ -62,6 +62,7 @@ class Audit:
     delay: str = ""
     warmup: dict[str, Any] | None = None
     curves: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    currency: str = ""
 
     @property
     def is_clean(self) -> bool:
@@ -110,8 +111,9 @@ class _Auditor:
         self._random = np.random.default_rng(seed)
         starts = runs.bars["start"]
         self._done = Audit(
-            runs.loaded.request.plan_id, len(starts), iso_time(starts[0]), iso_time(starts[-1])
-        )
+            runs.loaded.request.plan_id, len(starts), iso_time(starts[0]), iso_time(starts[-1]),
+            currency=runs.account.currency,
+        )  # fmt: skip
 
     def audit(self) -> Audit:
         """Make the runs and compare them."""

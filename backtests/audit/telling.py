@@ -147,7 +147,7 @@ def _delay_section(done: Audit) -> dict[str, Any]:
         items.append({"kind": "text", "lines": [done.delay]})
         items.append({"kind": "table", "head": ("", "as tested", "a bar late"), "rows": rows})
     if len(done.curves) == 2:
-        items.append(_equity_chart(done.curves))
+        items.append(_equity_chart(done.curves, done.currency))
     return {"title": "Every decision one bar late", "items": items}
 
 
@@ -155,7 +155,7 @@ def _figure(value: Any, form: str) -> str:
     return "–" if value is None else form.format(value).replace("%", " %")
 
 
-def _equity_chart(curves: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
+def _equity_chart(curves: Mapping[str, tuple[Any, Any]], currency: str) -> dict[str, Any]:
     starts = [ends[0] for ends, _ in curves.values() if len(ends)]
     stops = [ends[-1] for ends, _ in curves.values() if len(ends)]
     grid = np.linspace(min(starts), max(stops), _POINTS).astype(np.int64)
@@ -164,7 +164,7 @@ def _equity_chart(curves: Mapping[str, tuple[Any, Any]]) -> dict[str, Any]:
         places = np.maximum(np.searchsorted(ends, grid, side="right") - 1, 0)
         series.append({"label": label, "y": np.asarray(equity)[places].round(2).tolist()})
     return {
-        "kind": "curves", "title": "Equity", "unit": "account currency", "file": "equity",
+        "kind": "curves", "title": "Equity", "unit": currency, "file": "equity",
         "x": (grid // _NS).tolist(), "is_time": True, "series": series,
     }  # fmt: skip
 

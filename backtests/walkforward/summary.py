@@ -196,11 +196,7 @@ def page_content(summary: Summary, days: Sequence[str], equity: Sequence[float])
                 "kind": "intervals", "title": f"{figure_head(name)}: chosen at, came to",
                 "unit": "the dot is what it came to out of sample",
                 "left": min(ends) - room, "right": max(ends) + room, "file": "plots/windows",
-                "rows": [
-                    {"label": f"{w['window']}: {w['test_from']}", "low": min(a, b), "value": b,
-                     "high": max(a, b), "text": f"{figure_text(name, a)} to {figure_text(name, b)}"}
-                    for w, a, b in known
-                ],
+                "rows": [_span_row(name, *item) for item in spans],
             }
         )  # fmt: skip
     table = {"kind": "table", "head": head, "rows": rows, "words": (1, 2, 7), "label": "windows"}
@@ -221,6 +217,23 @@ def page_content(summary: Summary, days: Sequence[str], equity: Sequence[float])
             {"title": "Windows", "items": [table, {"kind": "text", "lines": lines}]},
         ],
     }
+
+
+def _span_row(
+    name: str, window: Mapping[str, Any], inside: float | None, outside: float | None
+) -> dict[str, Any]:
+    """Return a window's row: from what it was chosen at to what it came to, or that it did not."""
+    row = {"label": f"{window['window']}: {window['test_from']}", "low": None, "value": None,
+           "high": None}  # fmt: skip
+    if window["params"] is None:
+        return {**row, "text": "nothing chosen"}
+    if not window["outside"]["trades"]:
+        return {**row, "text": f"{figure_text(name, inside)}, no trade"}
+    text = f"{figure_text(name, inside)} to {figure_text(name, outside)}"
+    if inside is None or outside is None:
+        return {**row, "text": text}
+    ends = {"low": min(inside, outside), "value": outside, "high": max(inside, outside)}
+    return {**row, **ends, "text": text}
 
 
 def _moment(day: str) -> float:

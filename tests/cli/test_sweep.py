@@ -208,13 +208,15 @@ class _Page(HTMLParser):
 
 
 def test_a_walk_forward_tells_each_window_and_the_days_out_of_sample(tola):
-    said = tola("walkforward", "gold", "--grid", "rr=1:3:1", "--windows", "4", "--min-trades", "8")
+    said = tola("walkforward", "gold", "--grid", "rr=1:3:1", "--windows", "4", "--min-trades", "22")
 
     lines = said.out.strip().splitlines()
     assert said.code == 0 and not said.err
     assert lines[0] == "gold  MGC (synthetic) 15m  4 rolling windows by days, 3 sets each"
     assert [line.split()[0] for line in lines[3:7]] == ["1", "2", "3", "4"]
-    assert lines[7].startswith("  out of sample: ") or "nothing was traded" in said.out
+    assert lines[7].startswith("  out of sample: ")
+    assert said.out.count("no set counted on the days before, so nothing was traded") == 1
+    assert Path("runs/0001/report.html").read_text(encoding="utf-8").count("nothing chosen") == 1
     found = json.loads(tola("runs", "show", "last", "--json").out)
     assert found["mode"] == "walkforward" and found["plan_id"] == "gold"
     assert {"net_profit", "sharpe", "trades"} <= set(found["out_of_sample"])

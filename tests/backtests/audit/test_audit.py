@@ -181,5 +181,6 @@ def test_the_page_stands_alone_and_names_the_finding(prices, tmp_path):
     page = Path(files["report"]).read_text()
     assert done.findings[0].place in page
     assert "src=" not in page
+    assert "Equity <small>USD</small>" in page
     assert "http" not in page.replace("http-equiv", "")
     assert Path(files["plots"][0]).read_bytes().startswith(b"\x89PNG")

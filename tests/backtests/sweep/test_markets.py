@@ -9,9 +9,10 @@ import os
 import random
 from collections import Counter
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -37,6 +38,20 @@ FACTS: tuple[dict[str, Any], ...] = (
 )
 SEEN: Counter[str] = Counter()
 
+
+@pytest.fixture(scope="module")
+def news(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A file of events every 70 minutes, so that many fall on an entry's bar and on an exit's."""
+    path = tmp_path_factory.mktemp("news") / "often.csv"
+    first = datetime(2023, 3, 6, tzinfo=UTC)
+    times = [first + timedelta(minutes=70 * number) for number in range(260)]
+    rows = [
+        f"{time.isoformat()},{currency},high,x" for time in times for currency in ("USD", "INR")
+    ]
+    path.write_text("\n".join(["time,currency,impact,name", *rows]) + "\n")
+    return str(path)
+
+
 recipes = st.builds(
     Recipe,
     seed=st.integers(0, 10**6),
@@ -50,8 +65,8 @@ recipes = st.builds(
 )
 
 
-def draw_case(kind: str, recipe: Recipe, chance: random.Random) -> Case:
-    """Draw an account and its rules for a market."""
+def draw_case(kind: str, recipe: Recipe, chance: random.Random, news: str) -> Case:
+    """Draw an account and its rules for a market. news : a file of events for some of them."""
     symbol, minutes, zone, cash = KINDS[kind]
     instrument = get_instrument(symbol, chance.choice(FACTS))
     series = make_market(recipe, instrument, minutes, date(2023, 3, 6))
@@ -65,6 +80,10 @@ def draw_case(kind: str, recipe: Recipe, chance: random.Random) -> Case:
         limit_fill=chance.choice(("touch", "through")),
         volume_share=chance.choice((None, None, 0.05)),
     )
+    if chance.random() < 0.4:
+        mode = chance.choice(("tighten", "tighten", "flatten", "block"))
+        often = {"news": mode, "news_file": news, "news_currencies": ("USD", "INR")}
+        case = replace(case, limits=replace(case.limits or RiskSettings(), **often))
     return by_stock(case) if chance.random() < 0.25 else case
 
 
@@ -75,11 +94,11 @@ def draw_case(kind: str, recipe: Recipe, chance: random.Random) -> Case:
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(st.sampled_from(sorted(KINDS)), recipes, st.integers(0, 10**6))
-def compare_a_market(kind: str, recipe: Recipe, seed: int) -> None:
+@given(kind=st.sampled_from(sorted(KINDS)), recipe=recipes, seed=st.integers(0, 10**6))
+def compare_a_market(kind: str, recipe: Recipe, seed: int, news: str) -> None:
     """Compare a few random sets on one made-up market."""
     chance = random.Random(seed)
-    case = draw_case(kind, recipe, chance)
+    case = draw_case(kind, recipe, chance, news)
     table = [loosened(kind, DRAW[kind](chance), chance.random() < 0.6) for _ in range(2)]
 
     if case.fills == "backtrader":
@@ -113,8 +132,8 @@ def loosened(kind: str, drawn: dict[str, Any], is_free: bool) -> dict[str, Any]:
     return drawn | (wide | {"killzones": (), "warmup": 0} if kind == "gold_smc" else wide)
 
 
-def test_made_up_markets_give_the_trades_of_a_backtrader_run(capsys):
-    compare_a_market()
+def test_made_up_markets_give_the_trades_of_a_backtrader_run(capsys, news):
+    compare_a_market(news=news)
 
     with capsys.disabled():
         print(f"\nmade-up markets: {dict(SEEN)}, 0 differences")

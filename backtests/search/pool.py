@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -163,15 +164,17 @@ def serve(line: Connection, parcel: Parcel) -> None:
 def without_interrupts() -> Iterator[None]:
     """Start processes that never hear Ctrl-C: the terminal sends it to all of them.
 
-    What a process is started with blocked (or, where nothing can be, ignored) stays so in it; what
-    ends it is its line. One that comes meanwhile is heard here afterwards.
+    A process started while it is blocked keeps it so (where nothing can be blocked: while it is
+    ignored); what ends them is their line. Here it is heard as ever, if need be afterwards.
     """
     if hasattr(signal, "pthread_sigmask"):
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # Python's own helper of all spawned processes would lift the block when it is started.
+        resource_tracker.ensure_running()
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             yield
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         return
     try:
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)

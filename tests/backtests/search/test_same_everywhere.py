@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from backtests.search.cluster import Cluster
 from backtests.search.here import Here
 from backtests.search.objective import METRICS
 from backtests.search.parcel import pack
-from backtests.search.pool import Pool
+from backtests.search.pool import Pool, without_interrupts
 from backtests.search.runners import make_runner
 from backtests.search.space import make_space
 from backtests.search.sweeping import Asked, Sweep, Watcher
@@ -91,6 +92,25 @@ def test_two_processes_give_the_same_also_when_one_is_killed_amidst(gold):
 
     assert killed not in survivors and len(survivors) == 2
     assert same(found, wanted) and same(again, wanted)
+
+
+@NO_KILL
+def test_ctrl_c_is_heard_here_while_workers_start_and_never_by_them(gold):
+    _, runner, space, wanted = gold
+    heard = []
+    before = signal.signal(signal.SIGINT, lambda *_: heard.append(time.monotonic()))
+    try:
+        with without_interrupts():
+            os.kill(os.getpid(), signal.SIGINT)
+            pool = Pool(pack(runner, ""), 2)
+        workers = pool.pids
+        found = figures_of(pool, space, lambda: [os.kill(pid, signal.SIGINT) for pid in workers])
+    finally:
+        pool.close()
+        signal.signal(signal.SIGINT, before)
+
+    assert len(heard) == 1
+    assert same(found, wanted) and pool.pids == workers
 
 
 @NO_KILL

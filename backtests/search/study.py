@@ -218,7 +218,7 @@ def check_same(
     for name, text in names.items():
         if found.get(name) != mine.get(name):
             raise ConfigError(
-                f"{path}: is a study of another {text}: {_contrast(found.get(name), mine[name])}; "
+                f"{path}: is a study that differs in its {text}: {_contrast(found.get(name), mine[name])}; "
                 "leave --resume out to begin a new one"
             )
 

@@ -47,8 +47,8 @@ def test_the_order_of_parameters_does_not_matter(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"strategy": "nifty_smc"}, "a study of another strategy: x there, nifty_smc here"),
-        ({"data": "y"}, "a study of another price data: x there, y here"),
+        ({"strategy": "nifty_smc"}, "differs in its strategy: x there, nifty_smc here"),
+        ({"data": "y"}, "differs in its price data: x there, y here"),
         ({"settings": {"rr": 2.5, "left": 3}}, "settings of the strategy: rr=2.0 there, 2.5 here"),
         ({"code": "z"}, "another version of Tola"),
     ],

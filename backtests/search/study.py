@@ -217,9 +217,10 @@ def check_same(
     mine = json.loads(json_text(dict(wanted), indent=None))
     for name, text in names.items():
         if found.get(name) != mine.get(name):
+            contrast = _contrast(found.get(name), mine[name])
             raise ConfigError(
-                f"{path}: is a study that differs in its {text}: {_contrast(found.get(name), mine[name])}; "
-                "leave --resume out to begin a new one"
+                f"{path}: is a study that differs in its {text}: {contrast}; leave --resume out to "
+                "begin a new one"
             )
 
 

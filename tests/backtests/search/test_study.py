@@ -50,7 +50,7 @@ def test_the_order_of_parameters_does_not_matter(tmp_path):
         ({"strategy": "nifty_smc"}, "differs in its strategy: x there, nifty_smc here"),
         ({"data": "y"}, "differs in its price data: x there, y here"),
         ({"settings": {"rr": 2.5, "left": 3}}, "settings of the strategy: rr=2.0 there, 2.5 here"),
-        ({"code": "z"}, "another version of Tola"),
+        ({"code": "z"}, "differs in its version of Tola"),
     ],
 )
 def test_a_study_of_other_things_is_refused_in_one_line(changed, says, tmp_path):

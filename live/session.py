@@ -472,8 +472,8 @@ class Session:
             self.command("stop", {"reason": "interrupted"})
         if self._is_time_up(now) and not self._ending:
             self.command("stop", {"reason": "time is up"})
+        self._keep_step()  # before the venue is asked: nothing is quiet while it answers
         self._look_at_venue()
-        self._keep_step()
         self._login.look()
         self._desk.look()
         self._group.look()

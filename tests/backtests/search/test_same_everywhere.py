@@ -180,8 +180,8 @@ def test_a_study_of_another_strategy_or_of_other_prices_is_not_gone_on_with(tmp_
     Sweep(resolve(["gold"], FLAGS, "tola.toml"), Asked(["rr=1,2"])).run(runs, Watcher(), [])
 
     others = {
-        "another plan": resolve(["nifty"], FLAGS, "tola.toml"),
-        "another price data": resolve(["gold"], {**FLAGS, "from": "2024-06"}, "tola.toml"),
+        "in its plan": resolve(["nifty"], FLAGS, "tola.toml"),
+        "in its price data": resolve(["gold"], {**FLAGS, "from": "2024-06"}, "tola.toml"),
         "settings of the strategy": resolve(["gold"], {"params": ["risk_pct=1"]}, "tola.toml"),
     }
     for says, request in others.items():
